@@ -1,0 +1,104 @@
+//! What is known of a target: pure rules from outcomes to states. A check is data here; it is executed in
+//! `probe`. The clock is an argument.
+
+use crate::wire::Name;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+/// Milliseconds on the server's monotonic clock.
+pub type Millis = u64;
+
+/// How often a target is probed and how many outcomes change its state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Timing {
+    /// Milliseconds from one probe to the next.
+    pub interval_ms: u32,
+    /// Milliseconds that one probe may take.
+    pub timeout_ms: u32,
+    /// Failures before Up becomes Down.
+    pub fall: u8,
+    /// Successes in a row before Down becomes Up.
+    pub rise: u8,
+    /// Successes in a row that wipe the memory of a failure.
+    pub forget: u8,
+}
+
+/// An HTTP or HTTPS request and what is expected of its response.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct HttpCheck {
+    /// HTTPS.
+    pub tls: bool,
+    /// Verify the certificate's chain and name.
+    pub tls_verify: bool,
+    /// Host header and TLS server name; the endpoint's address if none.
+    pub host: Option<Box<str>>,
+    /// TCP port.
+    pub port: u16,
+    /// Path and query.
+    pub path: Box<str>,
+    /// Method.
+    pub method: Box<str>,
+    /// More headers, in the order written.
+    pub headers: Box<[(Box<str>, Box<str>)]>,
+    /// Status codes that pass.
+    pub expect_status: Box<[RangeInclusive<u16>]>,
+    /// Text that must stand within the first 64 KiB of the body.
+    pub expect_body: Option<Box<str>>,
+}
+
+/// What a check does.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum CheckKind {
+    /// Nothing is probed; the endpoint counts as up.
+    None,
+    /// A TCP connection to the port.
+    Tcp {
+        /// The port.
+        port: u16,
+    },
+    /// HTTP or HTTPS.
+    Http(HttpCheck),
+}
+
+/// A check as configured.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Check {
+    /// The name in the zone file, or the URL.
+    pub name: Box<str>,
+    /// What it does.
+    pub kind: CheckKind,
+    /// When, and how many outcomes count.
+    pub timing: Timing,
+}
+
+/// What is probed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum TargetAddress {
+    /// An address.
+    Ip(IpAddr),
+    /// A host name, resolved before each probe.
+    Host(Name),
+}
+
+/// How a probe ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// As expected.
+    Pass,
+    /// Not as expected.
+    Fail,
+    /// Could not be judged: it never votes.
+    Inconclusive,
+}
+
+/// The state of a target.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum TargetState {
+    /// No outcome yet; counts as up.
+    #[default]
+    Unknown,
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+}

@@ -1,0 +1,26 @@
+//! geosteer: a global, DNS-based load balancer.
+//!
+//! ```text
+//! query in → who is asking → which name → which region → which pool → which endpoints → answer out
+//!  wire        client          zone         geo            steer        pool             wire
+//!
+//!  check due → probe (I/O) → outcome → health (rise/fall) → what is live      (side flow, one writer)
+//! ```
+//!
+//! Start reading at [`respond`]: it is that sentence as code. Everything else either prepares it (at load) or
+//! carries bytes to and from it.
+
+pub mod client;
+pub mod geo;
+pub mod health;
+pub mod id;
+pub mod limits;
+pub mod pool;
+pub mod respond;
+pub mod snapshot;
+pub mod state;
+pub mod steer;
+pub mod wire;
+pub mod worker;
+pub mod writer;
+pub mod zone;

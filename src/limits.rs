@@ -1,0 +1,100 @@
+//! Every bound and every default in one place. A number that a stranger can push against, or that a
+//! file may leave out, is written here once, with its unit and its source.
+
+/// Longest name in wire form, in octets (RFC 1035 §3.1).
+pub const NAME_MAX: usize = 255;
+/// Longest label, in octets (RFC 1035 §3.1).
+pub const LABEL_MAX: usize = 63;
+/// Most labels a name can have without the root: 127 of one octet each.
+pub const LABELS_MAX: usize = 127;
+/// Largest reply over UDP, in octets, whatever the client offers (DNS flag day 2020).
+pub const UDP_REPLY_MAX: usize = 1232;
+/// Smallest reply size that every client takes over UDP (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
+pub const UDP_REPLY_MIN: usize = 512;
+/// Largest message over a stream, in octets (two octets of length).
+pub const STREAM_REPLY_MAX: usize = 65_535;
+/// Longest chain of CNAME and DNAME records followed inside static data.
+pub const CHAIN_MAX: usize = 16;
+/// Most addresses in one balanced answer.
+pub const ANSWERS_MAX: u8 = 16;
+/// Most addresses that `balance = "all"` gives in one answer, and its default.
+pub const ANSWERS_ALL: u8 = 8;
+/// Addresses in one balanced answer unless a pool says otherwise.
+pub const ANSWERS: u8 = 1;
+
+/// TTL of balanced names, seconds.
+pub const TTL_BALANCED: u32 = 30;
+/// TTL of NS, SOA and static records that bring none, seconds.
+pub const TTL_STATIC: u32 = 3_600;
+/// TTL of negative answers (SOA minimum), seconds (RFC 2308 §5).
+pub const TTL_NEGATIVE: u32 = 30;
+/// Largest TTL, seconds (RFC 8767 §4 advises a week as the cap; RFC 2181 §8 allows 2³¹ − 1).
+pub const TTL_MAX: u32 = 604_800;
+/// The floor of a computed TTL unless `ttl / 2` is larger, seconds.
+pub const TTL_FLOOR: u32 = 5;
+/// SOA refresh, seconds.
+pub const SOA_REFRESH: u32 = 3_600;
+/// SOA retry, seconds.
+pub const SOA_RETRY: u32 = 600;
+/// SOA expire, seconds.
+pub const SOA_EXPIRE: u32 = 604_800;
+
+/// Time between probes of one target, milliseconds.
+pub const INTERVAL_MS: u32 = 10_000;
+/// Shortest interval of a check, milliseconds.
+pub const INTERVAL_MIN_MS: u32 = 1_000;
+/// Longest interval of a check, milliseconds.
+pub const INTERVAL_MAX_MS: u32 = 3_600_000;
+/// Time one probe may take, milliseconds.
+pub const TIMEOUT_MS: u32 = 2_000;
+/// Failures before an endpoint is down.
+pub const FALL: u8 = 3;
+/// Successes in a row before an endpoint is up.
+pub const RISE: u8 = 2;
+/// Successes in a row that wipe the memory of a failure.
+pub const FORGET: u8 = 10;
+/// Bytes of a probe's response body that are read.
+pub const PROBE_BODY_MAX: usize = 65_536;
+/// A long-dead target is probed at most this many times more slowly.
+pub const SLOWDOWN_MAX: u32 = 6;
+/// Probe jitter, in percent of the interval to either side.
+pub const JITTER_PERCENT: u32 = 5;
+
+/// Longest client-subnet scope for IPv4, bits.
+pub const SCOPE_V4: u8 = 24;
+/// Longest client-subnet scope for IPv6, bits.
+pub const SCOPE_V6: u8 = 56;
+/// Block that `balance = "hash"` keys on, IPv4, bits.
+pub const HASH_V4: u8 = 24;
+/// Block that `balance = "hash"` keys on, IPv6, bits.
+pub const HASH_V6: u8 = 56;
+/// Block that sticky pool choices (splits, near ties) key on, IPv4, bits.
+pub const SPLIT_V4: u8 = 16;
+/// Block that sticky pool choices (splits, near ties) key on, IPv6, bits.
+pub const SPLIT_V6: u8 = 32;
+/// Places kept of an order of nearness.
+pub const NEAREST_KEPT: usize = 3;
+/// Places within this many percent of the nearest share the clients.
+pub const NEAREST_TIE_PERCENT: u32 = 5;
+
+/// Largest weight of an endpoint or of a split's part.
+pub const WEIGHT_MAX: u32 = 1_000_000;
+/// Most endpoints in one pool.
+pub const POOL_ENDPOINTS_MAX: usize = 4_096;
+/// Largest zone TOML or included file, bytes.
+pub const FILE_MAX: u64 = 256 << 20;
+/// Largest .mmdb, bytes.
+pub const MMDB_MAX: u64 = 2 << 30;
+
+/// Messages taken from a UDP socket in one system call.
+pub const UDP_BATCH: usize = 64;
+/// TCP connections in all.
+pub const TCP_CONNECTIONS: usize = 4_096;
+/// TCP connections of one client (IPv4 address or IPv6 /64).
+pub const TCP_CONNECTIONS_CLIENT: usize = 256;
+/// A TCP connection without a query is closed after this long, milliseconds (RFC 7766 §6.2.3).
+pub const TCP_IDLE_MS: u64 = 10_000;
+/// A message must be complete this long after its first byte, milliseconds.
+pub const TCP_MESSAGE_MS: u64 = 3_000;
+/// Replies a TCP client may leave unread, bytes; past it its connection is read no further.
+pub const TCP_UNREAD_MAX: usize = 128 << 10;

@@ -1,0 +1,108 @@
+//! Pools and their endpoints: what an answer can name, and how it is chosen. A pool knows neither
+//! geography nor zones nor the clock: it gets live members, a key and random draws.
+
+use crate::geo::Coordinates;
+use crate::id::{CheckId, EndpointId, PoolId, ZoneId};
+use crate::wire::Name;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How a pool picks among its live members.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Balance {
+    /// Random by weight, drawn per query.
+    Weighted,
+    /// One after the other.
+    RoundRobin,
+    /// The first live one in the order written.
+    Failover,
+    /// Weighted rendezvous over the client's block.
+    Hash,
+    /// The live one nearest to the client.
+    Nearest,
+    /// Every live one, rotated.
+    All,
+}
+
+/// What the operator says of a pool or an endpoint; both gates must be open.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Gate {
+    /// Health decides.
+    #[default]
+    Auto,
+    /// Counts as up, whatever its checks say.
+    Up,
+    /// Taken out.
+    Down,
+    /// Taken out of new answers, still probed, no alarm.
+    Drain,
+}
+
+/// A pool as configured.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// The name in the zone file.
+    pub name: Box<str>,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// How it picks.
+    pub balance: Balance,
+    /// Most addresses in one answer, 1 to `limits::ANSWERS_MAX`.
+    pub answers: u8,
+    /// Fewer live members than this, and the pool is down.
+    pub min_healthy: u16,
+    /// The file's `state`.
+    pub gate: Gate,
+    /// Where it stands.
+    pub location: Option<Coordinates>,
+    /// The checks that all must pass.
+    pub checks: Box<[CheckId]>,
+    /// The id of its first endpoint; the others follow.
+    pub first: EndpointId,
+    /// How many endpoints it has, at least 1.
+    pub count: u16,
+    /// Tags, for operators.
+    pub tags: Box<[Box<str>]>,
+}
+
+impl Pool {
+    /// The ids of its endpoints, in the order written.
+    pub fn endpoints(&self) -> impl ExactSizeIterator<Item = EndpointId> + Clone + use<> {
+        let first = self.first.index();
+        (first..first + usize::from(self.count)).map(EndpointId::new)
+    }
+}
+
+/// What an endpoint's records say. An endpoint is of one kind.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Address {
+    /// At most one address of each family, at least one.
+    Ip {
+        /// For A records.
+        v4: Option<Ipv4Addr>,
+        /// For AAAA records.
+        v6: Option<Ipv6Addr>,
+    },
+    /// A CNAME to this name.
+    Host(Name),
+}
+
+/// An endpoint as configured.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The name in the zone file, else its address.
+    pub name: Box<str>,
+    /// Its pool.
+    pub pool: PoolId,
+    /// What answers say.
+    pub address: Address,
+    /// Its share; 0: only when no other is live.
+    pub weight: u32,
+    /// The file's `state`.
+    pub gate: Gate,
+    /// Probed instead of the answered address.
+    pub check_address: Option<IpAddr>,
+    /// Where it stands, if not where its pool does.
+    pub location: Option<Coordinates>,
+    /// Tags, for operators.
+    pub tags: Box<[Box<str>]>,
+}

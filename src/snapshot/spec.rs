@@ -1,0 +1,54 @@
+//! What `config` hands over: everything the files say, read, checked and resolved to ids, and nothing yet
+//! compiled. Ids count over the whole specification; only `RegionId` counts within its zone.
+
+use crate::geo::{Region, ScopeLimits};
+use crate::health::Check;
+use crate::pool::{Endpoint, Pool};
+use crate::steer::{BalancedName, Policy};
+use crate::wire::Name;
+use crate::zone::Record;
+use ipnet::IpNet;
+
+/// All zones of a configuration. `config` has proved: every id points into its table, names are unique,
+/// every zone has one SOA and at least one NS at its apex, every policy a `default` row.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// Zones, apexes distinct.
+    pub zones: Vec<ZoneSpec>,
+    /// Checks, each content once.
+    pub checks: Vec<Check>,
+    /// Pools of all zones.
+    pub pools: Vec<Pool>,
+    /// Endpoints, pool by pool.
+    pub endpoints: Vec<Endpoint>,
+    /// Policies of all zones.
+    pub policies: Vec<Policy>,
+    /// Balanced names of all zones.
+    pub names: Vec<BalancedName>,
+}
+
+/// One zone.
+#[derive(Clone, Debug)]
+pub struct ZoneSpec {
+    /// The apex, in the case written.
+    pub apex: Name,
+    /// The file it came from, as given.
+    pub file: Box<str>,
+    /// Static records, SOA and NS included; owner names at or below the apex.
+    pub records: Vec<Record>,
+    /// Its regions, in the order written.
+    pub regions: Vec<Region>,
+    /// What it makes of client subnets.
+    pub ecs: Ecs,
+}
+
+/// Client subnet (RFC 7871) settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ecs {
+    /// Client subnets are used and answered at all.
+    pub enabled: bool,
+    /// Resolvers whose subnet is believed; both full ranges: all.
+    pub trusted: Box<[IpNet]>,
+    /// Longest scopes.
+    pub limits: ScopeLimits,
+}

@@ -1,0 +1,167 @@
+//! Which pool serves a client: policies, the live rows compiled from them and from health, and the
+//! decision that a query takes. Knows no packet: it yields endpoints, a TTL and a scope.
+
+use crate::geo::SourceRef;
+use crate::id::{PolicyId, PoolId, RegionId, RouteId, ZoneId};
+use crate::wire::Name;
+
+/// A policy: a row of pools for each region that it names, and one for all others.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The name in the zone file; a policy written in place has its owner name.
+    pub name: Box<str>,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// The rows by region; the last one is `default`.
+    pub rows: Box<[Row]>,
+}
+
+/// Where the clients of one region go.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The region; `None` for `default`.
+    pub region: Option<RegionId>,
+    /// Steps in order of preference, `then` included, `default`'s not.
+    pub steps: Box<[Step]>,
+    /// Never leave these steps for those of `default`.
+    pub geofence: bool,
+    /// Where it was written.
+    pub at: SourceRef,
+}
+
+/// One step of a row.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Step {
+    /// One pool, or several by weight.
+    Split {
+        /// Pools and weights, at least one.
+        parts: Box<[(PoolId, u32)]>,
+        /// The same clients stay with the same part (a stable hash); else drawn per query.
+        sticky: bool,
+    },
+    /// The pool nearest to the client, then the next nearest.
+    Nearest(Box<[PoolId]>),
+}
+
+/// What is answered when no pool of a row is live.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Fallback {
+    /// All members of the row's first step (fail open).
+    #[default]
+    All,
+    /// NODATA.
+    NoData,
+    /// SERVFAIL.
+    ServFail,
+    /// This pool, whatever its health.
+    Pool(PoolId),
+}
+
+/// A balanced owner name.
+#[derive(Clone, Debug)]
+pub struct BalancedName {
+    /// The owner name, in the case written; its first label is `*` for a wildcard.
+    pub owner: Name,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// Its policy.
+    pub policy: PolicyId,
+    /// What is answered when nothing is live.
+    pub fallback: Fallback,
+    /// Largest TTL of its answers, seconds.
+    pub ttl: u32,
+    /// Smallest TTL of its answers, seconds, at most `ttl`.
+    pub ttl_min: u32,
+    /// The route, set when the snapshot is built (`RouteId::new(0)` before).
+    pub route: RouteId,
+}
+
+// ---- contract stubs: owner steer ----
+
+use crate::client::{Client, Family};
+use crate::id::{ClassId, NameId};
+use crate::state::State;
+use crate::worker::Worker;
+
+/// The balanced types that exist at a name; they never depend on the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Types {
+    /// A records.
+    pub a: bool,
+    /// AAAA records.
+    pub aaaa: bool,
+    /// A CNAME, and nothing else.
+    pub cname: bool,
+}
+
+/// A policy with a fallback, compiled: classes of clients and their flattened steps.
+#[derive(Debug)]
+pub struct Route {}
+
+/// The live rows of all routes, worked out when health changes.
+#[derive(Debug, Clone)]
+pub struct Live {}
+
+/// What a query asks the decision for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Want {
+    /// Addresses of one family.
+    Addresses(Family),
+    /// The one CNAME target.
+    Target,
+}
+
+/// What a query gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The picks' record data.
+    Records {
+        /// How many.
+        count: usize,
+        /// TTL, seconds.
+        ttl: u32,
+    },
+    /// NODATA by fallback.
+    NoData,
+    /// SERVFAIL by fallback.
+    ServFail,
+    /// The pools' first probes are not in yet: no answer at all.
+    Pending,
+}
+
+/// The decision with its scope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// What to answer.
+    pub answer: Answer,
+    /// SCOPE PREFIX-LENGTH in bits of the client subnet's family; 0 if none was used.
+    pub scope: u8,
+    /// Who decided: the class, for counters.
+    pub class: ClassId,
+}
+
+/// Takes the decision of one query.
+#[must_use]
+pub fn decide<'s>(
+    _state: &'s State,
+    _worker: &mut Worker,
+    _name: NameId,
+    _client: &Client,
+    _want: Want,
+) -> (Decision, Picks<'s>) {
+    todo!()
+}
+
+/// The chosen members of one answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Picks<'s> {
+    _state: std::marker::PhantomData<&'s State>,
+}
+
+impl<'s> Picks<'s> {
+    /// Wire RDATA of the `index`th pick: 4 octets, 16 octets, or an uncompressed name.
+    #[must_use]
+    pub fn rdata(&self, _index: usize) -> &'s [u8] {
+        todo!()
+    }
+}

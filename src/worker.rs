@@ -1,0 +1,40 @@
+//! What one thread keeps between queries: its random generator, its cursors and its counters.
+
+/// A thread's own memory, never shared.
+#[derive(Debug)]
+pub struct Worker {
+    /// Random draws, seeded once from the outside.
+    pub draw: Draw,
+    /// Where the rotating methods stand, one cursor a pool; sized for `generation`.
+    pub cursors: Vec<u32>,
+    /// The configuration that `cursors` are for.
+    pub generation: u64,
+}
+
+impl Worker {
+    /// A worker whose draws follow from `seed` alone.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { draw: Draw(seed), cursors: Vec::new(), generation: 0 }
+    }
+}
+
+/// A small, fast generator (splitmix64, Steele et al. 2014): its quality is ample for picking endpoints.
+#[derive(Debug, Clone)]
+pub struct Draw(u64);
+
+impl Draw {
+    /// The next 64 random bits.
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number in `0..bound` (Lemire's multiplication; the bias is below 2⁻³² for our bounds).
+    pub fn below(&mut self, bound: u32) -> u32 {
+        (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
+    }
+}
