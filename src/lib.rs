@@ -10,12 +10,17 @@
 //! Start reading at [`respond`]: it is that sentence as code. Everything else either prepares it (at load) or
 //! carries bytes to and from it.
 
+pub mod cli;
 pub mod client;
+pub mod clock;
+pub mod error;
 pub mod geo;
 pub mod health;
 pub mod id;
 pub mod limits;
+pub mod metrics;
 pub mod pool;
+pub mod publish;
 pub mod respond;
 pub mod snapshot;
 pub mod state;

@@ -1,1 +1,7 @@
-fn main() {}
+//! argv → cli → exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    geosteer::cli::main().into()
+}

@@ -1,0 +1,13 @@
+//! `geosteer demo`.
+
+use crate::error::Exit;
+
+/// Arguments of `geosteer demo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the verb.
+#[must_use]
+pub fn run(_args: Args) -> Exit {
+    todo!()
+}

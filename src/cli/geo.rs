@@ -1,0 +1,13 @@
+//! `geosteer geo`.
+
+use crate::error::Exit;
+
+/// Arguments of `geosteer geo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the verb.
+#[must_use]
+pub fn run(_args: Args) -> Exit {
+    todo!()
+}

@@ -1,0 +1,47 @@
+//! The command line: one file a verb, each with `Args` and `run(Args) -> Exit`. What a verb is asked for
+//! goes to stdout, everything else to stderr.
+
+pub mod check;
+pub mod demo;
+pub mod explain;
+pub mod geo;
+pub mod run;
+
+use crate::error::Exit;
+use clap::{Parser, Subcommand};
+
+/// A global, DNS-based load balancer: an authoritative DNS server that sends each client to the nearest
+/// healthy region.
+#[derive(Debug, Parser)]
+#[command(name = "geosteer", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve zones until SIGTERM; SIGHUP reloads all or nothing
+    Run(run::Args),
+    /// Serve the built-in demo zone with toy endpoints to take down and bring back
+    Demo(demo::Args),
+    /// Read zones and say every mistake at once; no server, no network
+    Check(check::Args),
+    /// Say how a name is answered for a client, and why
+    Explain(explain::Args),
+    /// Ask the geographic databases
+    Geo(geo::Args),
+}
+
+/// Runs the verb that the process's arguments name.
+#[must_use]
+pub fn main() -> Exit {
+    match Cli::parse().verb {
+        Verb::Run(args) => run::run(args),
+        Verb::Demo(args) => demo::run(args),
+        Verb::Check(args) => check::run(args),
+        Verb::Explain(args) => explain::run(args),
+        Verb::Geo(args) => geo::run(args),
+    }
+}

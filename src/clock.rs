@@ -1,0 +1,40 @@
+//! The one clock: the only calls of `Instant::now` and `SystemTime::now`. Everything that decides takes the
+//! time as an argument.
+
+use crate::health::Millis;
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+static START: OnceLock<Instant> = OnceLock::new();
+
+/// The monotonic clock.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place where the monotonic clock is read")]
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// Milliseconds on the server's monotonic clock, counted from its first reading in this process.
+#[must_use]
+pub fn millis() -> Millis {
+    let now = instant();
+    let start = *START.get_or_init(|| now);
+    u64::try_from(now.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Seconds since 1970-01-01 UTC.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_clock_counts_from_its_first_reading_and_never_backwards() {
+        let first = super::millis();
+        assert!(super::millis() >= first);
+        assert!(super::unix_seconds() > 1_700_000_000);
+    }
+}
