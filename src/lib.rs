@@ -10,6 +10,9 @@
 //! Start reading at [`respond`]: it is that sentence as code. Everything else either prepares it (at load) or
 //! carries bytes to and from it.
 
+// Here and not in Cargo.toml, since tests may unwrap and share `pub` helpers.
+#![warn(clippy::unwrap_used, unreachable_pub)]
+
 pub mod cli;
 pub mod client;
 pub mod clock;
