@@ -15,7 +15,7 @@ impl Worker {
     /// A worker whose draws follow from `seed` alone.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { draw: Draw(seed), cursors: Vec::new(), generation: 0 }
+        Self { draw: Draw::new(seed), cursors: Vec::new(), generation: 0 }
     }
 }
 
@@ -24,6 +24,12 @@ impl Worker {
 pub struct Draw(u64);
 
 impl Draw {
+    /// A generator whose numbers follow from `seed` alone.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The next 64 random bits.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,6 +1,12 @@
 //! What is known of a target: pure rules from outcomes to states. A check is data here; it is executed in
 //! `probe`. The clock is an argument.
 
+mod schedule;
+mod tracker;
+
+pub use schedule::{Schedule, is_stale};
+pub use tracker::Tracker;
+
 use crate::wire::Name;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

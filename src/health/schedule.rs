@@ -1,0 +1,266 @@
+//! What is due when: probes spread evenly over the interval, each with a little jitter, the long dead more slowly.
+//!
+//! Every target has a *phase*, a fixed point within its interval. Phases come from the golden-ratio sequence, which
+//! spreads any number of points evenly in the order in which they are added. A probe is due at
+//! `phase + k × interval ± jitter`; jitter moves one probe and never the grid, so the spread stays even for ever.
+
+use super::{Millis, Outcome, Timing};
+use crate::id::TargetId;
+use crate::limits::{JITTER_PERCENT, SLOWDOWN_MAX};
+use crate::worker::Draw;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Failures in a row, after those that took the target down, at which it is probed one step more slowly.
+const SLOWDOWN_EVERY: u32 = 10;
+
+/// The fractional part of the golden ratio in units of 2⁻⁶⁴.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// One target's place in the schedule.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    interval_ms: u32,
+    timeout_ms: u32,
+    phase_ms: u32,
+    /// Failures in a row.
+    failures: u32,
+    fall: u8,
+    /// When it is due; `None` while its probe runs.
+    due: Option<Millis>,
+    /// When its last outcome came in, or it was added.
+    last: Millis,
+}
+
+impl Entry {
+    fn slowdown(&self) -> u32 {
+        let dead = self.failures.saturating_sub(u32::from(self.fall));
+        (1 + dead / SLOWDOWN_EVERY).min(SLOWDOWN_MAX)
+    }
+}
+
+/// The probes to come. Targets are dense ids; each is added once.
+#[derive(Debug)]
+pub struct Schedule {
+    draw: Draw,
+    entries: Vec<Option<Entry>>,
+    /// Due times, the earliest on top; an item whose time is not its entry's any more is skipped.
+    heap: BinaryHeap<Reverse<(Millis, TargetId)>>,
+    added: u64,
+}
+
+impl Schedule {
+    /// An empty schedule whose jitter follows from `seed` alone.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { draw: Draw::new(seed), entries: Vec::new(), heap: BinaryHeap::new(), added: 0 }
+    }
+
+    /// Adds a target: its first probe is due at `first_due`, the others on its own grid.
+    pub fn add(&mut self, target: TargetId, timing: &Timing, first_due: Millis) {
+        let interval_ms = timing.interval_ms.max(1);
+        let fraction = self.added.wrapping_mul(GOLDEN) >> 32;
+        self.added += 1;
+        let entry = Entry {
+            interval_ms,
+            timeout_ms: timing.timeout_ms,
+            phase_ms: ((fraction * u64::from(interval_ms)) >> 32) as u32,
+            failures: 0,
+            fall: timing.fall,
+            due: Some(first_due),
+            last: first_due,
+        };
+        if self.entries.len() <= target.index() {
+            self.entries.resize(target.index() + 1, None);
+        }
+        self.entries[target.index()] = Some(entry);
+        self.heap.push(Reverse((first_due, target)));
+    }
+
+    /// Forgets a target; an outcome that still comes in for it is ignored.
+    pub fn remove(&mut self, target: TargetId) {
+        if let Some(entry) = self.entries.get_mut(target.index()) {
+            *entry = None;
+        }
+    }
+
+    /// The time of the earliest probe; `None` if every target's probe is running or there is none.
+    #[must_use]
+    pub fn next_due(&mut self) -> Option<Millis> {
+        while let Some(&Reverse((due, target))) = self.heap.peek() {
+            if self.due_of(target) == Some(due) {
+                return Some(due);
+            }
+            self.heap.pop();
+        }
+        None
+    }
+
+    /// Moves every target that is due at `now` to `out`, the earliest first. Each is out of the schedule until
+    /// [`Schedule::done`] puts it back.
+    pub fn take_due(&mut self, now: Millis, out: &mut Vec<TargetId>) {
+        while self.next_due().is_some_and(|due| due <= now) {
+            let Some(Reverse((_, target))) = self.heap.pop() else { return };
+            if let Some(entry) = self.entry_mut(target) {
+                entry.due = None;
+                out.push(target);
+            }
+        }
+    }
+
+    /// Takes an outcome and sets when the target is probed next: at the first point of its grid at least half an
+    /// effective interval ahead of the last probe's end.
+    pub fn done(&mut self, target: TargetId, outcome: Outcome, now: Millis) {
+        let random = self.draw.next();
+        let Some(entry) = self.entry_mut(target) else { return };
+        entry.last = now;
+        match outcome {
+            Outcome::Pass => entry.failures = 0,
+            Outcome::Fail => entry.failures = entry.failures.saturating_add(1),
+            Outcome::Inconclusive => {}
+        }
+        let interval = Millis::from(entry.interval_ms);
+        let earliest = now + interval * Millis::from(entry.slowdown()) - interval / 2;
+        let phase = Millis::from(entry.phase_ms);
+        let grid = phase + earliest.saturating_sub(phase).div_ceil(interval) * interval;
+        let swing = interval * Millis::from(JITTER_PERCENT) / 100;
+        let jitter = ((u128::from(random) * u128::from(2 * swing + 1)) >> 64) as Millis;
+        let due = (grid + jitter).saturating_sub(swing);
+        entry.due = Some(due);
+        self.heap.push(Reverse((due, target)));
+    }
+
+    /// When a target is due; `None` while its probe runs, or if it is not in the schedule.
+    #[must_use]
+    pub fn due_of(&self, target: TargetId) -> Option<Millis> {
+        self.entries.get(target.index())?.as_ref()?.due
+    }
+
+    /// The time between a target's probes at present, milliseconds: its interval, times the slow-down if it is long
+    /// dead. 0 if it is not in the schedule.
+    #[must_use]
+    pub fn effective_interval_ms(&self, target: TargetId) -> u64 {
+        let entry = self.entries.get(target.index()).and_then(Option::as_ref);
+        entry.map_or(0, |entry| u64::from(entry.interval_ms) * u64::from(entry.slowdown()))
+    }
+
+    /// True if a target has had no outcome for so long that what is known of it is old.
+    #[must_use]
+    pub fn is_stale(&self, target: TargetId, now: Millis) -> bool {
+        let entry = self.entries.get(target.index()).and_then(Option::as_ref);
+        entry.is_some_and(|entry| {
+            is_stale(entry.last, self.effective_interval_ms(target), u64::from(entry.timeout_ms), now)
+        })
+    }
+
+    fn entry_mut(&mut self, target: TargetId) -> Option<&mut Entry> {
+        self.entries.get_mut(target.index())?.as_mut()
+    }
+}
+
+/// Stale: no outcome for three effective intervals and one timeout. All in milliseconds.
+#[must_use]
+pub const fn is_stale(last_outcome: Millis, effective_interval_ms: u64, timeout_ms: u64, now: Millis) -> bool {
+    now.saturating_sub(last_outcome) > 3 * effective_interval_ms + timeout_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMING: Timing = Timing { interval_ms: 10_000, timeout_ms: 2_000, fall: 3, rise: 2, forget: 10 };
+
+    /// Runs `count` targets until `end`, every probe taking `took` ms; gives (start, target) of each.
+    fn run(count: usize, end: Millis, took: Millis, outcome: Outcome) -> Vec<(Millis, TargetId)> {
+        let mut schedule = Schedule::new(7);
+        for index in 0..count {
+            schedule.add(TargetId::new(index), &TIMING, 0);
+        }
+        let (mut starts, mut due) = (Vec::new(), Vec::new());
+        while let Some(now) = schedule.next_due().filter(|&due| due < end) {
+            schedule.take_due(now, &mut due);
+            for target in due.drain(..) {
+                starts.push((now, target));
+                schedule.done(target, outcome, now + took);
+            }
+        }
+        starts
+    }
+
+    #[test]
+    fn ten_thousand_probes_are_spread_evenly_over_the_interval() {
+        let starts = run(10_000, 110_000, 500, Outcome::Pass);
+        for window in (20_000..110_000).step_by(1_000) {
+            let count = starts.iter().filter(|(at, _)| (window..window + 1_000).contains(at)).count();
+            assert!((950..=1_050).contains(&count), "{count} probes in the second from {window}");
+        }
+    }
+
+    #[test]
+    fn two_probes_of_one_target_are_an_interval_apart_within_the_jitter() {
+        let starts = run(100, 300_000, 300, Outcome::Pass);
+        for target in 0..100 {
+            let own: Vec<_> = starts.iter().filter(|(_, t)| t.index() == target).map(|(at, _)| *at).collect();
+            assert!(own.len() >= 28, "{}", own.len());
+            for pair in own[1..].windows(2) {
+                assert!((9_000..=11_000).contains(&(pair[1] - pair[0])), "{pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_long_dead_are_probed_up_to_six_times_more_slowly_and_the_first_pass_restores_the_interval() {
+        let mut schedule = Schedule::new(1);
+        let target = TargetId::new(0);
+        schedule.add(target, &TIMING, 0);
+        let mut factors = Vec::new();
+        let mut due = Vec::new();
+        for _ in 0..80 {
+            let now = schedule.next_due().unwrap();
+            schedule.take_due(now, &mut due);
+            schedule.done(target, Outcome::Fail, now);
+            factors.push(schedule.effective_interval_ms(target) / 10_000);
+        }
+        assert_eq!(factors[..12], [1; 12]);
+        assert_eq!((factors[12], factors[22], factors[62], factors[79]), (2, 3, 6, 6));
+        let now = schedule.next_due().unwrap();
+        schedule.take_due(now, &mut due);
+        schedule.done(target, Outcome::Inconclusive, now);
+        assert_eq!(schedule.effective_interval_ms(target), 60_000);
+        let now = schedule.next_due().unwrap();
+        schedule.take_due(now, &mut due);
+        schedule.done(target, Outcome::Pass, now);
+        assert_eq!(schedule.effective_interval_ms(target), 10_000);
+        assert!(schedule.due_of(target).unwrap() <= now + 15_500);
+    }
+
+    #[test]
+    fn a_target_is_due_once_until_its_probe_is_done_and_never_after_it_is_removed() {
+        let mut schedule = Schedule::new(1);
+        let (a, b) = (TargetId::new(0), TargetId::new(5));
+        schedule.add(a, &TIMING, 10);
+        schedule.add(b, &TIMING, 20);
+        let mut due = Vec::new();
+        schedule.take_due(15, &mut due);
+        assert_eq!(due, [a]);
+        assert_eq!(schedule.next_due(), Some(20));
+        schedule.remove(b);
+        assert_eq!(schedule.next_due(), None);
+        schedule.done(b, Outcome::Pass, 30);
+        assert_eq!(schedule.next_due(), None);
+        schedule.done(a, Outcome::Pass, 30);
+        assert!(schedule.next_due().is_some());
+    }
+
+    #[test]
+    fn a_target_is_stale_after_three_effective_intervals_and_a_timeout() {
+        let mut schedule = Schedule::new(1);
+        let target = TargetId::new(0);
+        schedule.add(target, &TIMING, 1_000);
+        assert!(!schedule.is_stale(target, 33_000));
+        assert!(schedule.is_stale(target, 33_001));
+        schedule.done(target, Outcome::Pass, 40_000);
+        assert!(!schedule.is_stale(target, 72_000));
+        assert!(!schedule.is_stale(TargetId::new(9), 1 << 40));
+    }
+}
