@@ -21,6 +21,7 @@ pub mod geo;
 pub mod health;
 pub mod id;
 pub mod limits;
+pub mod listen;
 pub mod metrics;
 pub mod pool;
 pub mod publish;

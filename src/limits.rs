@@ -88,6 +88,14 @@ pub const MMDB_MAX: u64 = 2 << 30;
 
 /// Messages taken from a UDP socket in one system call.
 pub const UDP_BATCH: usize = 64;
+/// Largest UDP query that is read, octets: 33 cache lines. Longer ones are dropped.
+pub const UDP_QUERY_MAX: usize = 2_112;
+/// UDP receive buffer asked for, bytes: what arrives while a thread is not running.
+pub const UDP_RECEIVE_BUFFER: usize = 4 << 20;
+/// UDP send buffer asked for, bytes.
+pub const UDP_SEND_BUFFER: usize = 1 << 20;
+/// An idle UDP thread looks up this often, milliseconds, to see that it should stop.
+pub const UDP_WAKE_MS: u64 = 100;
 /// TCP connections in all.
 pub const TCP_CONNECTIONS: usize = 4_096;
 /// TCP connections of one client (IPv4 address or IPv6 /64).
@@ -98,3 +106,19 @@ pub const TCP_IDLE_MS: u64 = 10_000;
 pub const TCP_MESSAGE_MS: u64 = 3_000;
 /// Replies a TCP client may leave unread, bytes; past it its connection is read no further.
 pub const TCP_UNREAD_MAX: usize = 128 << 10;
+/// A TCP client must have taken our replies this long after they stopped fitting, milliseconds.
+pub const TCP_WRITE_MS: u64 = 5_000;
+/// Bytes read from a TCP connection at a time, before others have their turn.
+pub const TCP_READ: usize = 16 << 10;
+/// Bytes of replies gathered before they are written.
+pub const TCP_WRITE: usize = 16 << 10;
+/// TCP connections that the kernel keeps for us to accept.
+pub const TCP_BACKLOG: i32 = 4_096;
+/// Descriptors left to everything but TCP clients when the system's limit is low.
+pub const DESCRIPTORS_RESERVED: usize = 40;
+/// Time that stopping leaves for replies in flight, milliseconds.
+pub const DRAIN_MS: u64 = 1_000;
+/// New states are published at most this often, milliseconds.
+pub const PUBLISH_MS: u64 = 10;
+/// Time beyond the longest probe timeout after which a first round counts as over, milliseconds.
+pub const FIRST_ROUND_SLACK_MS: u64 = 250;

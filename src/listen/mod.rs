@@ -1,0 +1,49 @@
+//! Sockets: they carry bytes to and from [`crate::respond`] and do not decide.
+//!
+//! ```text
+//! bind ─ addresses → sockets ──┬─ udp: a thread a core ── recvmmsg → respond … respond → sendmmsg ─┐
+//!  (before anything is loaded) └─ tcp: one small runtime ─ read → respond … respond → write ──────┴─ metrics
+//! ```
+
+pub mod bind;
+pub mod sys;
+pub mod tcp;
+pub mod udp;
+
+use crate::publish::Published;
+use crate::respond::{Request, Verdict};
+use crate::state::State;
+use crate::worker::Worker;
+use std::sync::Arc;
+
+/// The one entry of every transport, [`crate::respond::respond`]; tests of the transports bring their own.
+pub trait Respond<S>: Fn(&S, &mut Worker, &Request<'_>, &mut [u8]) -> Verdict + Clone + Send + 'static {}
+
+impl<S, F> Respond<S> for F where F: Fn(&S, &mut Worker, &Request<'_>, &mut [u8]) -> Verdict + Clone + Send + 'static {}
+
+/// What a transport answers with: the state of the moment and the entry.
+#[derive(Debug)]
+pub struct Service<F, S = State> {
+    /// The pointer, loaded once a batch.
+    pub published: Arc<Published<S>>,
+    /// The entry.
+    pub respond: F,
+}
+
+impl<F: Clone, S> Clone for Service<F, S> {
+    fn clone(&self) -> Self {
+        Self { published: Arc::clone(&self.published), respond: self.respond.clone() }
+    }
+}
+
+/// A worker whose draws nobody can foretell.
+#[expect(clippy::disallowed_methods, reason = "the seed of a worker comes from the kernel, once")]
+fn fresh_worker() -> Worker {
+    // Without the kernel's randomness (a broken sandbox) the answers are right all the same.
+    Worker::new(getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds()))
+}
+
+/// True for the first of something that may repeat forever, and ever more rarely: worth a line in the log.
+const fn worth_a_line(count: u64) -> bool {
+    count.is_power_of_two()
+}

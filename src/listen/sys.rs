@@ -1,0 +1,324 @@
+//! The only `unsafe` of the crate: what neither `std` nor `socket2` offers. Batched datagrams with packet
+//! info, socket options, the limit on descriptors, and giving freed memory back.
+#![expect(unsafe_code, reason = "system calls that no safe crate of ours wraps; each block states why it is sound")]
+
+use crate::limits::{UDP_BATCH, UDP_QUERY_MAX, UDP_REPLY_MAX};
+use libc::{c_int, c_uint, iovec, mmsghdr, socklen_t};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
+use std::ptr::{self, NonNull};
+
+/// How the messages of a socket look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    /// An IPv6 socket, dual-stack or not.
+    pub v6: bool,
+    /// A wildcard socket: packet info says which address was asked, and the answer leaves from it.
+    pub info: bool,
+}
+
+impl Shape {
+    const fn name_length(self) -> socklen_t {
+        if self.v6 { size_of::<libc::sockaddr_in6>() as socklen_t } else { size_of::<libc::sockaddr_in>() as socklen_t }
+    }
+
+    /// Octets of one packet-info message with its header.
+    const fn info_length(self) -> usize {
+        let data = if self.v6 { size_of::<libc::in6_pktinfo>() } else { size_of::<libc::in_pktinfo>() };
+        // SAFETY: CMSG_SPACE is arithmetic on its argument.
+        if self.info { unsafe { libc::CMSG_SPACE(data as c_uint) as usize } } else { 0 }
+    }
+}
+
+/// Room for one query: an odd number of cache lines, so that the heads of a batch's buffers spread over all
+/// sets of the first-level cache instead of crowding into one.
+#[repr(C, align(64))]
+struct Input([u8; UDP_QUERY_MAX]);
+
+/// Room for one answer, padded to an odd number of lines likewise (21).
+#[repr(C, align(64))]
+struct Output([u8; UDP_REPLY_MAX], [u8; 64]);
+
+/// Room for one packet-info message: at most 16 octets of header and 20 of `in6_pktinfo`.
+#[repr(C, align(8))]
+struct Info([u8; 40]);
+
+/// All buffers and headers of a batch. All-zero bytes are a valid value of every field.
+#[repr(C)]
+struct Memory {
+    rx: [mmsghdr; UDP_BATCH],
+    tx: [mmsghdr; UDP_BATCH],
+    rx_parts: [iovec; UDP_BATCH],
+    tx_parts: [iovec; UDP_BATCH],
+    names: [libc::sockaddr_in6; UDP_BATCH],
+    infos: [Info; UDP_BATCH],
+    inputs: [Input; UDP_BATCH],
+    outputs: [Output; UDP_BATCH],
+}
+
+/// Up to `UDP_BATCH` queries and their answers, in buffers that are set up once: a round of receive and send
+/// writes only what the kernel changed.
+pub struct Batch {
+    memory: NonNull<Memory>,
+    shape: Shape,
+    received: usize,
+    staged: usize,
+}
+
+/// One query of a batch and the room for its answer.
+pub struct Slot<'b> {
+    /// The message.
+    pub query: &'b [u8],
+    /// Who sent it; a v4-mapped address is given as the IPv4 address that it is.
+    pub source: SocketAddr,
+    /// `UDP_REPLY_MAX` octets.
+    pub out: &'b mut [u8],
+}
+
+impl Batch {
+    /// Buffers for a socket of this shape.
+    #[must_use]
+    pub fn new(shape: Shape) -> Self {
+        let layout = Layout::new::<Memory>();
+        // SAFETY: the layout has a size; zeroed bytes are a valid Memory.
+        let Some(memory) = NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<Memory>()) else {
+            handle_alloc_error(layout)
+        };
+        let all = memory.as_ptr();
+        for i in 0..UDP_BATCH {
+            // SAFETY: `all` is valid and exclusively ours until `drop`; every pointer stored below points into it,
+            // and it is never moved.
+            unsafe {
+                (*all).rx_parts[i] = iovec { iov_base: (&raw mut (*all).inputs[i]).cast(), iov_len: UDP_QUERY_MAX };
+                (*all).tx_parts[i] = iovec { iov_base: (&raw mut (*all).outputs[i]).cast(), iov_len: 0 };
+                for (header, part) in [
+                    (&raw mut (*all).rx[i].msg_hdr, &raw mut (*all).rx_parts[i]),
+                    (&raw mut (*all).tx[i].msg_hdr, &raw mut (*all).tx_parts[i]),
+                ] {
+                    (*header).msg_iov = part;
+                    (*header).msg_iovlen = 1;
+                    (*header).msg_name = (&raw mut (*all).names[i]).cast();
+                    (*header).msg_namelen = shape.name_length();
+                    if shape.info {
+                        (*header).msg_control = (&raw mut (*all).infos[i]).cast();
+                        (*header).msg_controllen = shape.info_length();
+                    }
+                }
+            }
+        }
+        Self { memory, shape, received: 0, staged: 0 }
+    }
+
+    /// Takes what has arrived; with `wait` it waits for the first message as long as the socket's read timeout.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing came; else what the kernel says.
+    #[inline]
+    pub fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<usize> {
+        (self.received, self.staged) = (0, 0);
+        let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
+        // SAFETY: `rx` holds UDP_BATCH headers whose pointers are valid (see `new`); no reference into the
+        // memory is alive while `self` is borrowed exclusively here.
+        let count = unsafe {
+            let headers = (&raw mut (*self.memory.as_ptr()).rx).cast::<mmsghdr>();
+            libc::recvmmsg(socket.as_raw_fd(), headers, UDP_BATCH as c_uint, flags as _, ptr::null_mut())
+        };
+        self.received = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        Ok(self.received)
+    }
+
+    /// The query at `index`, unless it was longer than our buffer or came without its packet info.
+    #[inline]
+    pub fn slot(&mut self, index: usize) -> Option<Slot<'_>> {
+        assert!(index < self.received && self.staged < UDP_BATCH);
+        // SAFETY: index < received ≤ UDP_BATCH; the kernel wrote msg_len ≤ iov_len octets of the input and a
+        // socket address of the shape's family; input and output are different fields.
+        unsafe {
+            let all = self.memory.as_ptr();
+            let header = &mut (*all).rx[index];
+            let kept = header.msg_hdr.msg_controllen == self.shape.info_length();
+            if !kept || header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+                header.msg_hdr.msg_controllen = self.shape.info_length();
+                return None;
+            }
+            let length = (header.msg_len as usize).min(UDP_QUERY_MAX);
+            Some(Slot {
+                query: (&(*all).inputs[index].0).get_unchecked(..length),
+                source: source(&raw const (*all).names[index], self.shape.v6),
+                out: &mut (&mut (*all).outputs)[self.staged].0,
+            })
+        }
+    }
+
+    /// Puts the first `length` octets of the room that [`Batch::slot`] gave for `index` in line to be sent.
+    #[inline]
+    pub fn stage(&mut self, index: usize, length: usize) {
+        assert!(index < self.received && self.staged <= index && length <= UDP_REPLY_MAX);
+        // SAFETY: both indices are below UDP_BATCH; the pointers stay within our memory.
+        unsafe {
+            let all = self.memory.as_ptr();
+            (*all).tx_parts[self.staged].iov_len = length;
+            let header = &mut (*all).tx[self.staged].msg_hdr;
+            header.msg_name = (&raw mut (*all).names[index]).cast();
+            if self.shape.info {
+                header.msg_control = (&raw mut (*all).infos[index]).cast();
+                release_interface(&mut (*all).infos[index], self.shape.v6);
+            }
+        }
+        self.staged += 1;
+    }
+
+    /// Sends what is staged; gives the number of answers that the kernel did not take. A full send buffer is
+    /// waited for once and briefly; an answer that cannot be sent at all (no route, forbidden) is left out.
+    #[inline]
+    pub fn send(&mut self, socket: &UdpSocket) -> usize {
+        let (mut at, mut failed, mut waited) = (0, 0, false);
+        while at < self.staged {
+            // SAFETY: at < staged ≤ UDP_BATCH headers, set up by `new` and `stage`.
+            let count = unsafe {
+                let headers = (&raw mut (*self.memory.as_ptr()).tx).cast::<mmsghdr>().add(at);
+                libc::sendmmsg(socket.as_raw_fd(), headers, (self.staged - at) as c_uint, libc::MSG_DONTWAIT as _)
+            };
+            if let Ok(count) = usize::try_from(count) {
+                at += count;
+                continue;
+            }
+            match io::Error::last_os_error().raw_os_error() {
+                Some(libc::EINTR) => {}
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) if !waited => {
+                    waited = true;
+                    wait_writable(socket.as_raw_fd(), 5);
+                }
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
+                    failed += self.staged - at;
+                    break;
+                }
+                _ => (at, failed) = (at + 1, failed + 1),
+            }
+        }
+        self.staged = 0;
+        failed
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout; nothing in it needs dropping.
+        unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) }
+    }
+}
+
+/// Reads the address that the kernel wrote.
+///
+/// # Safety
+/// `name` points to a `sockaddr_in6` if `v6`, else to a `sockaddr_in`, both within valid memory.
+#[inline]
+unsafe fn source(name: *const libc::sockaddr_in6, v6: bool) -> SocketAddr {
+    if !v6 {
+        // SAFETY: the caller's promise; sockaddr_in is smaller and no more aligned than sockaddr_in6.
+        let name = unsafe { &*name.cast::<libc::sockaddr_in>() };
+        let address = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
+        return SocketAddr::V4(SocketAddrV4::new(address, u16::from_be(name.sin_port)));
+    }
+    // SAFETY: the caller's promise.
+    let name = unsafe { &*name };
+    let (address, port) = (Ipv6Addr::from(name.sin6_addr.s6_addr), u16::from_be(name.sin6_port));
+    match address.to_ipv4_mapped() {
+        Some(address) => SocketAddr::V4(SocketAddrV4::new(address, port)),
+        None => SocketAddr::V6(SocketAddrV6::new(address, port, 0, name.sin6_scope_id)),
+    }
+}
+
+/// Turns the packet info of a query into that of its answer: the address stays, the interface is left to the
+/// routing table (the way back may be another one), except where a link-local address needs it.
+#[inline]
+fn release_interface(info: &mut Info, v6: bool) {
+    // The data begin behind the 16 octets of cmsghdr: in6_pktinfo is { address[16], index[4] }, in_pktinfo
+    // { index[4], source[4], destination[4] }.
+    if !v6 {
+        info.0[16..20].fill(0);
+    } else if !(info.0[16] == 0xfe && info.0[17] & 0xc0 == 0x80) {
+        info.0[32..36].fill(0);
+    }
+}
+
+fn wait_writable(socket: RawFd, milliseconds: c_int) {
+    let mut poll = libc::pollfd { fd: socket, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one valid pollfd. Its result does not matter: the caller tries again once.
+    unsafe { libc::poll(&raw mut poll, 1, milliseconds) };
+}
+
+fn set_option(socket: &impl AsRawFd, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: `value` is a valid c_int for the length given.
+    let done = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), size_of::<c_int>() as socklen_t)
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Asks the kernel for what this shape needs: packet info on wildcard sockets, and no path-MTU discovery (answers
+/// fit every path that IPv6 allows; forged "too big" messages must not make them fragment).
+///
+/// # Errors
+/// Packet info is refused.
+pub fn set_shape(socket: &impl AsRawFd, shape: Shape) -> io::Result<()> {
+    if shape.v6 {
+        let _unsupported = set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT);
+    }
+    // On an IPv6 socket this one governs its IPv4 traffic.
+    let _unsupported = set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT);
+    match shape {
+        Shape { info: false, .. } => Ok(()),
+        Shape { v6: true, .. } => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1),
+        Shape { v6: false, .. } => set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1),
+    }
+}
+
+/// Asks for socket buffers of these sizes: beyond the system's limit if we may, else up to it.
+pub fn set_buffers(socket: &impl AsRawFd, receive: c_int, send: c_int) {
+    for (force, plain, size) in
+        [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, receive), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, send)]
+    {
+        if set_option(socket, libc::SOL_SOCKET, force, size).is_err() {
+            let _smaller = set_option(socket, libc::SOL_SOCKET, plain, size);
+        }
+    }
+}
+
+/// Raises the soft limit on descriptors to the hard one; gives the limit that holds then.
+#[must_use]
+pub fn raise_descriptor_limit() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for writing, then for reading.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return 1024;
+        }
+        let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+        if limit.rlim_cur < limit.rlim_max && libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) == 0 {
+            limit = raised;
+        }
+    }
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
+/// Keeps the allocator from spreading over many arenas, each with its own waste, while threads load in parallel.
+/// Call it before the first thread.
+pub fn limit_arenas() {
+    // SAFETY: sets a number inside the allocator.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
+}
+
+/// Gives memory that was freed back to the system: after a load, most of what it took.
+pub fn give_memory_back() {
+    // SAFETY: has no preconditions.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

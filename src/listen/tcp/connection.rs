@@ -1,0 +1,266 @@
+//! One connection: read what is there, answer every complete message of it, write the replies at once. It owns
+//! memory only for what is incomplete or unread; everything else passes through the thread's shared buffers.
+
+use super::Hub;
+use super::table::ConnectionId;
+use crate::clock;
+use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE};
+use crate::listen::{Respond, fresh_worker, worth_a_line};
+use crate::metrics::Counters;
+use crate::respond::{Request, Transport, Verdict};
+use crate::worker::Worker;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Instant;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// Octets of a message header (RFC 1035 §4.1.1); less is not DNS.
+const HEADER: usize = 12;
+
+/// What all connections of the thread share while one of them works.
+pub(super) struct Desk {
+    input: Box<[u8]>,
+    /// Replies, each behind its length; room for one of the largest beyond the point where they are written.
+    output: Box<[u8]>,
+    worker: Worker,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        let output = vec![0; TCP_WRITE + 2 + STREAM_REPLY_MAX].into();
+        Self { input: vec![0; TCP_READ].into(), output, worker: fresh_worker() }
+    }
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// The client closed it, broke it, or sent what is no DNS.
+    Client,
+    /// A time limit.
+    Timeout,
+    /// The server stops.
+    Drained,
+    /// Answering panicked.
+    Panic,
+}
+
+/// What a connection does next.
+enum Next {
+    /// Another round: there may be more to read.
+    Round,
+    /// Wait for the client to send.
+    Readable,
+    /// Wait for the client to take its replies.
+    Writable,
+}
+
+/// Which time limit holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Between queries.
+    Idle,
+    /// Within a message.
+    Message,
+    /// Replies wait for the client.
+    Write,
+}
+
+/// One connection.
+pub(super) struct Connection<S, F> {
+    stream: TcpStream,
+    id: ConnectionId,
+    hub: Rc<Hub<S, F>>,
+    /// Received and not answered yet: an incomplete message, or all that follows replies that do not fit.
+    pending: Vec<u8>,
+    /// Replies that the kernel did not take; the first `sent` octets are gone.
+    unsent: Vec<u8>,
+    sent: usize,
+    phase: Phase,
+    /// When the phase must be over.
+    deadline: Instant,
+}
+
+impl<S, F> Drop for Connection<S, F> {
+    fn drop(&mut self) {
+        self.hub.table.borrow_mut().remove(self.id);
+    }
+}
+
+impl<S: 'static, F: Respond<S>> Connection<S, F> {
+    pub(super) fn new(stream: TcpStream, id: ConnectionId, hub: Rc<Hub<S, F>>) -> Self {
+        let deadline = clock::instant() + hub.limits.idle;
+        let (pending, unsent) = (Vec::new(), Vec::new());
+        Self { stream, id, hub, pending, unsent, sent: 0, phase: Phase::Idle, deadline }
+    }
+
+    /// Serves the connection until it ends.
+    pub(super) async fn serve(mut self, peer: SocketAddr) {
+        if self.run(peer).await == End::Timeout {
+            self.hub.counters.timed_out.add(1);
+        }
+    }
+
+    async fn run(&mut self, peer: SocketAddr) -> End {
+        loop {
+            let interest = match self.round(peer) {
+                Ok(Next::Round) => {
+                    // Others have their turn between two rounds, however much this client sends.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Ok(Next::Readable) if self.hub.stopping.get() => return End::Drained,
+                Ok(Next::Readable) => Interest::READABLE,
+                Ok(Next::Writable) => Interest::WRITABLE,
+                Err(end) => return end,
+            };
+            let deadline = tokio::time::Instant::from_std(self.deadline);
+            tokio::select! {
+                biased;
+                ready = self.stream.ready(interest) => if ready.is_err() { return End::Client },
+                () = self.hub.stop.notified() => {}
+                () = tokio::time::sleep_until(deadline) => return End::Timeout,
+            }
+        }
+    }
+
+    /// One round without waiting: write what is left, answer what was received, read and answer more.
+    fn round(&mut self, peer: SocketAddr) -> Result<Next, End> {
+        if !self.unsent.is_empty() {
+            self.write(&[])?;
+        }
+        let hub = Rc::clone(&self.hub);
+        let Desk { input, output, worker } = &mut *hub.desk.borrow_mut();
+        let mut pending = std::mem::take(&mut self.pending);
+        // Messages may be complete already: they waited for the client to take its replies.
+        let mut used = self.answer(&pending, peer, output, worker)?;
+        if self.unsent.is_empty() {
+            match self.stream.try_read(input) {
+                Ok(0) => return Err(End::Client),
+                Ok(count) if used == pending.len() => {
+                    pending.clear();
+                    used = self.answer(&input[..count], peer, output, worker)?;
+                    pending.extend_from_slice(&input[used..count]);
+                    self.keep(pending, used > 0);
+                }
+                Ok(count) => {
+                    pending.drain(..used);
+                    pending.extend_from_slice(&input[..count]);
+                    used = self.answer(&pending, peer, output, worker)?;
+                    pending.drain(..used);
+                    self.keep(pending, used > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    pending.drain(..used);
+                    self.keep(pending, used > 0);
+                    return Ok(Next::Readable);
+                }
+                Err(_) => return Err(End::Client),
+            }
+        } else {
+            pending.drain(..used);
+            self.keep(pending, used > 0);
+        }
+        Ok(if self.unsent.is_empty() { Next::Round } else { Next::Writable })
+    }
+
+    /// Puts aside what is not answered yet, and sets the time limit that holds from now on.
+    fn keep(&mut self, pending: Vec<u8>, answered: bool) {
+        // An idle connection owns no buffer.
+        self.pending = if pending.is_empty() { Vec::new() } else { pending };
+        let (phase, limit) = match (self.unsent.is_empty(), self.pending.is_empty()) {
+            (false, _) => (Phase::Write, self.hub.limits.write),
+            (true, false) => (Phase::Message, self.hub.limits.message),
+            (true, true) => (Phase::Idle, self.hub.limits.idle),
+        };
+        if phase != self.phase || (answered && phase != Phase::Write) {
+            (self.phase, self.deadline) = (phase, clock::instant() + limit);
+        }
+    }
+
+    /// Answers the complete messages at the head of `data` until the client takes no more replies; gives the octets
+    /// used.
+    fn answer(&mut self, data: &[u8], peer: SocketAddr, output: &mut [u8], worker: &mut Worker) -> Result<usize, End> {
+        let hub = Rc::clone(&self.hub);
+        let state = hub.service.published.load();
+        let (mut used, mut filled, mut ended) = (0, 0, None);
+        while let Some(message) = first_message(&data[used..])
+            && self.unsent.is_empty()
+        {
+            if message.len() < HEADER {
+                ended = Some(End::Client);
+                break;
+            }
+            used += 2 + message.len();
+            hub.counters.queries.add(1);
+            let request = Request { bytes: message, source: peer, transport: Transport::Stream };
+            let room = &mut output[filled + 2..filled + 2 + STREAM_REPLY_MAX];
+            match catch_unwind(AssertUnwindSafe(|| (hub.service.respond)(&state, worker, &request, room))) {
+                Ok(Verdict::Send(length)) => {
+                    hub.counters.answered(room[3]);
+                    output[filled..filled + 2].copy_from_slice(&(length as u16).to_be_bytes());
+                    filled += 2 + length;
+                }
+                Ok(Verdict::Drop) => hub.counters.silent.add(1),
+                Err(_) => {
+                    *worker = after_panic(&hub.counters);
+                    ended = Some(End::Panic);
+                    break;
+                }
+            }
+            if filled >= TCP_WRITE {
+                self.write(&output[..filled])?;
+                filled = 0;
+            }
+        }
+        if filled > 0 {
+            self.write(&output[..filled])?;
+        }
+        if used > 0 {
+            hub.table.borrow_mut().touch(self.id);
+        }
+        ended.map_or(Ok(used), Err)
+    }
+
+    /// Writes what is left from before and then `replies`; what the kernel does not take is kept.
+    fn write(&mut self, mut replies: &[u8]) -> Result<(), End> {
+        while self.sent < self.unsent.len() {
+            match self.stream.try_write(&self.unsent[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return Err(End::Client),
+            }
+        }
+        if self.sent == self.unsent.len() {
+            (self.unsent, self.sent) = (Vec::new(), 0);
+            while !replies.is_empty() {
+                match self.stream.try_write(replies) {
+                    Ok(count) => replies = &replies[count..],
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(_) => return Err(End::Client),
+                }
+            }
+        }
+        self.unsent.extend_from_slice(replies);
+        Ok(())
+    }
+}
+
+#[cold]
+fn after_panic(counters: &Counters) -> Worker {
+    counters.panics.add(1);
+    let count = counters.panics.value();
+    if worth_a_line(count) {
+        tracing::error!(count, "a TCP query made the server panic; its connection is closed, serving goes on");
+    }
+    fresh_worker()
+}
+
+/// The message at the head of `data` without its two octets of length, if it is complete (RFC 1035 §4.2.2).
+fn first_message(data: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = data.split_first_chunk()?;
+    rest.get(..usize::from(u16::from_be_bytes(*length)))
+}

@@ -1,0 +1,154 @@
+//! UDP: a thread with a socket of its own; it takes what has arrived, answers each query, and sends the
+//! answers: two system calls a batch. A panic costs the query that caused it, nothing else.
+
+use crate::limits::UDP_REPLY_MAX;
+use crate::listen::sys::{Batch, Shape};
+use crate::listen::{Respond, Service, fresh_worker, worth_a_line};
+use crate::metrics::{Counters, Metrics};
+use crate::respond::{Request, Transport, Verdict};
+use crate::worker::Worker;
+use std::io;
+use std::net::UdpSocket;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A bound socket and how its messages look.
+#[derive(Debug)]
+pub struct Socket {
+    /// The socket; its read timeout bounds the time to notice a stop.
+    pub socket: UdpSocket,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+/// The running threads.
+#[derive(Debug)]
+pub struct Threads {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts a thread for each socket.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn start<S, F>(sockets: Vec<Socket>, service: &Service<F, S>, metrics: &Metrics) -> io::Result<Threads>
+where
+    F: Respond<S>,
+    S: Send + Sync + 'static,
+{
+    let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
+    for (number, socket) in sockets.into_iter().enumerate() {
+        let (service, counters, stop) = (service.clone(), metrics.counters(), Arc::clone(&running.stop));
+        let serve = move || Answering { worker: fresh_worker(), service, counters }.serve(&socket, &stop);
+        running.threads.push(thread::Builder::new().name(format!("udp-{number}")).spawn(serve)?);
+    }
+    Ok(running)
+}
+
+impl Threads {
+    /// Lets each thread answer what its socket still holds, and end.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // Its panics were caught and counted; one outside of `respond` has been reported by the hook.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// One thread's state.
+struct Answering<S, F> {
+    service: Service<F, S>,
+    worker: Worker,
+    counters: Arc<Counters>,
+}
+
+impl<S, F: Respond<S>> Answering<S, F> {
+    fn serve(&mut self, socket: &Socket, stop: &AtomicBool) {
+        let mut batch = Batch::new(socket.shape);
+        loop {
+            let draining = stop.load(Ordering::Relaxed);
+            match batch.receive(&socket.socket, !draining) {
+                Ok(received) => {
+                    self.answer(&mut batch, received);
+                    match batch.send(&socket.socket) {
+                        0 => {}
+                        unsent => self.counters.unsent.add(unsent as u64),
+                    }
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut if draining => return,
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {}
+                    // Errors that ICMP brought for an earlier answer, or a shortage of memory: no reason to spin.
+                    _ => thread::park_timeout(Duration::from_millis(1)),
+                },
+            }
+        }
+    }
+
+    /// Answers the queries of a batch under one state; after a panic it goes on with the next query.
+    fn answer(&mut self, batch: &mut Batch, received: usize) {
+        let state = self.service.published.load();
+        self.counters.queries.add(received as u64);
+        let mut next = 0;
+        while next < received {
+            let (service, worker, counters) = (&self.service, &mut self.worker, &self.counters);
+            let finished = catch_unwind(AssertUnwindSafe(|| {
+                while next < received {
+                    let index = next;
+                    next += 1;
+                    answer_one(batch, index, counters, |request, out| (service.respond)(&state, worker, request, out));
+                }
+            }));
+            if finished.is_err() {
+                self.after_panic();
+            }
+        }
+    }
+
+    #[cold]
+    fn after_panic(&mut self) {
+        self.counters.panics.add(1);
+        self.worker = fresh_worker();
+        let count = self.counters.panics.value();
+        if worth_a_line(count) {
+            tracing::error!(count, "a UDP query made the server panic; it got no answer, serving goes on");
+        }
+    }
+}
+
+#[inline]
+fn answer_one(
+    batch: &mut Batch,
+    index: usize,
+    counters: &Counters,
+    respond: impl FnOnce(&Request<'_>, &mut [u8]) -> Verdict,
+) {
+    let Some(slot) = batch.slot(index) else {
+        counters.oversize.add(1);
+        return;
+    };
+    let request = Request { bytes: slot.query, source: slot.source, transport: Transport::Udp };
+    match respond(&request, slot.out) {
+        Verdict::Send(length) => {
+            let length = length.min(UDP_REPLY_MAX);
+            counters.answered(slot.out[3]);
+            batch.stage(index, length);
+        }
+        Verdict::Drop => counters.silent.add(1),
+    }
+}
