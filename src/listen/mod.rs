@@ -6,6 +6,7 @@
 //! ```
 
 pub mod bind;
+pub mod hickory;
 pub mod sys;
 pub mod tcp;
 pub mod udp;
