@@ -1,11 +1,15 @@
 //! What one thread keeps between queries: its random generator, its cursors and its counters.
 
+use crate::id::PoolId;
+use crate::state::State;
+
 /// A thread's own memory, never shared.
 #[derive(Debug)]
 pub struct Worker {
     /// Random draws, seeded once from the outside.
     pub draw: Draw,
-    /// Where the rotating methods stand, one cursor a pool; sized for `generation`.
+    /// Where the rotating methods stand: for each pool one cursor a family, since a client that asks for A and AAAA in
+    /// turn would else always see the same half of a pool of two. Sized for `generation`.
     pub cursors: Vec<u32>,
     /// The configuration that `cursors` are for.
     pub generation: u64,
@@ -15,7 +19,27 @@ impl Worker {
     /// A worker whose draws follow from `seed` alone.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { draw: Draw::new(seed), cursors: Vec::new(), generation: 0 }
+        Self { draw: Draw::new(seed), cursors: Vec::new(), generation: u64::MAX }
+    }
+
+    /// Makes the cursors fit the state's configuration, each at a random place. Allocates at a new generation only.
+    pub fn follow(&mut self, state: &State) {
+        if self.generation != state.generation {
+            self.renew(state);
+        }
+    }
+
+    #[cold]
+    fn renew(&mut self, state: &State) {
+        self.generation = state.generation;
+        self.cursors.clear();
+        self.cursors.shrink_to(2 * state.snapshot.pools.len());
+        self.cursors.resize_with(2 * state.snapshot.pools.len(), || (self.draw.next() >> 32) as u32);
+    }
+
+    /// The cursor of a pool in one family, and the draws.
+    pub(crate) fn rotation(&mut self, pool: PoolId, lane: usize) -> (&mut u32, &mut Draw) {
+        (&mut self.cursors[2 * pool.index() + lane], &mut self.draw)
     }
 }
 

@@ -1,6 +1,12 @@
 //! Pools and their endpoints: what an answer can name, and how it is chosen. A pool knows neither
 //! geography nor zones nor the clock: it gets live members, a key and random draws.
 
+mod balance;
+pub mod rendezvous;
+mod select;
+
+pub use select::{Asker, Candidate, Picked, Table};
+
 use crate::geo::Coordinates;
 use crate::id::{CheckId, EndpointId, PoolId, ZoneId};
 use crate::wire::Name;

@@ -1,15 +1,16 @@
 //! The snapshot: zones, maps, policies, pools and targets of one configuration, immutable, cross-references
 //! proved. [`Snapshot::build`] is the one way from a [`Spec`] to it.
 
+mod build;
 mod spec;
 
 pub use spec::{Ecs, Spec, ZoneSpec};
 
 use crate::geo::{GeoMap, View};
 use crate::health::{Check, TargetAddress};
-use crate::id::{CheckId, MapId, TargetId};
+use crate::id::{CheckId, EndpointId, MapId, RouteId, TargetId};
 use crate::pool::{Endpoint, Pool};
-use crate::steer::{BalancedName, Policy, Route};
+use crate::steer::{BalancedName, Groups, Plan, Policy, Route};
 use crate::zone::Zones;
 use std::sync::Arc;
 
@@ -30,8 +31,18 @@ pub struct Snapshot {
     pub policies: Vec<Policy>,
     /// Balanced names, their routes set.
     pub names: Vec<BalancedName>,
+    /// What a query needs of a balanced name, and nothing else: one small entry a name.
+    pub(crate) facts: Vec<NameFacts>,
     /// Policies with their fallbacks, compiled.
     pub routes: Vec<Route>,
+    /// The flattened rows of the routes' classes.
+    pub(crate) plan: Plan,
+    /// By zone, the choices by nearness that its map knows.
+    pub(crate) groups: Vec<Groups>,
+    /// RDATA of A records by endpoint; unspecified for one without.
+    pub(crate) rdata_v4: Vec<[u8; 4]>,
+    /// RDATA of AAAA records by endpoint; empty if no endpoint has one.
+    pub(crate) rdata_v6: Vec<[u8; 16]>,
     /// Maps, one for each distinct set of regions, groups and limits.
     pub maps: Vec<GeoMap>,
     /// Views on the maps: one for each distinct partition of the clients.
@@ -59,12 +70,36 @@ pub struct Target {
 #[derive(Debug)]
 pub struct BuildError(pub Box<str>);
 
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// What a query needs of a balanced name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameFacts {
+    pub(crate) route: RouteId,
+    pub(crate) ttl: u32,
+    pub(crate) ttl_min: u32,
+    /// The bits of the owner name in lower case: the salt of its stable choices.
+    pub(crate) salt: u64,
+}
+
 impl Snapshot {
     /// Compiles a specification against the databases.
     ///
     /// # Errors
     /// A bound of the compiler is exceeded.
-    pub fn build(_spec: Spec, _databases: Arc<crate::geo::Databases>) -> Result<Self, BuildError> {
-        todo!("owner: steer")
+    pub fn build(spec: Spec, databases: Arc<crate::geo::Databases>) -> Result<Self, BuildError> {
+        build::build(spec, databases)
+    }
+
+    /// The targets that vote for one endpoint in one family (0 IPv4 or a host name, 1 IPv6).
+    pub(crate) fn targets_of(&self, endpoint: EndpointId, lane: usize) -> &[TargetId] {
+        let range = &self.watches[endpoint.index()][lane];
+        &self.watched[range.start as usize..range.end as usize]
     }
 }

@@ -1,6 +1,19 @@
 //! Which pool serves a client: policies, the live rows compiled from them and from health, and the
 //! decision that a query takes. Knows no packet: it yields endpoints, a TTL and a scope.
 
+mod compile;
+mod decide;
+mod live;
+mod resolve;
+mod trail;
+
+pub(crate) use compile::{Compiler, Sources};
+pub use compile::{Groups, Plan, Route};
+pub use decide::{Answer, Decision, Picks, Want, decide};
+pub(crate) use live::{Dependents, lanes};
+pub use live::{Live, Observed};
+pub use trail::{FallbackNote, PoolNote};
+
 use crate::geo::SourceRef;
 use crate::id::{PolicyId, PoolId, RegionId, RouteId, ZoneId};
 use crate::wire::Name;
@@ -76,13 +89,6 @@ pub struct BalancedName {
     pub route: RouteId,
 }
 
-// ---- contract stubs: owner steer ----
-
-use crate::client::{Client, Family};
-use crate::id::{ClassId, NameId};
-use crate::state::State;
-use crate::worker::Worker;
-
 /// The balanced types that exist at a name; they never depend on the client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Types {
@@ -92,76 +98,4 @@ pub struct Types {
     pub aaaa: bool,
     /// A CNAME, and nothing else.
     pub cname: bool,
-}
-
-/// A policy with a fallback, compiled: classes of clients and their flattened steps.
-#[derive(Debug)]
-pub struct Route {}
-
-/// The live rows of all routes, worked out when health changes.
-#[derive(Debug, Clone)]
-pub struct Live {}
-
-/// What a query asks the decision for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Want {
-    /// Addresses of one family.
-    Addresses(Family),
-    /// The one CNAME target.
-    Target,
-}
-
-/// What a query gets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// The picks' record data.
-    Records {
-        /// How many.
-        count: usize,
-        /// TTL, seconds.
-        ttl: u32,
-    },
-    /// NODATA by fallback.
-    NoData,
-    /// SERVFAIL by fallback.
-    ServFail,
-    /// The pools' first probes are not in yet: no answer at all.
-    Pending,
-}
-
-/// The decision with its scope.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Decision {
-    /// What to answer.
-    pub answer: Answer,
-    /// SCOPE PREFIX-LENGTH in bits of the client subnet's family; 0 if none was used.
-    pub scope: u8,
-    /// Who decided: the class, for counters.
-    pub class: ClassId,
-}
-
-/// Takes the decision of one query.
-#[must_use]
-pub fn decide<'s>(
-    _state: &'s State,
-    _worker: &mut Worker,
-    _name: NameId,
-    _client: &Client,
-    _want: Want,
-) -> (Decision, Picks<'s>) {
-    todo!()
-}
-
-/// The chosen members of one answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Picks<'s> {
-    _state: std::marker::PhantomData<&'s State>,
-}
-
-impl<'s> Picks<'s> {
-    /// Wire RDATA of the `index`th pick: 4 octets, 16 octets, or an uncompressed name.
-    #[must_use]
-    pub fn rdata(&self, _index: usize) -> &'s [u8] {
-        todo!()
-    }
 }

@@ -1,0 +1,8 @@
+//! The methods, one file each: how a table is laid out when health changes, and how one answer is picked from it.
+
+pub(super) mod all;
+pub(super) mod failover;
+pub(super) mod hash;
+pub(super) mod nearest;
+pub(super) mod round_robin;
+pub(super) mod weighted;

@@ -1,0 +1,206 @@
+//! One set of members of one pool, laid out for the pool's method when health changes, and the pick of one answer
+//! from it. A pick draws, hashes and copies ids; it allocates nothing and cannot fail.
+
+use super::Balance;
+use super::balance::{all, failover, hash, nearest, round_robin, weighted};
+use super::rendezvous::Key;
+use crate::id::EndpointId;
+use crate::limits::ANSWERS_MAX;
+use crate::worker::Draw;
+use std::net::IpAddr;
+
+/// What is told of a member when a table is laid out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Its weight; 0: only when no other is there.
+    pub weight: u32,
+    /// The bits of its name (`rendezvous::name_bits`).
+    pub name: u64,
+}
+
+/// A member in a table; what `number` counts is the method's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Member {
+    pub(super) endpoint: EndpointId,
+    pub(super) number: u32,
+}
+
+/// Members laid out for a method.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Table {
+    members: Box<[Member]>,
+    layout: Layout,
+    answers: u8,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Layout {
+    Weighted { total: u32 },
+    RoundRobin,
+    Failover,
+    Hash { names: Box<[u64]> },
+    Slots { slots: Box<[u16]> },
+    Nearest { tie: u16 },
+    All,
+}
+
+impl Table {
+    /// Lays members out. `of_all` counts the members that the pool has in all, dead ones included. Members of weight
+    /// 0 are left out unless there is no other; then they share equally. A pool that balances by nearness gets its
+    /// order written here, and [`Table::nearest`] where the client's place is known.
+    #[must_use]
+    pub fn new(balance: Balance, answers: u8, candidates: &[Candidate], of_all: usize) -> Self {
+        let idle = candidates.iter().all(|candidate| candidate.weight == 0);
+        let used = || candidates.iter().filter(|candidate| idle || candidate.weight > 0);
+        let mut members: Box<[Member]> =
+            used().map(|candidate| Member { endpoint: candidate.endpoint, number: candidate.weight.max(1) }).collect();
+        let names = || used().map(|candidate| candidate.name).collect::<Box<[u64]>>();
+        let layout = match balance {
+            Balance::Weighted => Layout::Weighted { total: weighted::lay_out(&mut members) },
+            Balance::RoundRobin => Layout::RoundRobin,
+            Balance::Failover | Balance::Nearest => Layout::Failover,
+            Balance::Hash if of_all <= hash::DIRECT => Layout::Hash { names: names() },
+            Balance::Hash => Layout::Slots { slots: hash::lay_out(&members, &names(), of_all) },
+            Balance::All => Layout::All,
+        };
+        Self { members, layout, answers: answers.clamp(1, ANSWERS_MAX) }
+    }
+
+    /// Lays members out by nearness: `tiers` in the client's order, nearest first, empty ones skipped. Members of
+    /// weight 0 are left out unless there is no other.
+    #[must_use]
+    pub fn nearest(answers: u8, tiers: &[Vec<Candidate>]) -> Self {
+        let idle = tiers.iter().flatten().all(|candidate| candidate.weight == 0);
+        let mut tie = 0;
+        let mut members = Vec::new();
+        for tier in tiers {
+            let used = tier.iter().filter(|candidate| idle || candidate.weight > 0);
+            members.extend(used.map(|c| Member { endpoint: c.endpoint, number: c.name as u32 }));
+            if tie == 0 {
+                tie = members.len();
+            }
+        }
+        Self {
+            members: members.into(),
+            layout: Layout::Nearest { tie: tie as u16 },
+            answers: answers.clamp(1, ANSWERS_MAX),
+        }
+    }
+
+    /// True if there is nothing to pick.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The members that can be picked, in the order of the table.
+    pub fn endpoints(&self) -> impl Iterator<Item = EndpointId> + '_ {
+        self.members.iter().map(|member| member.endpoint)
+    }
+
+    /// Picks the members of one answer. `cursor` is where the calling thread stands in this pool.
+    pub fn pick(&self, asker: &Asker, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
+        let (members, answers) = (&*self.members, usize::from(self.answers));
+        if members.is_empty() {
+            return;
+        }
+        match &self.layout {
+            Layout::Weighted { total } => weighted::pick(members, *total, answers, draw, out),
+            Layout::RoundRobin => round_robin::pick(members, answers, cursor, out),
+            Layout::Failover => failover::pick(members, answers, out),
+            Layout::Hash { names } => hash::pick(members, names, answers, asker.endpoint_key(), out),
+            Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker.endpoint_key(), out),
+            Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker.near_key(), out),
+            Layout::All => all::pick(members, answers, cursor, out),
+        }
+    }
+}
+
+/// Whose clients an answer is for: what the stable choices hash. Each use has its own salt.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// The address that decides: the client subnet's first, or the resolver's.
+    pub address: IpAddr,
+    /// Bits of it that choose an endpoint.
+    pub endpoint_bits: u8,
+    /// Bits of it that choose a pool, or among the equally near.
+    pub pool_bits: u8,
+    /// The bits of the owner name.
+    pub salt: u64,
+}
+
+impl Asker {
+    /// The key that `hash` uses.
+    #[must_use]
+    pub fn endpoint_key(&self) -> Key {
+        Key::of(self.address, self.endpoint_bits, self.salt)
+    }
+
+    /// The key that chooses among equally near endpoints.
+    #[must_use]
+    pub fn near_key(&self) -> Key {
+        Key::of(self.address, self.pool_bits, self.salt ^ 0x6e65_6172)
+    }
+
+    /// The key that chooses among the pools of a split.
+    #[must_use]
+    pub fn split_key(&self) -> Key {
+        Key::of(self.address, self.pool_bits, self.salt ^ 0x0073_706c_6974)
+    }
+}
+
+/// The members picked for one answer, in its order.
+#[derive(Clone, Copy, Debug)]
+pub struct Picked {
+    ids: [EndpointId; ANSWERS_MAX as usize],
+    count: usize,
+}
+
+impl Picked {
+    /// Nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { ids: [EndpointId::new(0); ANSWERS_MAX as usize], count: 0 }
+    }
+
+    /// Puts one more at the end; what does not fit is left out.
+    pub(super) fn push(&mut self, endpoint: EndpointId) {
+        if let Some(place) = self.ids.get_mut(self.count) {
+            *place = endpoint;
+            self.count += 1;
+        }
+    }
+
+    /// The same, unless it is there already.
+    pub(super) fn push_new(&mut self, endpoint: EndpointId) {
+        if !self.as_slice().contains(&endpoint) {
+            self.push(endpoint);
+        }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// True if nothing was picked.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The endpoints.
+    #[must_use]
+    pub fn as_slice(&self) -> &[EndpointId] {
+        &self.ids[..self.count]
+    }
+}
+
+impl Default for Picked {
+    fn default() -> Self {
+        Self::new()
+    }
+}

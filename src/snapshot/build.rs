@@ -1,0 +1,200 @@
+//! From a specification to a snapshot: maps, routes, targets, record data and zones.
+
+use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
+use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits};
+use crate::health::{Check, CheckKind, TargetAddress};
+use crate::id::{CheckId, MapId, NameId, TargetId};
+use crate::pool::rendezvous::name_bits;
+use crate::pool::{Address, Endpoint, Pool};
+use crate::steer::{BalancedName, Compiler, Groups, Sources, lanes};
+use crate::zone::{BalancedOwner, Zones};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What one map is compiled from, by content: regions' matchers, places, limits.
+type MapKey = (Vec<Vec<Matcher>>, Vec<Vec<Option<[u64; 2]>>>, ScopeLimits);
+
+/// Compiles a specification.
+pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, BuildError> {
+    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names } = spec;
+    let groups = groups(&zones, &names, &policies, &pools, &endpoints);
+    let (maps, map_of) = maps(&zones, &names, &groups, &databases)?;
+    let sources = Sources { pools: &pools, endpoints: &endpoints, policies: &policies };
+    let mut compiler = Compiler::new(sources);
+    for name in &mut names {
+        let zone = name.zone.index();
+        let Some(map) = map_of[zone] else { continue };
+        let limits = zones[zone].ecs.limits;
+        name.route = compiler.route(name, (map, &maps[map.index()]), &groups[zone], limits);
+    }
+    let (plan, routes, views) = compiler.finish();
+    let views = views.into_iter().map(|(map, classes)| (map, maps[map.index()].view(&classes))).collect();
+    let owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
+        .map(|(index, name)| BalancedOwner {
+            owner: &name.owner,
+            zone: name.zone,
+            id: NameId::new(index),
+            types: routes[name.route.index()].types,
+        })
+        .collect();
+    let tree = Zones::build(&mut zones, &owners);
+    drop(owners);
+    let facts = names.iter().map(facts).collect();
+    let Watches { targets, watches, watched } = watch(&checks, &pools, &endpoints);
+    let (rdata_v4, rdata_v6) = rdata(&endpoints);
+    pools.shrink_to_fit();
+    endpoints.shrink_to_fit();
+    policies.shrink_to_fit();
+    names.shrink_to_fit();
+    Ok(Snapshot {
+        zones: tree,
+        settings: zones,
+        checks,
+        pools,
+        endpoints,
+        policies,
+        names,
+        facts,
+        routes,
+        plan,
+        groups,
+        rdata_v4,
+        rdata_v6,
+        maps,
+        views,
+        targets,
+        watches,
+        watched,
+        databases,
+    })
+}
+
+/// The choices by nearness, zone by zone.
+fn groups(
+    zones: &[ZoneSpec],
+    names: &[BalancedName],
+    policies: &[crate::steer::Policy],
+    pools: &[Pool],
+    endpoints: &[Endpoint],
+) -> Vec<Groups> {
+    let mut groups = vec![Groups::default(); zones.len()];
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        if seen.insert((name.policy, name.fallback)) {
+            let policy = &policies[name.policy.index()];
+            groups[name.zone.index()].collect(policy, name.fallback, pools, endpoints);
+        }
+    }
+    groups
+}
+
+/// One map for each distinct content, and the map of each zone that has a balanced name.
+fn maps(
+    zones: &[ZoneSpec],
+    names: &[BalancedName],
+    groups: &[Groups],
+    databases: &Databases,
+) -> Result<(Vec<GeoMap>, Vec<Option<MapId>>), BuildError> {
+    let mut balanced = vec![false; zones.len()];
+    for name in names {
+        balanced[name.zone.index()] = true;
+    }
+    let mut maps = Vec::new();
+    let mut by_content: HashMap<MapKey, MapId> = HashMap::new();
+    let mut map_of = vec![None; zones.len()];
+    for (index, zone) in zones.iter().enumerate().filter(|(index, _)| balanced[*index]) {
+        let limits = zone.ecs.limits;
+        let matchers = |region: &crate::geo::Region| region.selectors.iter().map(|s| s.matcher.clone()).collect();
+        let regions = zone.regions.iter().map(matchers).collect();
+        let key = (regions, groups[index].content(), limits);
+        let id = match by_content.get(&key) {
+            Some(&id) => id,
+            None => {
+                let spec = MapSpec { regions: &zone.regions, groups: &groups[index].groups, limits };
+                let map = GeoMap::compile(databases, &spec).map_err(|error| {
+                    BuildError(format!("{}: the map cannot be compiled: {}", zone.file, error.0).into())
+                })?;
+                maps.push(map);
+                let id = MapId::new(maps.len() - 1);
+                by_content.insert(key, id);
+                id
+            }
+        };
+        map_of[index] = Some(id);
+    }
+    Ok((maps, map_of))
+}
+
+fn facts(name: &BalancedName) -> NameFacts {
+    let salt = name_bits(name.owner.to_lowercase().wire());
+    NameFacts { route: name.route, ttl: name.ttl, ttl_min: name.ttl_min.min(name.ttl), salt }
+}
+
+/// Record data by endpoint, one table a family.
+fn rdata(endpoints: &[Endpoint]) -> (Vec<[u8; 4]>, Vec<[u8; 16]>) {
+    let v4 = |endpoint: &Endpoint| match endpoint.address {
+        Address::Ip { v4: Some(v4), .. } => v4.octets(),
+        _ => [0; 4],
+    };
+    let v6 = |endpoint: &Endpoint| match endpoint.address {
+        Address::Ip { v6: Some(v6), .. } => v6.octets(),
+        _ => [0; 16],
+    };
+    let any_v6 = endpoints.iter().any(|endpoint| lanes(&endpoint.address)[1]);
+    let v6 = if any_v6 { endpoints.iter().map(v6).collect() } else { Vec::new() };
+    (endpoints.iter().map(v4).collect(), v6)
+}
+
+struct Watches {
+    targets: Vec<Target>,
+    watches: Vec<[Range<u32>; 2]>,
+    watched: Vec<TargetId>,
+}
+
+/// What is probed, each (address, check) once, and for whom. Checks are compared by what they do: two of equal
+/// content and different names are one target.
+fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint]) -> Watches {
+    let canonical = canonical(checks);
+    let mut by_content: HashMap<Target, TargetId> = HashMap::new();
+    let mut targets = Vec::new();
+    let mut watched = Vec::new();
+    let mut watches = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        let has = lanes(&endpoint.address);
+        let mut range_of = |lane: usize| {
+            let start = watched.len() as u32;
+            let probed = pools[endpoint.pool.index()].checks.iter().map(|check| canonical[check.index()]);
+            for check in probed.filter(|check| has[lane] && checks[check.index()].kind != CheckKind::None) {
+                let target = Target { address: probed_address(endpoint, lane), check };
+                let id = *by_content.entry(target).or_insert_with_key(|target| {
+                    targets.push(target.clone());
+                    TargetId::new(targets.len() - 1)
+                });
+                watched.push(id);
+            }
+            start..watched.len() as u32
+        };
+        watches.push([range_of(0), range_of(1)]);
+    }
+    Watches { targets, watches, watched }
+}
+
+/// For each check the first one that does the same.
+fn canonical(checks: &[Check]) -> Vec<CheckId> {
+    let mut first = HashMap::new();
+    let ids = checks.iter().enumerate();
+    ids.map(|(index, check)| *first.entry((&check.kind, check.timing)).or_insert(CheckId::new(index))).collect()
+}
+
+/// What is probed for an endpoint's address of one family.
+fn probed_address(endpoint: &Endpoint, lane: usize) -> TargetAddress {
+    match (&endpoint.address, endpoint.check_address) {
+        (_, Some(address)) => TargetAddress::Ip(address),
+        (Address::Host(name), None) => TargetAddress::Host(name.to_lowercase()),
+        (Address::Ip { v4: Some(v4), .. }, None) if lane == 0 => TargetAddress::Ip(IpAddr::V4(*v4)),
+        (Address::Ip { v6: Some(v6), .. }, None) => TargetAddress::Ip(IpAddr::V6(*v6)),
+        (Address::Ip { v4, .. }, None) => TargetAddress::Ip(v4.map_or(IpAddr::from([0; 4]), IpAddr::V4)),
+    }
+}

@@ -1,0 +1,379 @@
+//! What is live: for each pool its members laid out, for each class of each route what serves it. Worked out when
+//! health changes, walked by queries, and copied on write in chunks, so that a change touches only what it changes.
+
+use super::Fallback;
+use super::compile::StepView;
+use super::resolve::{Resolver, Scene};
+use crate::client::Family;
+use crate::id::{EndpointId, PoolId};
+use crate::pool::rendezvous::{Key, choose, name_bits};
+use crate::pool::{Address, Candidate, Gate, Table};
+use crate::snapshot::Snapshot;
+use crate::worker::Draw;
+use std::sync::Arc;
+
+/// Rows and pools in one chunk: what one change copies.
+const CHUNK: usize = 64;
+
+/// What is known of an endpoint, gates aside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observed {
+    /// By family: no check says that it is down. A host name stands in the first place.
+    pub up: [bool; 2],
+    /// Seconds for which this cannot change; `u32::MAX` if it is not probed.
+    pub steady_s: u32,
+    /// Its first outcomes are not in yet.
+    pub pending: bool,
+}
+
+impl Observed {
+    /// An endpoint that no check looks at.
+    pub const UP: Self = Self { up: [true; 2], steady_s: u32::MAX, pending: false };
+    /// An endpoint that has failed, and that nothing probes.
+    pub const DOWN: Self = Self { up: [false; 2], steady_s: u32::MAX, pending: false };
+}
+
+/// Which members of a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Set {
+    /// Those that are live.
+    Live = 0,
+    /// Those that no operator took out.
+    Open = 1,
+    /// All.
+    Every = 2,
+}
+
+/// No table: the set has no member of the family.
+const NONE: u8 = u8::MAX;
+
+/// One pool, laid out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct PoolLive {
+    /// The distinct tables.
+    tables: Box<[Table]>,
+    /// The table of each set and family.
+    index: [[u8; 2]; 3],
+    /// Its gate is open and enough members are live.
+    pub(super) is_live: bool,
+    /// No operator took it out.
+    pub(super) is_open: bool,
+    /// A member's first outcomes are not in yet.
+    pub(super) pending: bool,
+    /// How many members are live.
+    pub(super) live: u16,
+    /// Seconds for which no member's health can change.
+    pub(super) cap_s: u32,
+    /// Members for orders of nearness; none for every other method.
+    near: Option<Box<[[Vec<Candidate>; 2]; 3]>>,
+}
+
+impl PoolLive {
+    fn new(snapshot: &Snapshot, id: PoolId, observed: impl Fn(EndpointId) -> Observed) -> Self {
+        let pool = &snapshot.pools[id.index()];
+        let is_open = is_open(pool.gate);
+        let mut sets: [[Vec<Candidate>; 2]; 3] = Default::default();
+        let (mut live, mut cap_s, mut pending) = (0, u32::MAX, false);
+        for endpoint in pool.endpoints() {
+            let data = &snapshot.endpoints[endpoint.index()];
+            let (open, seen) = (is_open && self::is_open(data.gate), observed(endpoint));
+            let trusted = pool.gate == Gate::Up || data.gate == Gate::Up;
+            if open && !trusted {
+                cap_s = cap_s.min(seen.steady_s);
+                pending |= seen.pending;
+            }
+            let has = lanes(&data.address);
+            let candidate = Candidate { endpoint, weight: data.weight, name: name_bits(data.name.as_bytes()) };
+            let is_live = has.iter().zip(seen.up).any(|(&has, up)| has && open && (up || trusted));
+            live += u16::from(is_live);
+            for lane in 0..2 {
+                if has[lane] {
+                    let members = [open && (seen.up[lane] || trusted), open, true];
+                    let into = sets.iter_mut().zip(members).filter(|(_, member)| *member);
+                    into.for_each(|(set, _)| set[lane].push(candidate));
+                }
+            }
+        }
+        let mut tables = Vec::new();
+        let mut index = [[NONE; 2]; 3];
+        for lane in 0..2 {
+            for set in 0..3 {
+                if sets[set][lane].is_empty() {
+                    continue;
+                }
+                if set > 0 && sets[set][lane] == sets[set - 1][lane] {
+                    index[set][lane] = index[set - 1][lane];
+                    continue;
+                }
+                index[set][lane] = tables.len() as u8;
+                let of_all = usize::from(pool.count);
+                tables.push(Table::new(pool.balance, pool.answers, &sets[set][lane], of_all));
+            }
+        }
+        let by_nearness = pool.balance == crate::pool::Balance::Nearest;
+        Self {
+            tables: tables.into(),
+            index,
+            is_live: is_open && live >= pool.min_healthy.max(1),
+            is_open,
+            pending,
+            live,
+            cap_s,
+            near: by_nearness.then(|| Box::new(sets)),
+        }
+    }
+
+    /// True if a set has a member of the family.
+    pub(super) fn has(&self, set: Set, lane: usize) -> bool {
+        self.index[set as usize][lane] != NONE
+    }
+
+    /// The members of a set that has one.
+    pub(super) fn table(&self, set: Set, lane: usize) -> Option<&Table> {
+        self.tables.get(usize::from(self.index[set as usize][lane]))
+    }
+
+    /// The members of a set of a pool that balances by nearness.
+    pub(super) fn candidates(&self, set: Set, lane: usize) -> &[Candidate] {
+        self.near.as_ref().map_or(&[], |near| &near[set as usize][lane])
+    }
+}
+
+/// True if answers may name what stands behind this gate.
+pub(super) const fn is_open(gate: Gate) -> bool {
+    matches!(gate, Gate::Auto | Gate::Up)
+}
+
+/// The families in which an endpoint can be answered; a host name stands in the first place.
+pub(crate) const fn lanes(address: &Address) -> [bool; 2] {
+    match address {
+        Address::Ip { v4, v6 } => [v4.is_some(), v6.is_some()],
+        Address::Host(_) => [true, false],
+    }
+}
+
+/// Where a row, or a part of a split, leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Leaf {
+    /// First outcomes are not in.
+    Pending,
+    NoData,
+    ServFail,
+    /// A table of a pool.
+    Pool {
+        pool: PoolId,
+        set: Set,
+    },
+    /// An entry of the chunk.
+    Own(u32),
+}
+
+/// What a row has for itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Own {
+    /// A choice among pools.
+    Split { sticky: bool, parts: Box<[SplitPart]> },
+    /// A pool's members in the order of nearness of the row's clients.
+    Near { pool: PoolId, table: Table },
+}
+
+/// One part of a split.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct SplitPart {
+    pub(super) name: u64,
+    pub(super) weight: u32,
+    pub(super) leaf: Leaf,
+}
+
+/// Chooses a part of a split: by the client's key, or by a draw. There is at least one part.
+pub(super) fn choose_part(parts: &[SplitPart], key: Option<Key>, draw: &mut Draw) -> Leaf {
+    let index = match key {
+        Some(key) => choose(key, parts.iter().map(|part| (part.name, part.weight))),
+        None => {
+            let total: u64 = parts.iter().map(|part| u64::from(part.weight)).sum();
+            let mut point = ((u128::from(draw.next()) * u128::from(total)) >> 64) as u64;
+            let passed = |part: &&SplitPart| {
+                let here = point >= u64::from(part.weight);
+                point = point.saturating_sub(u64::from(part.weight));
+                here
+            };
+            parts.iter().take_while(passed).count().min(parts.len() - 1)
+        }
+    };
+    parts[index].leaf
+}
+
+/// What serves one class of a route in one family.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Row {
+    pub(super) leaf: Leaf,
+    /// Seconds for which nothing that was looked at can change.
+    pub(super) cap_s: u32,
+    /// The shortest scopes, IPv4 and IPv6.
+    pub(super) prefix: [u8; 2],
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct RowChunk {
+    rows: Box<[[Row; 2]]>,
+    pub(super) own: Box<[Own]>,
+}
+
+/// The live rows of all routes, worked out when health changes.
+#[derive(Debug, Clone)]
+pub struct Live {
+    rows: Arc<[Arc<RowChunk>]>,
+    pools: Arc<[Arc<[Arc<PoolLive>]>]>,
+}
+
+impl Live {
+    /// Works everything out.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, observed: impl Fn(EndpointId) -> Observed) -> Self {
+        let chunk = |start: usize| -> Arc<[Arc<PoolLive>]> {
+            let ids = (start..snapshot.pools.len().min(start + CHUNK)).map(PoolId::new);
+            ids.map(|id| Arc::new(PoolLive::new(snapshot, id, &observed))).collect()
+        };
+        let pools = (0..snapshot.pools.len()).step_by(CHUNK).map(chunk).collect();
+        let mut live = Self { rows: Arc::new([]), pools };
+        let chunks = snapshot.plan.len().div_ceil(CHUNK);
+        live.rows = (0..chunks).map(|chunk| Arc::new(live.chunk(snapshot, chunk))).collect();
+        live
+    }
+
+    /// Works out again what depends on `pools`; gives true if an answer can have changed.
+    pub(crate) fn update(
+        &mut self,
+        snapshot: &Snapshot,
+        dependents: &Dependents,
+        pools: &[PoolId],
+        observed: impl Fn(EndpointId) -> Observed,
+    ) -> bool {
+        let mut changed = false;
+        let mut stale = Vec::new();
+        for &id in pools {
+            let new = PoolLive::new(snapshot, id, &observed);
+            if new == *self.pool(id) {
+                continue;
+            }
+            changed = true;
+            let chunk = &mut Arc::make_mut(&mut self.pools)[id.index() / CHUNK];
+            Arc::make_mut(chunk)[id.index() % CHUNK] = Arc::new(new);
+            stale.extend_from_slice(dependents.chunks(id));
+        }
+        stale.sort_unstable();
+        stale.dedup();
+        for chunk in stale {
+            let chunk = chunk as usize;
+            let new = self.chunk(snapshot, chunk);
+            if new != *self.rows[chunk] {
+                Arc::make_mut(&mut self.rows)[chunk] = Arc::new(new);
+            }
+        }
+        changed
+    }
+
+    /// What is live of a pool.
+    pub(super) fn pool(&self, id: PoolId) -> &PoolLive {
+        &self.pools[id.index() / CHUNK][id.index() % CHUNK]
+    }
+
+    /// A row and the chunk that holds what is its own.
+    pub(super) fn row(&self, class: usize, lane: usize) -> (&Row, &RowChunk) {
+        let chunk = &*self.rows[class / CHUNK];
+        (&chunk.rows[class % CHUNK][lane], chunk)
+    }
+
+    fn chunk(&self, snapshot: &Snapshot, number: usize) -> RowChunk {
+        let mut own = Vec::new();
+        let classes = number * CHUNK..snapshot.plan.len().min((number + 1) * CHUNK);
+        let rows = classes.map(|class| {
+            let steps: Vec<StepView<'_>> = snapshot.plan.steps(class).collect();
+            Family::BOTH.map(|family| self.resolve(snapshot, class, &steps, family as usize, &mut own))
+        });
+        RowChunk { rows: rows.collect(), own: own.into() }
+    }
+
+    fn resolve(
+        &self,
+        snapshot: &Snapshot,
+        class: usize,
+        steps: &[StepView<'_>],
+        lane: usize,
+        own: &mut Vec<Own>,
+    ) -> Row {
+        let route = &snapshot.routes[snapshot.plan.route_of(class).index()];
+        let scene = Scene {
+            live: |id| self.pool(id),
+            pools: &snapshot.pools,
+            near: snapshot.plan.near(class),
+            map: &snapshot.maps[route.map.index()],
+            lane,
+        };
+        let mut resolver = Resolver { scene, own, trail: &mut (), cap_s: u32::MAX };
+        let leaf = resolver.resolve(steps, route.fallback);
+        Row { leaf, cap_s: resolver.cap_s, prefix: snapshot.plan.prefix(class) }
+    }
+}
+
+/// Which chunks of rows look at a pool, and which pools a target's health counts for.
+#[derive(Debug, Default)]
+pub(crate) struct Dependents {
+    chunks: Packed,
+    pools: Packed,
+}
+
+impl Dependents {
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        let mut chunks: Vec<(u32, u32)> = Vec::new();
+        for class in 0..snapshot.plan.len() {
+            let mut add = |pool: PoolId| chunks.push((pool.index() as u32, (class / CHUNK) as u32));
+            snapshot.plan.steps(class).flat_map(|step| step.parts).for_each(|part| add(part.pool));
+            if let Fallback::Pool(pool) = snapshot.routes[snapshot.plan.route_of(class).index()].fallback {
+                add(pool);
+            }
+        }
+        let mut pools: Vec<(u32, u32)> = Vec::new();
+        for (endpoint, watches) in snapshot.endpoints.iter().zip(&snapshot.watches) {
+            let targets = watches.iter().flat_map(|range| range.start as usize..range.end as usize);
+            pools.extend(targets.map(|at| (snapshot.watched[at].index() as u32, endpoint.pool.index() as u32)));
+        }
+        Self { chunks: Packed::new(chunks, snapshot.pools.len()), pools: Packed::new(pools, snapshot.targets.len()) }
+    }
+
+    fn chunks(&self, pool: PoolId) -> &[u32] {
+        self.chunks.of(pool.index())
+    }
+
+    /// The pools whose members a target's health counts for.
+    pub(crate) fn pools(&self, target: crate::id::TargetId) -> impl Iterator<Item = PoolId> + '_ {
+        self.pools.of(target.index()).iter().map(|&pool| PoolId::new(pool as usize))
+    }
+}
+
+/// Lists by index, packed.
+#[derive(Debug, Default)]
+struct Packed {
+    ends: Box<[u32]>,
+    items: Box<[u32]>,
+}
+
+impl Packed {
+    fn new(mut pairs: Vec<(u32, u32)>, count: usize) -> Self {
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut ends = vec![0; count];
+        for (at, &(index, _)) in pairs.iter().enumerate() {
+            ends[index as usize] = at as u32 + 1;
+        }
+        for index in 1..count {
+            ends[index] = ends[index].max(ends[index - 1]);
+        }
+        Self { ends: ends.into(), items: pairs.into_iter().map(|pair| pair.1).collect() }
+    }
+
+    fn of(&self, index: usize) -> &[u32] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.items[start..self.ends[index] as usize]
+    }
+}

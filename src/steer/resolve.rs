@@ -1,0 +1,209 @@
+//! From health to the answer of one class of clients in one family: the rules of "row" and "nothing live", once, for
+//! the live tables and for explanations.
+
+use super::Fallback;
+use super::compile::{Part, StepView};
+use super::live::{Leaf, Own, PoolLive, Set, SplitPart};
+use super::trail::{FallbackNote, PoolNote, Trail};
+use crate::geo::GeoMap;
+use crate::id::{OrderId, PoolId};
+use crate::pool::rendezvous::name_bits;
+use crate::pool::{Balance, Pool, Table};
+
+/// What rows are resolved from.
+pub(super) struct Scene<'a, F: Fn(PoolId) -> &'a PoolLive> {
+    /// What is live of a pool.
+    pub(super) live: F,
+    /// The pools as configured.
+    pub(super) pools: &'a [Pool],
+    /// The orders of the pools that balance by nearness, and the map that knows them.
+    pub(super) near: &'a [(PoolId, OrderId)],
+    pub(super) map: &'a GeoMap,
+    /// The family asked for.
+    pub(super) lane: usize,
+}
+
+/// One resolution as it goes on.
+pub(super) struct Resolver<'a, 'o, F: Fn(PoolId) -> &'a PoolLive, T> {
+    pub(super) scene: Scene<'a, F>,
+    /// Where what is no pool's own table is put.
+    pub(super) own: &'o mut Vec<Own>,
+    pub(super) trail: &'o mut T,
+    /// The seconds for which nothing looked at so far can change.
+    pub(super) cap_s: u32,
+}
+
+impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
+    /// What serves a row.
+    pub(super) fn resolve(&mut self, steps: &[StepView<'_>], fallback: Fallback) -> Leaf {
+        if let Some(leaf) = self.first_live(steps, 0) {
+            return leaf;
+        }
+        for step in steps {
+            let parts = self.parts_with(step, Set::Live);
+            if !parts.is_empty() {
+                self.trail.fallback(FallbackNote::BelowMinimum);
+                return self.split(step.sticky, parts, Set::Live);
+            }
+        }
+        match fallback {
+            Fallback::NoData => {
+                self.trail.fallback(FallbackNote::NoData);
+                Leaf::NoData
+            }
+            Fallback::ServFail => {
+                self.trail.fallback(FallbackNote::ServFail);
+                Leaf::ServFail
+            }
+            Fallback::Pool(pool) => match self.open_set(pool) {
+                Some(set) => {
+                    self.trail.fallback(FallbackNote::Pool(pool));
+                    self.leaf(pool, set)
+                }
+                // It has no address of this family: the family alone goes on.
+                None => self.all(steps),
+            },
+            Fallback::All => self.all(steps),
+        }
+    }
+
+    /// The first live step from `from` on that has an address of the family.
+    fn first_live(&mut self, steps: &[StepView<'_>], from: usize) -> Option<Leaf> {
+        for (index, step) in steps.iter().enumerate().skip(from) {
+            if self.look(step) {
+                return Some(Leaf::Pending);
+            }
+            let live: Vec<Part> = self.live_parts(step);
+            let served = |part: &Part| (self.scene.live)(part.pool).has(Set::Live, self.scene.lane);
+            let missing = live.iter().filter(|part| !served(part)).count();
+            if missing == live.len() {
+                self.note_step(index, step, &live, false);
+                continue;
+            }
+            self.note_step(index, step, &live, true);
+            let rest = if missing > 0 { self.first_live(steps, index + 1) } else { None };
+            let mut parts = Vec::with_capacity(live.len());
+            for part in live {
+                if (self.scene.live)(part.pool).has(Set::Live, self.scene.lane) {
+                    parts.push((part, self.leaf(part.pool, Set::Live)));
+                } else if let Some(leaf) = rest {
+                    parts.push((part, leaf));
+                }
+            }
+            return Some(self.split_of(step.sticky, &parts));
+        }
+        None
+    }
+
+    /// Looks at every pool of a step; true if one of them waits for its first outcomes.
+    fn look(&mut self, step: &StepView<'_>) -> bool {
+        let mut pending = false;
+        for part in step.parts {
+            let live = (self.scene.live)(part.pool);
+            self.cap_s = self.cap_s.min(live.cap_s);
+            pending |= live.pending;
+        }
+        pending
+    }
+
+    /// The parts of a step whose pools are live; those of weight 0 only if there is no other.
+    fn live_parts(&self, step: &StepView<'_>) -> Vec<Part> {
+        let live = step.parts.iter().filter(|part| (self.scene.live)(part.pool).is_live);
+        heavy(live.copied().collect())
+    }
+
+    /// The parts of a step that have a member of the family in `set`; those of weight 0 only if there is no other.
+    fn parts_with(&self, step: &StepView<'_>, set: Set) -> Vec<Part> {
+        let with = step.parts.iter().filter(|part| (self.scene.live)(part.pool).has(set, self.scene.lane));
+        heavy(with.copied().collect())
+    }
+
+    /// Fail open: the members of the row's first step that no operator took out; if none is left, all of them. A row
+    /// whose first step has no address of the family starts at the first that has one.
+    fn all(&mut self, steps: &[StepView<'_>]) -> Leaf {
+        let mut start = 0;
+        while start < steps.len() {
+            let tiers = steps[start + 1..].iter().take_while(|step| step.tier).count();
+            for set in [Set::Open, Set::Every] {
+                for step in &steps[start..=start + tiers] {
+                    let parts = self.parts_with(step, set);
+                    if !parts.is_empty() {
+                        self.trail.fallback(if set == Set::Open { FallbackNote::All } else { FallbackNote::Every });
+                        return self.split(step.sticky, parts, set);
+                    }
+                }
+            }
+            start += tiers + 1;
+        }
+        self.trail.fallback(FallbackNote::NoAddress);
+        Leaf::NoData
+    }
+
+    fn open_set(&self, pool: PoolId) -> Option<Set> {
+        let live = (self.scene.live)(pool);
+        [Set::Open, Set::Every].into_iter().find(|&set| live.has(set, self.scene.lane))
+    }
+
+    fn split(&mut self, sticky: bool, parts: Vec<Part>, set: Set) -> Leaf {
+        let parts: Vec<(Part, Leaf)> = parts.into_iter().map(|part| (part, self.leaf(part.pool, set))).collect();
+        self.split_of(sticky, &parts)
+    }
+
+    fn split_of(&mut self, sticky: bool, parts: &[(Part, Leaf)]) -> Leaf {
+        if let [(_, leaf)] = parts {
+            return *leaf;
+        }
+        let part = |&(part, leaf): &(Part, Leaf)| SplitPart {
+            weight: part.weight.max(1),
+            leaf,
+            name: name_bits(self.scene.pools[part.pool.index()].name.as_bytes()),
+        };
+        self.own.push(Own::Split { sticky, parts: parts.iter().map(part).collect() });
+        Leaf::Own(self.own.len() as u32 - 1)
+    }
+
+    /// The table of a pool: its own, or one in the class's order of nearness.
+    fn leaf(&mut self, pool: PoolId, set: Set) -> Leaf {
+        let order = self.scene.near.iter().find(|near| near.0 == pool).map(|near| self.scene.map.order(near.1));
+        let configured = &self.scene.pools[pool.index()];
+        let (Balance::Nearest, Some(order)) = (configured.balance, order) else {
+            return Leaf::Pool { pool, set };
+        };
+        let candidates = (self.scene.live)(pool).candidates(set, self.scene.lane);
+        let first = configured.first.index();
+        let tier = |tier: &[u16]| {
+            let of_tier = tier.iter().map(|&at| first + usize::from(at));
+            of_tier.filter_map(|id| candidates.iter().find(|c| c.endpoint.index() == id).copied()).collect()
+        };
+        let tiers: Vec<_> = order.tiers.iter().map(|members| tier(members)).collect();
+        self.own.push(Own::Near { pool, table: Table::nearest(configured.answers, &tiers) });
+        Leaf::Own(self.own.len() as u32 - 1)
+    }
+
+    /// Tells the trail of every pool of a step.
+    fn note_step(&mut self, index: usize, step: &StepView<'_>, live: &[Part], taken: bool) {
+        for part in step.parts {
+            let pool = (self.scene.live)(part.pool);
+            let note = if !pool.is_open {
+                PoolNote::TakenOut
+            } else if !pool.is_live {
+                PoolNote::TooFewLive
+            } else if !pool.has(Set::Live, self.scene.lane) {
+                PoolNote::NoAddress
+            } else if !live.contains(part) {
+                PoolNote::Spare
+            } else {
+                debug_assert!(taken, "a live pool with an address of the family ends the search");
+                PoolNote::Taken
+            };
+            self.trail.pool(index, part.pool, note);
+        }
+    }
+}
+
+fn heavy(mut parts: Vec<Part>) -> Vec<Part> {
+    if parts.iter().any(|part| part.weight > 0) {
+        parts.retain(|part| part.weight > 0);
+    }
+    parts
+}

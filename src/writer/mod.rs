@@ -1,0 +1,177 @@
+//! The one writer: outcomes and new configurations in, new states and effects out. Pure: the caller brings
+//! the time and carries the effects out.
+
+mod serving;
+mod staged;
+
+use crate::health::{Millis, Outcome, TargetState};
+use crate::id::TargetId;
+use crate::snapshot::Snapshot;
+use crate::state::{Identity, State};
+use serving::Serving;
+use staged::Staged;
+use std::sync::Arc;
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A probe ended.
+    Probed {
+        /// The configuration whose target it was (`State::generation` numbering); others are ignored.
+        generation: u64,
+        /// The target.
+        target: TargetId,
+        /// How it ended.
+        outcome: Outcome,
+        /// The reason in words, for people.
+        note: Box<str>,
+    },
+    /// A new configuration was built: it replaces the current one when its new targets have outcomes.
+    Stage {
+        /// Its number, larger than any before.
+        generation: u64,
+        /// The configuration.
+        snapshot: Arc<Snapshot>,
+        /// Server-wide answers.
+        identity: Arc<Identity>,
+    },
+    /// The bound on first probes has passed: what is still Unknown counts as up.
+    FirstRoundOver {
+        /// The configuration it belongs to.
+        generation: u64,
+    },
+}
+
+/// What the caller has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A target changed its state: log it.
+    Changed {
+        /// The target's configuration.
+        generation: u64,
+        /// The target.
+        target: TargetId,
+        /// Before.
+        from: TargetState,
+        /// Now.
+        to: TargetState,
+        /// The last probe's reason.
+        note: Box<str>,
+    },
+    /// A staged configuration is now the one that serves.
+    Adopted {
+        /// Its number.
+        generation: u64,
+    },
+}
+
+/// Owner of health and of the live tables.
+///
+/// ```text
+///            Stage                    every new target has an outcome, or FirstRoundOver
+///   (none) ────────▶ staged ────────────────────────────────────────────────────────────▶ serving
+///                      │ Stage: replaced, its outcomes kept                                  │ replaced
+///                      ▼                                                                     ▼
+/// ```
+///
+/// A target of a staged configuration that the serving one has as well (same address, same check) shares its tracker:
+/// an outcome counts for both, whichever configuration it was told for.
+#[derive(Debug)]
+pub struct Writer {
+    serving: Serving,
+    staged: Option<Staged>,
+}
+
+impl Writer {
+    /// A writer whose first configuration serves at once: its balanced rows are pending until their first outcomes are
+    /// in (routes whose targets all have outcomes, or that have none, are served at once). No `Adopted` is told of it.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, identity: Arc<Identity>, generation: u64) -> Self {
+        let trackers = vec![Default::default(); snapshot.targets.len()];
+        Self { serving: Serving::new(snapshot, identity, generation, trackers, false), staged: None }
+    }
+
+    /// Takes one event. The time is not needed yet: trackers count outcomes, not seconds.
+    pub fn apply(&mut self, event: Event, _now: Millis, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Probed { generation, target, outcome, note } => {
+                self.probed(generation, target, outcome, note, effects);
+            }
+            Event::Stage { generation, snapshot, identity } => {
+                let before = self.staged.take();
+                self.staged = Some(Staged::new(snapshot, identity, generation, &self.serving, before.as_ref()));
+            }
+            Event::FirstRoundOver { generation } if generation == self.serving.generation() => {
+                self.serving.first_round_over();
+            }
+            Event::FirstRoundOver { generation } => {
+                if let Some(staged) = self.staged.as_mut().filter(|staged| staged.generation() == generation) {
+                    staged.first_round_over();
+                }
+            }
+        }
+        if self.staged.as_ref().is_some_and(Staged::is_ready)
+            && let Some(staged) = self.staged.take()
+        {
+            effects.push(Effect::Adopted { generation: staged.generation() });
+            self.serving = staged.adopt(&self.serving);
+        }
+    }
+
+    fn probed(
+        &mut self,
+        generation: u64,
+        target: TargetId,
+        outcome: Outcome,
+        note: Box<str>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut shared = None;
+        let change = if generation == self.serving.generation() {
+            shared = Some(target);
+            self.serving.observe(target, outcome)
+        } else {
+            let Some(staged) = self.staged.as_mut().filter(|staged| staged.generation() == generation) else { return };
+            match staged.link(target) {
+                Some(link) => {
+                    shared = Some(link);
+                    self.serving.observe(link, outcome)
+                }
+                None => staged.observe(target, outcome),
+            }
+        };
+        let Some(change) = change else { return };
+        if let (Some(staged), Some(target), true) = (&mut self.staged, shared, change.first) {
+            staged.shared_is_in(target);
+        }
+        if change.from != change.to {
+            effects.push(Effect::Changed { generation, target, from: change.from, to: change.to, note });
+        }
+    }
+
+    /// The state to publish, if anything changed since the last call; at the first call always.
+    pub fn publish(&mut self) -> Option<State> {
+        self.serving.publish()
+    }
+
+    /// The state of a target of the configuration that serves.
+    #[must_use]
+    pub fn target_state(&self, target: TargetId) -> TargetState {
+        self.serving.tracker(target).map_or(TargetState::Unknown, |tracker| tracker.state())
+    }
+
+    /// How many targets of the serving configuration wait for their first outcome.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.serving.waiting()
+    }
+}
+
+/// What an outcome did to a target.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    from: TargetState,
+    to: TargetState,
+    /// It was the first outcome.
+    first: bool,
+}

@@ -1,0 +1,118 @@
+//! A configuration that waits for the first outcomes of what is new in it.
+
+use super::Change;
+use super::serving::Serving;
+use crate::health::{CheckKind, Outcome, TargetAddress, Timing, Tracker};
+use crate::id::TargetId;
+use crate::snapshot::Snapshot;
+use crate::state::Identity;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(super) struct Staged {
+    snapshot: Arc<Snapshot>,
+    identity: Arc<Identity>,
+    generation: u64,
+    /// Trackers of the targets that the serving configuration does not have.
+    trackers: Vec<Tracker>,
+    /// The serving configuration's target of the same address and check.
+    links: Vec<Option<TargetId>>,
+    /// By target of the serving configuration: linked, and without an outcome when this was staged.
+    awaited: Vec<bool>,
+    /// Targets without any outcome.
+    waiting: usize,
+}
+
+/// What makes two targets the same.
+type Content<'a> = (&'a TargetAddress, &'a CheckKind, Timing);
+
+fn contents(snapshot: &Snapshot) -> impl Iterator<Item = (TargetId, Content<'_>)> {
+    snapshot.targets.iter().enumerate().map(|(index, target)| {
+        let check = &snapshot.checks[target.check.index()];
+        (TargetId::new(index), (&target.address, &check.kind, check.timing))
+    })
+}
+
+impl Staged {
+    /// `before` is what was staged until now: its outcomes are kept.
+    pub(super) fn new(
+        snapshot: Arc<Snapshot>,
+        identity: Arc<Identity>,
+        generation: u64,
+        serving: &Serving,
+        before: Option<&Self>,
+    ) -> Self {
+        let of_serving: HashMap<_, _> = contents(serving.snapshot()).map(|(id, content)| (content, id)).collect();
+        let of_before: HashMap<_, _> = before
+            .iter()
+            .flat_map(|staged| contents(&staged.snapshot).map(|(id, content)| (content, staged.trackers[id.index()])))
+            .collect();
+        let mut trackers = vec![Tracker::default(); snapshot.targets.len()];
+        let mut links = vec![None; snapshot.targets.len()];
+        let mut awaited = vec![false; serving.snapshot().targets.len()];
+        let mut waiting = 0;
+        for (id, content) in contents(&snapshot) {
+            let link = of_serving.get(&content).copied();
+            links[id.index()] = link;
+            let probed = match link {
+                Some(link) => {
+                    let probed = serving.tracker(link).is_some_and(Tracker::probed);
+                    awaited[link.index()] = !probed;
+                    probed
+                }
+                None => {
+                    let tracker = of_before.get(&content).copied().unwrap_or_default();
+                    trackers[id.index()] = tracker;
+                    tracker.probed()
+                }
+            };
+            waiting += usize::from(!probed);
+        }
+        drop((of_serving, of_before));
+        Self { snapshot, identity, generation, trackers, links, awaited, waiting }
+    }
+
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The serving configuration's tracker that counts for a target.
+    pub(super) fn link(&self, target: TargetId) -> Option<TargetId> {
+        self.links.get(target.index()).copied().flatten()
+    }
+
+    /// Takes an outcome of a target that only this configuration has; `None` if there is no such target.
+    pub(super) fn observe(&mut self, target: TargetId, outcome: Outcome) -> Option<Change> {
+        let tracker = self.trackers.get_mut(target.index())?;
+        let check = self.snapshot.targets[target.index()].check;
+        let before = *tracker;
+        tracker.observe(outcome, &self.snapshot.checks[check.index()].timing);
+        let first = !before.probed();
+        self.waiting -= usize::from(first);
+        Some(Change { from: before.state(), to: tracker.state(), first })
+    }
+
+    /// A target of the serving configuration got its first outcome.
+    pub(super) fn shared_is_in(&mut self, target: TargetId) {
+        if let Some(awaited) = self.awaited.get_mut(target.index()) {
+            self.waiting -= usize::from(std::mem::take(awaited));
+        }
+    }
+
+    /// The bound on first outcomes has passed.
+    pub(super) const fn first_round_over(&mut self) {
+        self.waiting = 0;
+    }
+
+    pub(super) const fn is_ready(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Makes it the one that serves, with what the one before knows by now.
+    pub(super) fn adopt(self, before: &Serving) -> Serving {
+        let known = |link: Option<TargetId>| link.and_then(|link| before.tracker(link)).copied();
+        let trackers = self.links.iter().zip(&self.trackers).map(|(&link, &own)| known(link).unwrap_or(own)).collect();
+        Serving::new(self.snapshot, self.identity, self.generation, trackers, true)
+    }
+}
