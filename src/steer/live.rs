@@ -64,6 +64,9 @@ pub(super) struct PoolLive {
     pub(super) live: u16,
     /// Seconds for which no member's health can change.
     pub(super) cap_s: u32,
+    /// By member and family: live. One bit each, for explanations.
+    up: Box<[u8]>,
+    first: EndpointId,
     /// Members for orders of nearness; none for every other method.
     near: Option<Box<[[Vec<Candidate>; 2]; 3]>>,
 }
@@ -74,7 +77,8 @@ impl PoolLive {
         let is_open = is_open(pool.gate);
         let mut sets: [[Vec<Candidate>; 2]; 3] = Default::default();
         let (mut live, mut cap_s, mut pending) = (0, u32::MAX, false);
-        for endpoint in pool.endpoints() {
+        let mut up = vec![0_u8; usize::from(pool.count).div_ceil(4)];
+        for (place, endpoint) in pool.endpoints().enumerate() {
             let data = &snapshot.endpoints[endpoint.index()];
             let (open, seen) = (is_open && self::is_open(data.gate), observed(endpoint));
             let trusted = pool.gate == Gate::Up || data.gate == Gate::Up;
@@ -89,6 +93,7 @@ impl PoolLive {
             for lane in 0..2 {
                 if has[lane] {
                     let members = [open && (seen.up[lane] || trusted), open, true];
+                    up[place / 4] |= u8::from(members[0]) << (place % 4 * 2 + lane);
                     let into = sets.iter_mut().zip(members).filter(|(_, member)| *member);
                     into.for_each(|(set, _)| set[lane].push(candidate));
                 }
@@ -119,6 +124,8 @@ impl PoolLive {
             pending,
             live,
             cap_s,
+            first: pool.first,
+            up: up.into(),
             near: by_nearness.then(|| Box::new(sets)),
         }
     }
@@ -131,6 +138,12 @@ impl PoolLive {
     /// The members of a set that has one.
     pub(super) fn table(&self, set: Set, lane: usize) -> Option<&Table> {
         self.tables.get(usize::from(self.index[set as usize][lane]))
+    }
+
+    /// True if a member's address of the family is live.
+    pub(super) fn is_up(&self, endpoint: EndpointId, lane: usize) -> bool {
+        let place = endpoint.index() - self.first.index();
+        self.up[place / 4] >> (place % 4 * 2 + lane) & 1 == 1
     }
 
     /// The members of a set of a pool that balances by nearness.

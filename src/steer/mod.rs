@@ -3,6 +3,7 @@
 
 mod compile;
 mod decide;
+mod explain;
 mod live;
 mod resolve;
 mod trail;
@@ -10,6 +11,7 @@ mod trail;
 pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
 pub use decide::{Answer, Decision, Picks, Want, decide};
+pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, explain};
 pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed};
 pub use trail::{FallbackNote, PoolNote};

@@ -70,17 +70,17 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
     /// The first live step from `from` on that has an address of the family.
     fn first_live(&mut self, steps: &[StepView<'_>], from: usize) -> Option<Leaf> {
         for (index, step) in steps.iter().enumerate().skip(from) {
-            if self.look(step) {
+            if self.look(index, step) {
                 return Some(Leaf::Pending);
             }
             let live: Vec<Part> = self.live_parts(step);
             let served = |part: &Part| (self.scene.live)(part.pool).has(Set::Live, self.scene.lane);
             let missing = live.iter().filter(|part| !served(part)).count();
             if missing == live.len() {
-                self.note_step(index, step, &live, false);
+                self.note_step(index, step, &live);
                 continue;
             }
-            self.note_step(index, step, &live, true);
+            self.note_step(index, step, &live);
             let rest = if missing > 0 { self.first_live(steps, index + 1) } else { None };
             let mut parts = Vec::with_capacity(live.len());
             for part in live {
@@ -96,12 +96,15 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
     }
 
     /// Looks at every pool of a step; true if one of them waits for its first outcomes.
-    fn look(&mut self, step: &StepView<'_>) -> bool {
+    fn look(&mut self, index: usize, step: &StepView<'_>) -> bool {
         let mut pending = false;
         for part in step.parts {
             let live = (self.scene.live)(part.pool);
             self.cap_s = self.cap_s.min(live.cap_s);
-            pending |= live.pending;
+            if live.pending {
+                self.trail.pool(index, part.pool, PoolNote::Pending);
+                pending = true;
+            }
         }
         pending
     }
@@ -181,7 +184,7 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
     }
 
     /// Tells the trail of every pool of a step.
-    fn note_step(&mut self, index: usize, step: &StepView<'_>, live: &[Part], taken: bool) {
+    fn note_step(&mut self, index: usize, step: &StepView<'_>, live: &[Part]) {
         for part in step.parts {
             let pool = (self.scene.live)(part.pool);
             let note = if !pool.is_open {
@@ -193,7 +196,6 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             } else if !live.contains(part) {
                 PoolNote::Spare
             } else {
-                debug_assert!(taken, "a live pool with an address of the family ends the search");
                 PoolNote::Taken
             };
             self.trail.pool(index, part.pool, note);

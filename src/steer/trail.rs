@@ -15,6 +15,8 @@ pub enum PoolNote {
     TooFewLive,
     /// It is live and has no live address of the family.
     NoAddress,
+    /// Its first outcomes are not in yet.
+    Pending,
     /// A step before it was taken: nobody looked at it.
     NotReached,
 }
