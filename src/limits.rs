@@ -47,6 +47,8 @@ pub const INTERVAL_MIN_MS: u32 = 1_000;
 pub const INTERVAL_MAX_MS: u32 = 3_600_000;
 /// Time one probe may take, milliseconds.
 pub const TIMEOUT_MS: u32 = 2_000;
+/// Shortest time that one probe may take, milliseconds.
+pub const TIMEOUT_MIN_MS: u32 = 100;
 /// Failures before an endpoint is down.
 pub const FALL: u8 = 3;
 /// Successes in a row before an endpoint is up.

@@ -1,0 +1,553 @@
+//! The keys of every table of the two file formats: what is read, what is kept for a later version, and
+//! our word for what the neighbours (gdnsd, Route 53, Cloudflare, NS1, HAProxy, PowerDNS, geodns) call it.
+//! The reader takes its keys from here, and a test holds `docs/zone-toml.md` against it.
+
+/// The keys of one kind of table.
+#[derive(Debug)]
+pub struct Table {
+    /// What people call it, with its article: "a pool".
+    pub what: &'static str,
+    /// Where it stands, as the reference writes it: `[pools.NAME]`.
+    pub path: &'static str,
+    /// Keys that are read.
+    pub keys: &'static [&'static str],
+    /// Keys of the format that a later version serves.
+    pub later: &'static [&'static str],
+    /// Others' words, each with ours.
+    pub words: &'static [(&'static str, &'static str)],
+}
+
+/// The zone file's top level.
+pub static ZONE: Table = Table {
+    what: "a zone file",
+    path: "(top level)",
+    keys: &[
+        "format", "zone", "ns", "ttl", "use", "soa", "records", "regions", "checks", "pools", "policies", "names",
+        "dnssec", "ecs",
+    ],
+    later: &["transfer", "update"],
+    words: &[
+        ("origin", "zone"),
+        ("domain", "zone"),
+        ("name", "zone"),
+        ("nameservers", "ns"),
+        ("name_servers", "ns"),
+        ("default_ttl", "ttl"),
+        ("include", "use"),
+        ("includes", "use"),
+        ("version", "format"),
+        ("record", "records"),
+        ("data", "records"),
+        ("static", "records"),
+        ("rrsets", "records"),
+        ("geos", "regions"),
+        ("geo", "regions"),
+        ("maps", "regions"),
+        ("map", "regions"),
+        ("countries", "regions"),
+        ("locations", "regions"),
+        ("region", "regions"),
+        ("datacenters", "pools"),
+        ("dcmap", "pools"),
+        ("services", "pools"),
+        ("backends", "pools"),
+        ("backend", "pools"),
+        ("upstreams", "pools"),
+        ("origins", "pools"),
+        ("pool", "pools"),
+        ("targets", "pools"),
+        ("monitors", "checks"),
+        ("monitor", "checks"),
+        ("health_checks", "checks"),
+        ("healthchecks", "checks"),
+        ("service_types", "checks"),
+        ("check", "checks"),
+        ("policy", "policies"),
+        ("resources", "policies"),
+        ("load_balancers", "policies"),
+        ("steering", "policies"),
+        ("traffic_policies", "policies"),
+        ("hosts", "names"),
+        ("labels", "names"),
+        ("hostnames", "names"),
+        ("edns_client_subnet", "ecs"),
+        ("client_subnet", "ecs"),
+    ],
+};
+
+/// `soa = {…}`.
+pub static SOA: Table = Table {
+    what: "the SOA",
+    path: "soa",
+    keys: &["mname", "rname", "serial", "refresh", "retry", "expire", "minimum"],
+    later: &[],
+    words: &[
+        ("primary", "mname"),
+        ("email", "rname"),
+        ("hostmaster", "rname"),
+        ("contact", "rname"),
+        ("admin", "rname"),
+        ("negative_ttl", "minimum"),
+        ("nxdomain_ttl", "minimum"),
+        ("ncache", "minimum"),
+    ],
+};
+
+/// `[records]`.
+pub static RECORDS: Table = Table {
+    what: "the static records",
+    path: "[records]",
+    keys: &["text", "file"],
+    later: &[],
+    words: &[("zonefile", "file"), ("path", "file"), ("include", "file"), ("zone", "text"), ("data", "text")],
+};
+
+/// `[regions.NAME]`.
+pub static REGION: Table = Table {
+    what: "a region",
+    path: "[regions.NAME]",
+    keys: &["networks", "asns", "subdivisions", "countries", "continents"],
+    later: &[],
+    words: &[
+        ("nets", "networks"),
+        ("network", "networks"),
+        ("subnets", "networks"),
+        ("cidrs", "networks"),
+        ("prefixes", "networks"),
+        ("ips", "networks"),
+        ("ip_ranges", "networks"),
+        ("asn", "asns"),
+        ("as", "asns"),
+        ("states", "subdivisions"),
+        ("us_state", "subdivisions"),
+        ("provinces", "subdivisions"),
+        ("regions", "subdivisions"),
+        ("subdivision", "subdivisions"),
+        ("country", "countries"),
+        ("country_codes", "countries"),
+        ("ca_province", "subdivisions"),
+        ("continent", "continents"),
+        ("georegion", "continents"),
+    ],
+};
+
+/// `[checks.NAME]`.
+pub static CHECK: Table = Table {
+    what: "a check",
+    path: "[checks.NAME]",
+    keys: &[
+        "type",
+        "host",
+        "path",
+        "port",
+        "method",
+        "headers",
+        "expect_status",
+        "expect_body",
+        "tls_verify",
+        "interval",
+        "timeout",
+        "fall",
+        "rise",
+        "forget",
+    ],
+    later: &[
+        "expect_json",
+        "quorum",
+        "monitoring_only",
+        "flap_limit",
+        "flap_window",
+        "user_agent",
+        "source",
+        "send",
+        "expect",
+        "query",
+        "service",
+        "command",
+        "client_certificate",
+        "alpn",
+    ],
+    words: &[
+        ("vhost", "host"),
+        ("hostname", "host"),
+        ("host_header", "host"),
+        ("fqdn", "host"),
+        ("fully_qualified_domain_name", "host"),
+        ("server_name", "host"),
+        ("sni", "host"),
+        ("url_path", "path"),
+        ("url", "path"),
+        ("uri", "path"),
+        ("resource_path", "path"),
+        ("request", "path"),
+        ("failure_threshold", "fall"),
+        ("consecutive_down", "fall"),
+        ("down_thresh", "fall"),
+        ("down_tresh", "fall"),
+        ("unhealthy_threshold", "fall"),
+        ("max_fails", "fall"),
+        ("retries", "fall"),
+        ("success_threshold", "rise"),
+        ("consecutive_up", "rise"),
+        ("up_thresh", "rise"),
+        ("up_tresh", "rise"),
+        ("healthy_threshold", "rise"),
+        ("ok_thresh", "forget"),
+        ("ok_tresh", "forget"),
+        ("inter", "interval"),
+        ("period", "interval"),
+        ("frequency", "interval"),
+        ("request_interval", "interval"),
+        ("check_interval", "interval"),
+        ("wait", "timeout"),
+        ("connect_timeout", "timeout"),
+        ("ok_codes", "expect_status"),
+        ("expected_codes", "expect_status"),
+        ("expected_status", "expect_status"),
+        ("status", "expect_status"),
+        ("http_expect", "expect_status"),
+        ("expected_body", "expect_body"),
+        ("search_string", "expect_body"),
+        ("body", "expect_body"),
+        ("header", "headers"),
+        ("insecure", "tls_verify"),
+        ("allow_insecure", "tls_verify"),
+        ("verify", "tls_verify"),
+        ("protocol", "type"),
+        ("plugin", "type"),
+        ("kind", "type"),
+    ],
+};
+
+/// `[pools.NAME]`.
+pub static POOL: Table = Table {
+    what: "a pool",
+    path: "[pools.NAME]",
+    keys: &["endpoints", "check", "balance", "answers", "min_healthy", "location", "state", "tags"],
+    later: &[
+        "load",
+        "capacity",
+        "shed_from",
+        "shed_at",
+        "slow_start",
+        "failback_delay",
+        "manual_resume",
+        "spread",
+        "depends_on",
+        "quorum",
+    ],
+    words: &[
+        ("origins", "endpoints"),
+        ("servers", "endpoints"),
+        ("server", "endpoints"),
+        ("members", "endpoints"),
+        ("targets", "endpoints"),
+        ("addresses", "endpoints"),
+        ("addrs", "endpoints"),
+        ("address", "endpoints"),
+        ("backends", "endpoints"),
+        ("nodes", "endpoints"),
+        ("hosts", "endpoints"),
+        ("answer", "endpoints"),
+        ("ips", "endpoints"),
+        ("endpoint", "endpoints"),
+        ("monitor", "check"),
+        ("monitors", "check"),
+        ("checks", "check"),
+        ("health_check", "check"),
+        ("healthcheck", "check"),
+        ("health_check_id", "check"),
+        ("service_types", "check"),
+        ("probe", "check"),
+        ("lb_method", "balance"),
+        ("lb_policy", "balance"),
+        ("algorithm", "balance"),
+        ("method", "balance"),
+        ("mode", "balance"),
+        ("strategy", "balance"),
+        ("origin_steering", "balance"),
+        ("policy", "balance"),
+        ("minimum_origins", "min_healthy"),
+        ("min_up", "min_healthy"),
+        ("up_thresh", "min_healthy"),
+        ("up_tresh", "min_healthy"),
+        ("threshold", "min_healthy"),
+        ("health_threshold", "min_healthy"),
+        ("max_answers", "answers"),
+        ("max_records", "answers"),
+        ("count", "answers"),
+        ("latitude", "location"),
+        ("longitude", "location"),
+        ("lat", "location"),
+        ("lon", "location"),
+        ("coordinates", "location"),
+        ("enabled", "state"),
+        ("disabled", "state"),
+        ("labels", "tags"),
+        ("meta", "tags"),
+    ],
+};
+
+/// An entry of `endpoints`.
+pub static ENDPOINT: Table = Table {
+    what: "an endpoint",
+    path: "endpoints[]",
+    keys: &["name", "address", "hostname", "weight", "tags", "check_address", "state", "location"],
+    later: &["resolve", "target", "capacity", "load", "port", "check_port"],
+    words: &[
+        ("addr", "address"),
+        ("addresses", "address"),
+        ("ip", "address"),
+        ("ips", "address"),
+        ("ipv4", "address"),
+        ("ipv6", "address"),
+        ("host", "hostname"),
+        ("cname", "hostname"),
+        ("fqdn", "hostname"),
+        ("domain", "hostname"),
+        ("ratio", "weight"),
+        ("share", "weight"),
+        ("id", "name"),
+        ("label", "name"),
+        ("probe_address", "check_address"),
+        ("monitor_address", "check_address"),
+        ("enabled", "state"),
+        ("disabled", "state"),
+        ("status", "state"),
+        ("admin_state", "state"),
+    ],
+};
+
+/// A row of a policy written as a table.
+pub static ROW: Table = Table {
+    what: "a row",
+    path: "[policies.NAME] REGION = {…}",
+    keys: &["pools", "pick", "then", "geofence", "sticky"],
+    later: &[],
+    words: &[
+        ("pool", "pools"),
+        ("endpoints", "pools"),
+        ("origins", "pools"),
+        ("datacenters", "pools"),
+        ("order", "pick"),
+        ("steering", "pick"),
+        ("steering_policy", "pick"),
+        ("method", "pick"),
+        ("balance", "pick"),
+        ("fallback", "then"),
+        ("else", "then"),
+        ("next", "then"),
+        ("failover", "then"),
+        ("fence", "geofence"),
+        ("strict", "geofence"),
+        ("session_affinity", "sticky"),
+        ("persistence", "sticky"),
+    ],
+};
+
+/// An entry of `names`.
+pub static NAME: Table = Table {
+    what: "a name",
+    path: "[names.NAME]",
+    keys: &["policy", "ttl", "ttl_min", "fallback"],
+    later: &["https", "srv", "mx", "txt", "svcb"],
+    words: &[
+        ("fallback_pool", "fallback"),
+        ("fail_mode", "fallback"),
+        ("failsafe", "fallback"),
+        ("policies", "policy"),
+        ("pool", "policy"),
+        ("pools", "policy"),
+        ("default_pools", "policy"),
+        ("region_pools", "policy"),
+        ("resource", "policy"),
+        ("map", "policy"),
+        ("max_ttl", "ttl"),
+        ("ttl_max", "ttl"),
+        ("min_ttl", "ttl_min"),
+    ],
+};
+
+/// `fallback = {…}`.
+pub static FALLBACK: Table = Table {
+    what: "a fallback",
+    path: "fallback = {…}",
+    keys: &["pool"],
+    later: &[],
+    words: &[("pools", "pool"), ("name", "pool")],
+};
+
+/// `[dnssec]`.
+pub static DNSSEC: Table = Table {
+    what: "the DNSSEC settings",
+    path: "[dnssec]",
+    keys: &["enabled"],
+    later: &["algorithm", "keys", "nsec3"],
+    words: &[],
+};
+
+/// `[ecs]`.
+pub static ECS: Table = Table {
+    what: "the client-subnet settings",
+    path: "[ecs]",
+    keys: &["enabled", "trusted", "max_scope_v4", "max_scope_v6"],
+    later: &[],
+    words: &[
+        ("enable", "enabled"),
+        ("whitelist", "trusted"),
+        ("allow", "trusted"),
+        ("max_v4", "max_scope_v4"),
+        ("max_v6", "max_scope_v6"),
+    ],
+};
+
+/// The server file's top level.
+pub static SERVER: Table = Table {
+    what: "the server file",
+    path: "geosteer.toml",
+    keys: &["zones", "state", "dns", "geo", "admin", "tls", "log", "ecs"],
+    later: &["guard", "rrl", "cookies", "proxy", "fleet", "tsig"],
+    words: &[
+        ("zone", "zones"),
+        ("zones_dir", "zones"),
+        ("state_dir", "state"),
+        ("server", "dns"),
+        ("options", "dns"),
+        ("listen", "dns"),
+        ("geoip", "geo"),
+        ("database", "geo"),
+        ("api", "admin"),
+        ("http", "admin"),
+        ("metrics", "admin"),
+        ("logging", "log"),
+    ],
+};
+
+/// `[dns]`.
+pub static DNS: Table = Table {
+    what: "the DNS settings",
+    path: "[dns]",
+    keys: &[
+        "listen",
+        "threads",
+        "nsid",
+        "version",
+        "tcp_connections",
+        "tcp_connections_per_client",
+        "tcp_idle",
+        "tls_listen",
+        "https_listen",
+        "quic_listen",
+    ],
+    later: &[],
+    words: &[
+        ("bind", "listen"),
+        ("address", "listen"),
+        ("addresses", "listen"),
+        ("port", "listen"),
+        ("udp_threads", "threads"),
+        ("workers", "threads"),
+        ("server_id", "nsid"),
+        ("identity", "nsid"),
+        ("max_tcp_clients", "tcp_connections"),
+    ],
+};
+
+/// `[geo]`.
+pub static GEO: Table = Table {
+    what: "the GeoIP settings",
+    path: "[geo]",
+    keys: &["databases"],
+    later: &[],
+    words: &[
+        ("database", "databases"),
+        ("mmdb", "databases"),
+        ("geoip2_db", "databases"),
+        ("files", "databases"),
+        ("path", "databases"),
+    ],
+};
+
+/// `[admin]`.
+pub static ADMIN: Table = Table {
+    what: "the admin settings",
+    path: "[admin]",
+    keys: &["listen", "token_file"],
+    later: &[],
+    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file")],
+};
+
+/// `[tls]`.
+pub static TLS: Table = Table {
+    what: "the TLS settings",
+    path: "[tls]",
+    keys: &["certificate", "key"],
+    later: &[],
+    words: &[("cert", "certificate"), ("certificate_file", "certificate"), ("private_key", "key"), ("key_file", "key")],
+};
+
+/// `[log]`.
+pub static LOG: Table = Table {
+    what: "the log settings",
+    path: "[log]",
+    keys: &["format", "queries"],
+    later: &[],
+    words: &[("type", "format"), ("query_log", "queries")],
+};
+
+/// Every table, in the order of the reference.
+pub static TABLES: &[&Table] = &[
+    &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &DNSSEC, &ECS, &SERVER, &DNS,
+    &GEO, &ADMIN, &TLS, &LOG,
+];
+
+impl Table {
+    /// The index of a key that is read.
+    pub(super) fn index(&self, key: &str) -> Option<usize> {
+        self.keys.iter().position(|known| *known == key)
+    }
+
+    /// What an unknown key probably means: our word for another's, or the nearest of ours.
+    pub(super) fn meant(&self, key: &str) -> Option<&'static str> {
+        let folded = key.to_ascii_lowercase().replace('-', "_");
+        let word = self.words.iter().find(|(theirs, _)| *theirs == folded).map(|(_, ours)| *ours);
+        word.or_else(|| nearest(&folded, self.keys.iter().chain(self.later).copied()))
+    }
+}
+
+/// The nearest of some words, if it is near enough to be meant.
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |known: &'a str| (strsim::damerau_levenshtein(word, known), known);
+    let limit = (word.chars().count() / 3).clamp(1, 3);
+    known
+        .filter(|known| known.len().abs_diff(word.len()) <= limit)
+        .map(near)
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_others_leads_to_a_key_that_is_read() {
+        for table in TABLES {
+            for (theirs, ours) in table.words {
+                assert!(table.index(ours).is_some(), "{}: {theirs} → {ours}", table.path);
+                assert!(table.index(theirs).is_none(), "{}: {theirs} is our own", table.path);
+            }
+            assert!(table.keys.iter().all(|key| !table.later.contains(key)));
+        }
+    }
+
+    #[test]
+    fn typing_errors_find_the_nearest_key() {
+        assert_eq!(POOL.meant("endpoint"), Some("endpoints"));
+        assert_eq!(POOL.meant("blance"), Some("balance"));
+        assert_eq!(CHECK.meant("up_tresh"), Some("rise"));
+        assert_eq!(NAME.meant("Fallback-Pool"), Some("fallback"));
+        assert_eq!(POOL.meant("xyzzy"), None);
+    }
+}

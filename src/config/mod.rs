@@ -1,0 +1,38 @@
+//! From files to a specification.
+//!
+//! ```text
+//! paths → load ── files → walk (TOML with positions) → zone ── regions checks pools policies names → verify → Spec
+//!                                                       └ records → master (zone text) → zonetext
+//! every mistake → diagnostic → render (human, short, JSON)
+//! ```
+//!
+//! The one way in is [`load`] (and [`load_text`] for a zone in memory); it gives a specification or a report of
+//! every mistake, never a part. The keys of all tables stand in [`keys`], the kinds of mistakes in [`CODES`].
+
+mod checks;
+mod codes;
+mod countries;
+mod diagnostic;
+mod files;
+pub mod keys;
+mod load;
+mod master;
+mod names;
+mod policies;
+mod pools;
+mod records;
+mod regions;
+mod render;
+mod settings;
+mod source;
+mod verify;
+mod walk;
+mod zone;
+mod zonetext;
+
+pub use codes::{CODES, Code, CodeInfo};
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use files::FileRead;
+pub use load::{Loaded, Options, load, load_text};
+pub use settings::default_ecs;
+pub use source::{FileId, Position, Sources, Span};
