@@ -1,0 +1,256 @@
+//! The compiled map and its look-ups: region and exact scope of a client in one walk.
+
+use super::compile;
+use super::databases::{Databases, GeoError};
+use super::nearness::{Group, Order};
+use super::region::Region;
+use super::sets::{Set, SetId, Sets};
+use super::trie::Trie;
+use super::tunnel;
+use crate::id::{ClassId, OrderId, ProfileId, RegionId};
+use std::net::IpAddr;
+
+/// Clients that no selector and no nearness order tells apart.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Profile {
+    /// Every region that matches, the most specific match first.
+    pub regions: Box<[RegionId]>,
+    /// For each group of the map the order of nearness; `None` where the place is not known.
+    pub orders: Box<[Option<OrderId>]>,
+    /// A private or otherwise special block (RFC 6890): for a client subnet the resolver's address decides.
+    pub special: bool,
+}
+
+/// Longest scopes, bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ScopeLimits {
+    /// For IPv4.
+    pub v4: u8,
+    /// For IPv6.
+    pub v6: u8,
+}
+
+/// What a map is compiled from.
+#[derive(Clone, Copy, Debug)]
+pub struct MapSpec<'a> {
+    /// The zone's regions.
+    pub regions: &'a [Region],
+    /// Every choice by nearness that a policy of the zone can reach.
+    pub groups: &'a [Group],
+    /// Networks longer than this count for subnets as part of their covering block.
+    pub limits: ScopeLimits,
+}
+
+/// What a look-up by client subnet gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hit {
+    /// The class of the block, or of nothing if `special`.
+    pub class: ClassId,
+    /// SCOPE PREFIX-LENGTH: the largest block around the client inside which every client has this class.
+    pub scope: u8,
+    /// The block is special: the resolver's address decides, `scope` stays.
+    pub special: bool,
+}
+
+/// Databases, operator networks and selectors, folded into one prefix table.
+#[derive(Debug)]
+pub struct GeoMap {
+    profiles: Box<[Profile]>,
+    orders: Box<[Order]>,
+    sets: Sets,
+    v4: Trie,
+    v6: Trie,
+}
+
+/// One partition of a map's clients into classes: the verdict for each set of profiles.
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub struct View {
+    /// By set: a class, or one of the three below.
+    verdicts: Box<[u16]>,
+    /// By profile: the class of its addresses as resolvers.
+    classes: Box<[u16]>,
+    /// The one class that everybody has.
+    everybody: Option<ClassId>,
+}
+
+/// Several classes: walk on.
+const MIXED: u16 = u16::MAX;
+/// Special blocks only.
+const SPECIAL: u16 = u16::MAX - 1;
+/// A tunnel block, unlike every other.
+const BARRIER: u16 = u16::MAX - 2;
+
+/// Size of a compiled map, for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MapFacts {
+    /// Kinds of clients that are told apart.
+    pub profiles: usize,
+    /// Distinct orders of nearness.
+    pub orders: usize,
+    /// Distinct sets of profiles; a view has two octets for each.
+    pub sets: usize,
+    /// Branches of the IPv4 trie.
+    pub branches_v4: usize,
+    /// Branches of the IPv6 trie.
+    pub branches_v6: usize,
+    /// Size of all tables, octets.
+    pub size: usize,
+}
+
+impl GeoMap {
+    /// Folds the databases with the selectors and groups.
+    ///
+    /// # Errors
+    /// More profiles than the table can hold, or a damaged database.
+    pub fn compile(databases: &Databases, spec: &MapSpec<'_>) -> Result<Self, GeoError> {
+        compile::compile(databases, spec)
+    }
+
+    /// A map from its parts.
+    pub(super) fn new(profiles: Vec<Profile>, orders: Vec<Order>, sets: Sets, v4: Trie, v6: Trie) -> Self {
+        Self { profiles: profiles.into(), orders: orders.into(), sets, v4, v6 }
+    }
+
+    /// Every profile that some client has; `ProfileId` indexes it. Profile 0 is always the one of a place
+    /// that no database knows: no regions, no orders, not special.
+    #[must_use]
+    pub fn profiles(&self) -> &[Profile] {
+        &self.profiles
+    }
+
+    /// An order that a profile names.
+    #[must_use]
+    pub fn order(&self, order: OrderId) -> &Order {
+        &self.orders[order.index()]
+    }
+
+    /// How large the map is.
+    #[must_use]
+    pub fn facts(&self) -> MapFacts {
+        let sets = self.sets.len();
+        MapFacts {
+            profiles: self.profiles.len(),
+            orders: self.orders.len(),
+            sets,
+            branches_v4: self.v4.len(),
+            branches_v6: self.v6.len(),
+            size: self.v4.size() + self.v6.size() + sets * 8,
+        }
+    }
+
+    /// The view in which profile `p` has class `classes[p]`. For special profiles the class is what their
+    /// address alone (as a resolver's) gets; as subnets they are special unless all profiles share one class.
+    ///
+    /// # Panics
+    /// If there is not one class for each profile: the caller's tables do not belong to this map.
+    #[must_use]
+    pub fn view(&self, classes: &[ClassId]) -> View {
+        assert_eq!(classes.len(), self.profiles.len(), "one class for each profile");
+        let small = |class: &ClassId| u16::try_from(class.index()).unwrap_or(MIXED).min(BARRIER - 1);
+        let small: Box<[u16]> = classes.iter().map(small).collect();
+        let mut verdicts: Vec<u16> = Vec::with_capacity(self.sets.len());
+        for set in self.sets.iter() {
+            verdicts.push(match set {
+                Set::Barrier => BARRIER,
+                Set::Single(profile) if self.profiles[profile as usize].special => SPECIAL,
+                Set::Single(profile) => small[profile as usize],
+                Set::Union(a, b) if verdicts[a as usize] == verdicts[b as usize] => verdicts[a as usize],
+                Set::Union(..) => MIXED,
+            });
+        }
+        let everybody = classes.first().copied().filter(|first| classes.iter().all(|class| class == first));
+        View { verdicts: verdicts.into(), classes: small, everybody }
+    }
+
+    /// The class and exact scope of a client subnet: `source` ≥ 1 bits of `address` are known.
+    #[must_use]
+    pub fn find_subnet(&self, view: &View, address: IpAddr, source: u8) -> Hit {
+        if let Some(class) = view.everybody {
+            return Hit { class, scope: 0, special: false };
+        }
+        let decides = |set: SetId| view.verdict(set) != MIXED;
+        let (set, scope) = match address {
+            IpAddr::V4(v4) => self.v4.subnet(left_v4(mask_v4(v4.into(), source)), decides),
+            IpAddr::V6(v6) => {
+                let address = mask_v6(v6.into(), source);
+                match tunnel::inside(address) {
+                    Some((inner, offset)) => {
+                        let (set, scope) = self.v4.subnet(left_v4(inner), decides);
+                        (set, offset + scope)
+                    }
+                    None => self.v6.subnet(address, decides),
+                }
+            }
+        };
+        let verdict = view.verdict(set);
+        let special = verdict >= BARRIER;
+        Hit { class: ClassId::new(if special { 0 } else { usize::from(verdict) }), scope, special }
+    }
+
+    /// The class of one address at full length (a resolver's own).
+    #[must_use]
+    pub fn find_address(&self, view: &View, address: IpAddr) -> ClassId {
+        if let Some(class) = view.everybody {
+            return class;
+        }
+        let set = self.walk(address, |set| view.verdict(set) < BARRIER);
+        let class = match view.verdict(set) {
+            class if class < BARRIER => class,
+            _ => view.classes.get(self.single(set).index()).copied().unwrap_or_default(),
+        };
+        ClassId::new(usize::from(class))
+    }
+
+    /// The profile of one address at full length.
+    #[must_use]
+    pub fn profile(&self, address: IpAddr) -> ProfileId {
+        self.single(self.walk(address, |set| matches!(self.sets.entry(set), Set::Single(_))))
+    }
+
+    /// Walks along a whole address.
+    #[inline]
+    fn walk(&self, address: IpAddr, decides: impl Fn(SetId) -> bool) -> SetId {
+        match address {
+            IpAddr::V4(v4) => self.v4.address(left_v4(v4.into()), decides),
+            IpAddr::V6(v6) => match tunnel::inside(v6.into()) {
+                Some((inner, _)) => self.v4.address(left_v4(inner), decides),
+                None => self.v6.address(v6.into(), decides),
+            },
+        }
+    }
+
+    /// The profile of a set of one.
+    fn single(&self, set: SetId) -> ProfileId {
+        match self.sets.entry(set) {
+            Set::Single(profile) => ProfileId::new(profile as usize),
+            _ => ProfileId::new(0),
+        }
+    }
+}
+
+impl View {
+    /// The verdict for a set.
+    #[inline(always)]
+    fn verdict(&self, set: SetId) -> u16 {
+        // A view of another map: say "mixed", and let the walk end at a leaf.
+        self.verdicts.get(set as usize).copied().unwrap_or(MIXED)
+    }
+}
+
+/// An IPv4 address as the trie takes it: its first bit is the highest.
+#[inline(always)]
+const fn left_v4(address: u32) -> u128 {
+    (address as u128) << 96
+}
+
+/// The first address of a block.
+#[inline(always)]
+fn mask_v4(address: u32, source: u8) -> u32 {
+    address & !u32::MAX.checked_shr(u32::from(source)).unwrap_or(0)
+}
+
+/// The first address of a block.
+#[inline(always)]
+fn mask_v6(address: u128, source: u8) -> u128 {
+    address & !u128::MAX.checked_shr(u32::from(source)).unwrap_or(0)
+}

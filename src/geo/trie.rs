@@ -1,0 +1,200 @@
+//! The prefix table: a binary trie over one address family whose every branch carries the set of profiles
+//! below it. A look-up walks from the root and ends at the first set that its view has one verdict for; the
+//! depth of that branch is the exact and minimal scope.
+//!
+//! Two readings share the table. A client subnet is decided at no more than `max` bits: a block of `max` bits
+//! that has several profiles counts as its first address. A whole address (a resolver's own) is decided at
+//! full length: where a branch is marked as hiding longer networks, its set does not bind.
+
+use super::sets::{BARRIER, SetBuilder, SetId};
+
+/// One branch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Branch {
+    /// The profiles below, as client subnets see them.
+    pub(super) set: SetId,
+    /// Index of the left one of the two branches below, 0 for none; the top bit is [`HIDDEN`].
+    next: u32,
+}
+
+/// Networks longer than the longest scope are below, and not in the set.
+const HIDDEN: u32 = 1 << 31;
+
+/// A block that can start a walk in the middle.
+const JUMP_BITS: [u8; 2] = [10, 12];
+
+impl Branch {
+    /// Index of the branches below; `None` at a leaf.
+    #[inline(always)]
+    const fn below(self) -> Option<usize> {
+        match self.next & !HIDDEN {
+            0 => None,
+            next => Some(next as usize),
+        }
+    }
+
+    /// True if the set does not bind for whole addresses.
+    #[inline(always)]
+    const fn hides(self) -> bool {
+        self.next & HIDDEN != 0
+    }
+}
+
+/// The table of one family.
+#[derive(Debug)]
+pub(super) struct Trie {
+    root: Branch,
+    branches: Box<[Branch]>,
+    /// For each block of `jump_bits` bits its branch, or a leaf of the root's set if it is in a larger leaf.
+    jump: Box<[Branch]>,
+    jump_bits: u8,
+}
+
+impl Trie {
+    /// Walks down along `address` (left-aligned) to the first branch whose set `decides`: its set and depth.
+    /// `decides` must hold for every set of one profile, and hold for a subset where it holds for a set.
+    #[inline(always)]
+    pub(super) fn subnet(&self, address: u128, decides: impl Fn(SetId) -> bool) -> (SetId, u8) {
+        let (mut branch, mut depth) = (self.root, 0);
+        let start = self.jump[(address >> (128 - u32::from(self.jump_bits))) as usize];
+        if start.next != 0 && !decides(start.set) {
+            (branch, depth) = (start, self.jump_bits);
+        }
+        let mut rest = address << depth;
+        while !decides(branch.set)
+            && let Some(below) = branch.below()
+        {
+            branch = self.branches[below + (rest >> 127) as usize];
+            rest <<= 1;
+            depth += 1;
+        }
+        (branch.set, depth)
+    }
+
+    /// Walks down along a whole address to the first branch whose set `decides` and binds.
+    #[inline(always)]
+    pub(super) fn address(&self, address: u128, decides: impl Fn(SetId) -> bool) -> SetId {
+        let (mut branch, mut rest) = (self.root, address);
+        let start = self.jump[(address >> (128 - u32::from(self.jump_bits))) as usize];
+        if start.next != 0 && !decides(start.set) {
+            (branch, rest) = (start, address << self.jump_bits);
+        }
+        while (branch.hides() || !decides(branch.set))
+            && let Some(below) = branch.below()
+        {
+            branch = self.branches[below + (rest >> 127) as usize];
+            rest <<= 1;
+        }
+        branch.set
+    }
+
+    /// Branches of the table.
+    pub(super) const fn len(&self) -> usize {
+        self.branches.len()
+    }
+
+    /// Size in octets.
+    pub(super) fn size(&self) -> usize {
+        std::mem::size_of_val(&*self.branches) + std::mem::size_of_val(&*self.jump)
+    }
+}
+
+/// Builds the table from blocks in the order of their addresses. Two finished siblings become their parent at
+/// once, so nothing but the table itself is held.
+#[derive(Debug)]
+pub(super) struct TrieBuilder {
+    bits: u8,
+    max: u8,
+    branches: Vec<Branch>,
+    /// Finished left siblings with their depth, the largest block first.
+    stack: Vec<(u8, Subtree)>,
+}
+
+/// A finished block.
+#[derive(Clone, Copy, Debug)]
+struct Subtree {
+    branch: Branch,
+    /// The profile of the first address, as a set.
+    first: SetId,
+    /// A tunnel block is below: longer than `max` or not, it must stay visible.
+    barrier: bool,
+}
+
+impl TrieBuilder {
+    /// For addresses of `bits` bits and scopes of at most `max`.
+    pub(super) fn new(bits: u8, max: u8) -> Self {
+        // Index 0 says "none", so the first pair is a dummy.
+        let dummy = Branch { set: BARRIER, next: 0 };
+        Self { bits, max, branches: vec![dummy; 2], stack: Vec::with_capacity(usize::from(bits) + 2) }
+    }
+
+    /// Adds the addresses `first..=last`, the next ones in order, all of one profile.
+    pub(super) fn push(&mut self, sets: &mut SetBuilder, mut first: u128, last: u128, set: SetId) {
+        loop {
+            // The largest aligned block that begins at `first` and does not reach over `last`.
+            let aligned = if first == 0 { 128 } else { first.trailing_zeros() };
+            let length = last - first;
+            let fits = if length == u128::MAX { 128 } else { 127 - (length + 1).leading_zeros() };
+            let host = aligned.min(fits).min(u32::from(self.bits));
+            self.add(sets, self.bits - host as u8, set);
+            match first.checked_add(1_u128.checked_shl(host).unwrap_or(0)).filter(|next| *next > first) {
+                Some(next) if next <= last => first = next,
+                _ => break,
+            }
+        }
+    }
+
+    /// Adds one block and unites all siblings that it completes.
+    fn add(&mut self, sets: &mut SetBuilder, mut depth: u8, set: SetId) {
+        let leaf = Branch { set, next: 0 };
+        let mut right = Subtree { branch: leaf, first: set, barrier: set == BARRIER };
+        while let Some((left_depth, left)) = self.stack.last().copied()
+            && left_depth == depth
+        {
+            self.stack.pop();
+            depth -= 1;
+            right = self.unite(sets, depth, left, right);
+        }
+        self.stack.push((depth, right));
+    }
+
+    /// The block at `depth` of two halves.
+    fn unite(&mut self, sets: &mut SetBuilder, depth: u8, left: Subtree, right: Subtree) -> Subtree {
+        if left.branch == right.branch && left.branch.next == 0 {
+            return left;
+        }
+        let below = self.branches.len() as u32;
+        self.branches.extend([left.branch, right.branch]);
+        let barrier = left.barrier || right.barrier;
+        let cut = depth == self.max && !barrier;
+        let set = if cut { left.first } else { sets.union(left.branch.set, right.branch.set) };
+        let hidden = if cut || left.branch.hides() || right.branch.hides() { HIDDEN } else { 0 };
+        Subtree { branch: Branch { set, next: below | hidden }, first: left.first, barrier }
+    }
+
+    /// The finished table; every address must have been added.
+    pub(super) fn finish(mut self) -> Trie {
+        debug_assert_eq!(self.stack.len(), 1, "blocks must cover the whole space");
+        let root = self.stack.pop().map_or(Branch { set: BARRIER, next: 0 }, |(_, subtree)| subtree.branch);
+        self.branches.shrink_to_fit();
+        let jump_bits = JUMP_BITS[usize::from(self.bits > 32)];
+        let mut trie = Trie { root, branches: self.branches.into(), jump: Box::default(), jump_bits };
+        trie.jump =
+            (0..1_u128 << jump_bits).map(|block| trie.branch_at(block << (128 - jump_bits), jump_bits)).collect();
+        trie
+    }
+}
+
+impl Trie {
+    /// The branch at `depth` on the way of `address`; a leaf if the way ends before.
+    fn branch_at(&self, address: u128, depth: u8) -> Branch {
+        let mut branch = self.root;
+        for bit in 0..depth {
+            match branch.below() {
+                Some(below) => branch = self.branches[below + ((address << bit) >> 127) as usize],
+                None => return Branch { set: branch.set, next: 0 },
+            }
+        }
+        branch
+    }
+}
