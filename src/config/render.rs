@@ -42,10 +42,10 @@ impl Report {
         out
     }
 
-    /// What tools read: a value that serialises to an array of objects.
+    /// What tools read: an object for each mistake.
     #[must_use]
-    pub fn view(&self) -> impl Serialize + use<'_> {
-        self.found.iter().map(|found| View::of(&self.sources, found)).collect::<Vec<_>>()
+    pub fn view(&self) -> Vec<impl Serialize + use<'_>> {
+        self.found.iter().map(|found| View::of(&self.sources, found)).collect()
     }
 
     fn left_out_lines(&self) -> Vec<String> {

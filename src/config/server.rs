@@ -1,0 +1,362 @@
+//! The server file, `geosteer.toml`: all of it optional, paths relative to its own folder.
+
+use super::Code;
+use super::diagnostic::{Diagnostic, Report};
+use super::files::Files;
+use super::keys;
+use super::settings::{default_ecs, ecs};
+use super::walk::{Ctx, Fields, Node, entries};
+use super::zone::parse;
+use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
+use crate::snapshot::Ecs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the server file says, defaults filled in.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Server {
+    /// Zone files and directories of them; empty if the file names none.
+    pub zones: Vec<PathBuf>,
+    /// The state directory.
+    pub state: Option<PathBuf>,
+    /// `[dns]`.
+    pub dns: Dns,
+    /// `[geo] databases`, in order: for each field the first that knows it wins.
+    pub databases: Vec<DatabaseRef>,
+    /// `[admin]`.
+    pub admin: Admin,
+    /// `[tls]`.
+    pub tls: Tls,
+    /// `[log]`.
+    pub log: Log,
+    /// Client-subnet settings of zones without their own.
+    pub ecs: Ecs,
+}
+
+/// `[dns]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dns {
+    /// Where queries are taken, UDP and TCP; empty if the file says nothing.
+    pub listen: Vec<SocketAddr>,
+    /// Threads for UDP; 0: one a core.
+    pub threads: usize,
+    /// NSID and `id.server`.
+    pub nsid: Option<Box<str>>,
+    /// `version.bind`; hidden if none.
+    pub version: Option<Box<str>>,
+    /// TCP connections in all.
+    pub tcp_connections: usize,
+    /// TCP connections of one client.
+    pub tcp_connections_per_client: usize,
+    /// A TCP connection without a query is closed after this long, milliseconds.
+    pub tcp_idle_ms: u64,
+}
+
+/// A database that locates clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DatabaseRef {
+    /// The one inside of the binary.
+    Embedded,
+    /// An .mmdb file.
+    File(PathBuf),
+}
+
+/// `[admin]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Admin {
+    /// Where it listens.
+    pub listen: Option<SocketAddr>,
+    /// A file with the token.
+    pub token_file: Option<PathBuf>,
+}
+
+/// `[tls]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tls {
+    /// Certificate chain, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Private key, PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Log {
+    /// JSON lines in place of text.
+    pub json: bool,
+    /// What is logged of queries.
+    pub queries: QueryLog,
+}
+
+/// `log.queries`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum QueryLog {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Text, sampled.
+    Text,
+    /// JSON, sampled.
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            zones: Vec::new(),
+            state: None,
+            dns: Dns::default(),
+            databases: vec![DatabaseRef::Embedded],
+            admin: Admin::default(),
+            tls: Tls::default(),
+            log: Log::default(),
+            ecs: default_ecs(),
+        }
+    }
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            threads: 0,
+            nsid: None,
+            version: None,
+            tcp_connections: TCP_CONNECTIONS,
+            tcp_connections_per_client: TCP_CONNECTIONS_CLIENT,
+            tcp_idle_ms: TCP_IDLE_MS,
+        }
+    }
+}
+
+/// Reads the server file; gives its settings and warnings.
+///
+/// # Errors
+/// Any mistake: the report holds all of them.
+pub fn load_server(path: &Path) -> Result<(Server, Report), Report> {
+    let mut ctx = Ctx::default();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut files = Files::new(folder);
+    match files.read(&mut ctx, path) {
+        Ok((file, text)) => finish(read(&mut ctx, file, &text, folder), ctx),
+        Err(why) => {
+            let file = ctx.report.sources.add(&path.display().to_string(), "");
+            ctx.push(Diagnostic::new(Code::Unreadable, super::source::Span::new(file, 0..0), why));
+            finish(Server::default(), ctx)
+        }
+    }
+}
+
+/// The same for a text in memory; `name` is what messages call it.
+///
+/// # Errors
+/// As [`load_server`].
+pub fn load_server_text(name: &str, text: &str) -> Result<(Server, Report), Report> {
+    let mut ctx = Ctx::default();
+    let path = Path::new(name);
+    let text: Arc<str> = text.into();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let file = Files::new(folder).take(&mut ctx, path, Arc::clone(&text));
+    finish(read(&mut ctx, file, &text, folder), ctx)
+}
+
+fn finish(server: Server, mut ctx: Ctx) -> Result<(Server, Report), Report> {
+    ctx.report.finish();
+    if ctx.report.errors() > 0 { Err(ctx.report) } else { Ok((server, ctx.report)) }
+}
+
+fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -> Server {
+    let table = parse(ctx, file, text);
+    let fields = ctx.fields_of(entries(file, &table), &keys::SERVER);
+    let mut server = Server::default();
+    if let Some(node) = fields.value("zones") {
+        server.zones = paths(ctx, node, "zones", folder);
+    }
+    server.state = fields.value("state").and_then(|node| path(ctx, node, "state", folder));
+    if let Some(fields) = fields.value("dns").and_then(|node| ctx.fields(node, &keys::DNS)) {
+        server.dns = dns(ctx, &fields);
+    }
+    if let Some(fields) = fields.value("geo").and_then(|node| ctx.fields(node, &keys::GEO))
+        && let Some(node) = fields.value("databases")
+    {
+        server.databases = databases(ctx, node, folder);
+    }
+    server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
+    for section in ["admin", "tls", "log"] {
+        if let Some((key, node)) = fields.entry(section) {
+            later_sections(ctx, &mut server, section, node, folder);
+            let found = Diagnostic::new(Code::NotServedYet, key, format!("nothing serves [{section}] in this version"));
+            let queries = node.entries().is_some_and(|mut entries| entries.any(|(key, _)| key.text == "queries"));
+            if section != "log" || queries && server.log.queries != QueryLog::Off {
+                ctx.push(found.label("read, and without effect"));
+            }
+        }
+    }
+    server
+}
+
+fn path(ctx: &mut Ctx, node: Node<'_>, what: &str, folder: &Path) -> Option<PathBuf> {
+    let text = ctx.string(node, what)?;
+    if text.is_empty() {
+        ctx.error(Code::BadValue, node.span, format!("{what} is empty"), "not a path");
+        return None;
+    }
+    Some(folder.join(text))
+}
+
+fn paths(ctx: &mut Ctx, node: Node<'_>, what: &str, folder: &Path) -> Vec<PathBuf> {
+    node.items().filter_map(|item| path(ctx, item, what, folder)).collect()
+}
+
+fn databases(ctx: &mut Ctx, node: Node<'_>, folder: &Path) -> Vec<DatabaseRef> {
+    let mut databases = Vec::new();
+    for item in node.items() {
+        match item.as_str() {
+            Some("embedded") => databases.push(DatabaseRef::Embedded),
+            _ => databases.extend(path(ctx, item, "a database", folder).map(DatabaseRef::File)),
+        }
+    }
+    if node.items().len() == 0 {
+        let found = Diagnostic::new(Code::OutOfRange, node.span, "without a database nobody can be located");
+        ctx.push(found.label("empty").help("databases = [\"embedded\"] is the one inside of the program"));
+    }
+    databases
+}
+
+fn dns(ctx: &mut Ctx, fields: &Fields<'_>) -> Dns {
+    let mut dns = Dns::default();
+    if let Some(node) = fields.value("listen") {
+        for item in node.items() {
+            let Some(address) = socket(ctx, item, 53) else { continue };
+            if dns.listen.contains(&address) {
+                ctx.error(Code::DefinedTwice, item.span, format!("{address} is listed twice"), "again");
+            }
+            dns.listen.push(address);
+        }
+    }
+    let mut number = |key: &'static str, range, usual| {
+        fields.value(key).and_then(|node| ctx.integer(node, key, range)).map_or(usual, |number: u32| number as usize)
+    };
+    dns.threads = number("threads", 0..=1_024, dns.threads);
+    dns.tcp_connections = number("tcp_connections", 1..=1_000_000, dns.tcp_connections);
+    dns.tcp_connections_per_client =
+        number("tcp_connections_per_client", 1..=1_000_000, dns.tcp_connections_per_client);
+    if let Some(node) = fields.value("tcp_idle") {
+        dns.tcp_idle_ms = ctx.millis(node, "tcp_idle", 1_000..=3_600_000).unwrap_or(dns.tcp_idle_ms);
+    }
+    dns.nsid = fields.value("nsid").and_then(|node| identity(ctx, node, "nsid"));
+    dns.version = fields.value("version").and_then(|node| identity(ctx, node, "version"));
+    for key in ["tls_listen", "https_listen", "quic_listen"] {
+        if let Some((span, node)) = fields.entry(key)
+            && node.items().len() > 0
+        {
+            ctx.later(span, &format!("`{key}`"));
+        }
+    }
+    dns
+}
+
+/// NSID and `version.bind` are one character string: at most 255 octets.
+fn identity(ctx: &mut Ctx, node: Node<'_>, what: &str) -> Option<Box<str>> {
+    let text = ctx.string(node, what)?;
+    if text.len() > 255 {
+        ctx.error(Code::OutOfRange, node.span, format!("{what} has at most 255 octets"), "too long");
+    }
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// An address with a port, or an address alone.
+fn socket(ctx: &mut Ctx, node: Node<'_>, port: u16) -> Option<SocketAddr> {
+    let text = ctx.string(node, "an address to listen on")?;
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let address = text.parse().ok().or_else(|| Some(SocketAddr::new(bare.parse().ok()?, port)));
+    if address.is_none() {
+        let found = Diagnostic::new(Code::NotAnAddress, node.span, format!("\"{text}\" is no address to listen on"));
+        ctx.push(found.label("not an address and port").help("write it like \"0.0.0.0:53\" or \"[::]:53\""));
+    }
+    address
+}
+
+/// The sections that later issues serve: read in full, so that a mistake in them shows today.
+fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<'_>, folder: &Path) {
+    match section {
+        "admin" => {
+            let Some(fields) = ctx.fields(node, &keys::ADMIN) else { return };
+            server.admin.listen = fields.value("listen").and_then(|node| socket(ctx, node, 8053));
+            server.admin.token_file = fields.value("token_file").and_then(|node| path(ctx, node, "token_file", folder));
+        }
+        "tls" => {
+            let Some(fields) = ctx.fields(node, &keys::TLS) else { return };
+            server.tls.certificate =
+                fields.value("certificate").and_then(|node| path(ctx, node, "certificate", folder));
+            server.tls.key = fields.value("key").and_then(|node| path(ctx, node, "key", folder));
+        }
+        _ => {
+            let Some(fields) = ctx.fields(node, &keys::LOG) else { return };
+            let format = fields.value("format").and_then(|node| ctx.word(node, "format", &["text", "json"], &[]));
+            server.log.json = format == Some(1);
+            let queries =
+                fields.value("queries").and_then(|node| ctx.word(node, "queries", &["off", "text", "json"], &[]));
+            server.log.queries = [QueryLog::Off, QueryLog::Text, QueryLog::Json][queries.unwrap_or(0)];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_server_file_is_read_and_what_nothing_serves_is_said() {
+        let text = r#"
+            zones = ["zones"]
+            state = "/var/lib/geosteer"
+            [dns]
+            listen = ["0.0.0.0:53", "[::]:53", "127.0.0.1"]
+            threads = 2
+            tls_listen = []
+            nsid = "ams-1"
+            tcp_idle = "5s"
+            [geo]
+            databases = ["embedded", "city.mmdb"]
+            [admin]
+            listen = "127.0.0.1:8053"
+            [tls]
+            certificate = "a.pem"
+            [log]
+            format = "json"
+            queries = "off"
+            [ecs]
+            max_scope_v4 = 20
+        "#;
+        let (server, warnings) = load_server_text("etc/geosteer.toml", text).unwrap();
+        assert_eq!(server.zones, [PathBuf::from("etc/zones")]);
+        assert_eq!(server.state, Some(PathBuf::from("/var/lib/geosteer")));
+        assert_eq!(server.dns.listen.len(), 3);
+        assert_eq!(server.dns.tcp_idle_ms, 5_000);
+        assert_eq!(server.databases[1], DatabaseRef::File("etc/city.mmdb".into()));
+        assert_eq!(server.ecs.limits.v4, 20);
+        assert!(server.log.json);
+        let said: Vec<_> = warnings.found().iter().map(|found| found.message.as_str()).collect();
+        assert_eq!(said, ["nothing serves [admin] in this version", "nothing serves [tls] in this version"]);
+    }
+
+    #[test]
+    fn mistakes_of_the_server_file_are_shown_with_their_places() {
+        let text = "zone = [\"a\"]\n[dns]\nlisten = [\"local:53\"]\nquic_listen = [\"[::]:853\"]\n[guard]\nx = 1\n";
+        let report = load_server_text("geosteer.toml", text).unwrap_err();
+        assert_eq!(
+            report.short(),
+            "geosteer.toml:1:1: error[E003]: the server file has no key `zone`\n\
+             geosteer.toml:3:11: error[E041]: \"local:53\" is no address to listen on\n\
+             geosteer.toml:4:1: error[E004]: `quic_listen` is not in this version\n\
+             geosteer.toml:5:2: error[E004]: `guard` of the server file is not in this version\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_server_file_means_the_defaults() {
+        assert_eq!(load_server_text("geosteer.toml", "").unwrap().0, Server::default());
+    }
+}
