@@ -25,6 +25,7 @@ pub mod limits;
 pub mod listen;
 pub mod metrics;
 pub mod pool;
+pub mod probe;
 pub mod publish;
 pub mod respond;
 pub mod snapshot;

@@ -14,6 +14,10 @@ use std::collections::BinaryHeap;
 /// Failures in a row, after those that took the target down, at which it is probed one step more slowly.
 const SLOWDOWN_EVERY: u32 = 10;
 
+/// Time that as many failures must have taken at the configured interval, milliseconds: ten seconds of a check that
+/// runs every second are not long.
+const SLOWDOWN_EVERY_MS: u64 = 100_000;
+
 /// The fractional part of the golden ratio in units of 2⁻⁶⁴.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -35,7 +39,9 @@ struct Entry {
 impl Entry {
     fn slowdown(&self) -> u32 {
         let dead = self.failures.saturating_sub(u32::from(self.fall));
-        (1 + dead / SLOWDOWN_EVERY).min(SLOWDOWN_MAX)
+        let by_time = u64::from(dead) * u64::from(self.interval_ms) / SLOWDOWN_EVERY_MS;
+        let steps = u64::from(dead / SLOWDOWN_EVERY).min(by_time).min(u64::from(SLOWDOWN_MAX - 1));
+        1 + steps as u32
     }
 }
 

@@ -1,0 +1,268 @@
+//! The prober's loop: what is due is started, what has ended is reported and scheduled again.
+
+use super::http::HttpProbe;
+use super::tls::TlsConfigs;
+use super::{Ended, Job, Order, Stats, tcp};
+use crate::clock;
+use crate::health::{Check, CheckKind, Millis, Schedule, TargetAddress};
+use crate::id::TargetId;
+use crate::limits;
+use crate::writer::Event;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Slices of a deadline: each shows whether our own loop lagged in it.
+const DEADLINE_SLICES: u32 = 4;
+
+/// Owner of the time table and of the clients; lives on the prober's thread.
+pub(super) struct Driver {
+    sender: Sender<Event>,
+    stats: Arc<Stats>,
+    tls: TlsConfigs,
+    schedule: Schedule,
+    /// The schedule's time counts from here.
+    origin: Instant,
+    generation: u64,
+    /// Targets of this and, until they are forgotten, the last configuration; the schedule's keys are the indices.
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    known: HashMap<(TargetAddress, Arc<Check>), u32>,
+    /// Counts targets, to tell a slot's former tenant from the present one.
+    tenants: u64,
+    under_way: usize,
+    /// When the bucket of first probes is full again, microseconds.
+    first_free_us: u64,
+}
+
+/// One target.
+struct Slot {
+    tenant: u64,
+    /// Its id in the configuration of `generation`.
+    target: TargetId,
+    generation: u64,
+    job: Job,
+    /// Its client, made at its first probe; none for other checks than HTTP.
+    client: Option<Arc<HttpProbe>>,
+}
+
+/// A probe has ended.
+struct Report {
+    key: u32,
+    tenant: u64,
+    ended: Ended,
+}
+
+impl Driver {
+    pub(super) fn new(seed: u64, sender: Sender<Event>, stats: Arc<Stats>) -> Self {
+        Self {
+            sender,
+            stats,
+            tls: TlsConfigs::new(),
+            schedule: Schedule::new(seed),
+            origin: clock::instant(),
+            generation: 0,
+            slots: Vec::new(),
+            free: Vec::new(),
+            known: HashMap::new(),
+            tenants: 0,
+            under_way: 0,
+            first_free_us: 0,
+        }
+    }
+
+    /// Probes until the orders or the receiver of events end.
+    pub(super) async fn run(mut self, mut orders: UnboundedReceiver<Order>) {
+        let (reporter, mut reports) = unbounded_channel();
+        loop {
+            self.start_due(&reporter);
+            let due = self.schedule.next_due().filter(|_| self.under_way < limits::PROBES_AT_ONCE);
+            let wake = due.map(|due| (self.origin + Duration::from_millis(due)).into());
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(order) => self.adopt(order),
+                    None => return,
+                },
+                Some(report) = reports.recv() => {
+                    if self.take(report).is_err() {
+                        return;
+                    }
+                    while let Ok(report) = reports.try_recv() {
+                        if self.take(report).is_err() {
+                            return;
+                        }
+                    }
+                }
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    fn adopt(&mut self, order: Order) {
+        let now = self.now();
+        self.generation = order.generation;
+        for (index, job) in order.jobs.into_iter().enumerate() {
+            if matches!(job.check.kind, CheckKind::None) {
+                continue;
+            }
+            let target = TargetId::new(index);
+            let identity = (job.address.clone(), Arc::clone(&job.check));
+            if let Some(&key) = self.known.get(&identity) {
+                if let Some(slot) = &mut self.slots[key as usize] {
+                    (slot.target, slot.generation) = (target, order.generation);
+                }
+                continue;
+            }
+            self.tenants += 1;
+            let timing = job.check.timing;
+            let slot = Slot { tenant: self.tenants, target, generation: order.generation, job, client: None };
+            let key = self.settle(slot);
+            self.known.insert(identity, key);
+            let first = self.first_start(now);
+            self.schedule.add(TargetId::new(key as usize), &timing, first);
+        }
+        self.forget_others();
+    }
+
+    /// Puts a target into a free slot.
+    fn settle(&mut self, slot: Slot) -> u32 {
+        if let Some(key) = self.free.pop() {
+            self.slots[key as usize] = Some(slot);
+            return key;
+        }
+        self.slots.push(Some(slot));
+        (self.slots.len() - 1) as u32
+    }
+
+    /// Forgets the targets that the present configuration does not have.
+    fn forget_others(&mut self) {
+        let generation = self.generation;
+        let Self { slots, free, known, schedule, .. } = self;
+        known.retain(|_, key| {
+            let slot = &mut slots[*key as usize];
+            let stays = slot.as_ref().is_some_and(|slot| slot.generation == generation);
+            if !stays {
+                *slot = None;
+                schedule.remove(TargetId::new(*key as usize));
+                free.push(*key);
+            }
+            stays
+        });
+    }
+
+    /// When the next first probe may start: a bucket of [`limits::FIRST_PROBES_AT_ONCE`] that refills at
+    /// [`limits::FIRST_PROBES_PER_SECOND`].
+    fn first_start(&mut self, now: Millis) -> Millis {
+        let gap_us = 1_000_000 / limits::FIRST_PROBES_PER_SECOND;
+        let bucket_us = gap_us * limits::FIRST_PROBES_AT_ONCE;
+        let now_us = now * 1_000;
+        // A full bucket stands for a `first_free_us` of now; an empty one for now and the bucket.
+        let free_us = self.first_free_us.max(now_us);
+        self.first_free_us = free_us + gap_us;
+        free_us.saturating_sub(bucket_us).max(now_us) / 1_000
+    }
+
+    fn start_due(&mut self, reporter: &UnboundedSender<Report>) {
+        let now = self.now();
+        let mut targets = Vec::new();
+        while self.under_way < limits::PROBES_AT_ONCE {
+            let Some(due) = self.schedule.next_due().filter(|due| *due <= now) else { return };
+            self.schedule.take_due(due, &mut targets);
+            for target in targets.drain(..) {
+                let late = self.origin.elapsed().saturating_sub(Duration::from_millis(due));
+                self.stats.started(late.as_micros() as u64);
+                self.start(target.index() as u32, reporter.clone());
+            }
+        }
+    }
+
+    fn start(&mut self, key: u32, reporter: UnboundedSender<Report>) {
+        let Some(slot) = self.slots[key as usize].as_mut() else { return };
+        self.under_way += 1;
+        let tenant = slot.tenant;
+        let (job, client) = (slot.job.clone(), slot.client(&mut self.tls));
+        tokio::spawn(async move {
+            let ended = match client {
+                Ok(client) => probe(&job, client.as_deref()).await,
+                Err(reason) => Ended::fail(reason),
+            };
+            // The loop may have stopped.
+            let _ = reporter.send(Report { key, tenant, ended });
+        });
+    }
+
+    /// Reports an ended probe and schedules its target again.
+    ///
+    /// # Errors
+    /// Nobody listens any more.
+    fn take(&mut self, report: Report) -> Result<(), ()> {
+        self.under_way -= 1;
+        let Report { key, tenant, ended: Ended { outcome, note } } = report;
+        let Some(slot) = self.slots[key as usize].as_ref().filter(|slot| slot.tenant == tenant) else { return Ok(()) };
+        self.stats.count(outcome);
+        self.schedule.done(TargetId::new(key as usize), outcome, self.now());
+        let event = Event::Probed { generation: slot.generation, target: slot.target, outcome, note };
+        self.sender.send(event).map_err(drop)
+    }
+
+    fn now(&self) -> Millis {
+        self.origin.elapsed().as_millis() as u64
+    }
+}
+
+impl Slot {
+    fn client(&mut self, tls: &mut TlsConfigs) -> Result<Option<Arc<HttpProbe>>, Box<str>> {
+        let CheckKind::Http(check) = &self.job.check.kind else { return Ok(None) };
+        if self.client.is_none() {
+            self.client = Some(Arc::new(HttpProbe::new(check, &self.job.address, tls)?));
+        }
+        Ok(self.client.clone())
+    }
+}
+
+/// Runs one probe against its deadline.
+async fn probe(job: &Job, client: Option<&HttpProbe>) -> Ended {
+    let started = clock::instant();
+    let timeout = Duration::from_millis(job.check.timing.timeout_ms.into());
+    let mut work = std::pin::pin!(async {
+        match (&job.check.kind, client) {
+            (CheckKind::Http(check), Some(client)) => client.probe(check, started).await,
+            (CheckKind::Tcp { port }, _) => match addresses(&job.address, *port).await {
+                Ok(addresses) => tcp::probe(addresses, started).await,
+                Err(error) => Ended::fail(format!("the host name cannot be resolved: {error}")),
+            },
+            _ => Ended::inconclusive("nothing to probe"),
+        }
+    });
+    let mut worst_lag = Duration::ZERO;
+    for slice in 1..=DEADLINE_SLICES {
+        let until = started + timeout * slice / DEADLINE_SLICES;
+        if let Ok(ended) = tokio::time::timeout_at(until.into(), &mut work).await {
+            return ended;
+        }
+        worst_lag = worst_lag.max(until.elapsed());
+    }
+    if worst_lag > timeout / (2 * DEADLINE_SLICES) {
+        return Ended::inconclusive(format!("our own loop lagged by {} ms", worst_lag.as_millis()));
+    }
+    Ended::fail(format!("no answer within {} ms", timeout.as_millis()))
+}
+
+async fn addresses(address: &TargetAddress, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    match address {
+        TargetAddress::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
+        TargetAddress::Host(name) => Ok(tokio::net::lookup_host((name.to_string(), port)).await?.collect()),
+    }
+}
+
+/// Sleeps until then, or for ever.
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}

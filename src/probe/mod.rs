@@ -1,0 +1,131 @@
+//! Probes: executes checks and reports how they ended. It decides nothing: outcomes go to the one writer.
+//!
+//! ```text
+//! adopt(targets) ──► schedule (health) ──► probe: http | tcp ──► Outcome and a note ──► Event::Probed ──► writer
+//!                        ▲                                          │
+//!                        └────────── when it is due again ──────────┘
+//! ```
+//!
+//! The prober has a thread and a runtime of its own, so that a flood on the DNS port does not read as timeouts. A
+//! probe that failed for a reason of ours (descriptors, ports or routes ran out, a deadline that fired late)
+//! is `Inconclusive`: it never votes.
+
+mod cert;
+mod driver;
+mod http;
+mod reason;
+mod stats;
+mod tcp;
+mod tls;
+
+pub use stats::Stats;
+
+use crate::health::{Check, CheckKind, Outcome, TargetAddress};
+use crate::id::TargetId;
+use crate::snapshot::Snapshot;
+use crate::writer::Event;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// The running prober. Dropping it stops all probes.
+#[derive(Debug)]
+pub struct Prober {
+    orders: Option<UnboundedSender<Order>>,
+    stats: Arc<Stats>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One target to probe, in the order of the snapshot's targets.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What is probed.
+    pub address: TargetAddress,
+    /// How.
+    pub check: Arc<Check>,
+}
+
+/// What the driver is told.
+#[derive(Debug)]
+struct Order {
+    generation: u64,
+    jobs: Vec<Job>,
+}
+
+/// How one probe ended.
+#[derive(Debug)]
+struct Ended {
+    outcome: Outcome,
+    /// The reason in words, for people: `200 in 3 ms`, `connection refused`.
+    note: Box<str>,
+}
+
+impl Prober {
+    /// Starts the prober's thread. It probes nothing until targets are adopted, and reports each probe as an
+    /// [`Event::Probed`]; when the receiver is gone, it stops. The seed sets the phases and the jitter.
+    ///
+    /// # Errors
+    /// The thread or its runtime cannot be made.
+    pub fn start(seed: u64, sender: Sender<Event>) -> std::io::Result<Self> {
+        let (orders, received) = unbounded_channel();
+        let stats = Arc::new(Stats::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let driver = driver::Driver::new(seed, sender, Arc::clone(&stats));
+        let thread = std::thread::Builder::new().name("prober".into()).spawn(move || {
+            runtime.block_on(driver.run(received));
+            // A look-up of a host name may still block a helper thread: it is left behind.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { orders: Some(orders), stats, thread: Some(thread) })
+    }
+
+    /// From now on probes this configuration's targets and reports under its generation. Targets with a known
+    /// (address, check) keep their phase; new ones are probed at once, at a capped rate; the others are forgotten.
+    pub fn adopt(&self, generation: u64, snapshot: &Snapshot) {
+        let checks: Vec<_> = snapshot.checks.iter().cloned().map(Arc::new).collect();
+        let job = |target: &crate::snapshot::Target| Job {
+            address: target.address.clone(),
+            check: Arc::clone(&checks[target.check.index()]),
+        };
+        self.adopt_jobs(generation, snapshot.targets.iter().map(job).collect());
+    }
+
+    /// The same without a snapshot: the target of index `i` is the job of index `i`.
+    pub fn adopt_jobs(&self, generation: u64, jobs: Vec<Job>) {
+        if let Some(orders) = &self.orders {
+            // A driver that has stopped (its receiver of events is gone) needs no orders.
+            let _ = orders.send(Order { generation, jobs });
+        }
+    }
+
+    /// What it has done since its start.
+    #[must_use]
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+}
+
+impl Drop for Prober {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the driver has been printed by its thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Ended {
+    fn pass(note: impl Into<Box<str>>) -> Self {
+        Self { outcome: Outcome::Pass, note: note.into() }
+    }
+
+    fn fail(note: impl Into<Box<str>>) -> Self {
+        Self { outcome: Outcome::Fail, note: note.into() }
+    }
+
+    fn inconclusive(note: impl Into<Box<str>>) -> Self {
+        Self { outcome: Outcome::Inconclusive, note: note.into() }
+    }
+}
