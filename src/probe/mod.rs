@@ -20,8 +20,7 @@ mod tls;
 
 pub use stats::Stats;
 
-use crate::health::{Check, CheckKind, Outcome, TargetAddress};
-use crate::id::TargetId;
+use crate::health::{Check, Outcome, TargetAddress};
 use crate::snapshot::Snapshot;
 use crate::writer::Event;
 use std::sync::Arc;
