@@ -1,13 +1,161 @@
-//! `geosteer run`.
+//! `geosteer run`: serve until SIGTERM or SIGINT; SIGHUP reloads.
 
+use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
+use crate::listen::sys;
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 /// Arguments of `geosteer run`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The server file (geosteer.toml); everything in it is optional
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Zone files, or directories of them; instead of the server file's `zones` [default: zones]
+    #[arg(long, value_name = "PATH")]
+    zones: Vec<PathBuf>,
+    /// Listen here for UDP and TCP; instead of the server file's `listen` [default: 127.0.0.1:5300]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<SocketAddr>,
+    /// Write the log as JSON, one object a line
+    #[arg(long)]
+    log_json: bool,
+}
 
 /// Runs the verb.
 #[must_use]
-pub fn run(_args: Args) -> Exit {
-    todo!()
+pub fn run(args: Args) -> Exit {
+    sys::limit_arenas();
+    let server = args.config.map_or_else(|| ServerSource::Given(Box::default()), ServerSource::File);
+    match daemon::server(&server) {
+        Ok((file, _)) => start_log(args.log_json || file.log.json),
+        Err(error) => return failed(&error.to_string()),
+    }
+    let zones = (!args.zones.is_empty()).then_some(Zones::Paths(args.zones));
+    let options = Options { listen: args.listen, threads: None, tcp: None, sources: Sources { server, zones } };
+    // The signals first: a SIGHUP while it starts must not end the process.
+    let host = match Host::new() {
+        Ok(host) => host,
+        Err(error) => return failed(&format!("cannot start: {error}")),
+    };
+    match Server::start(options) {
+        Ok(server) => {
+            banner(&server);
+            host.serve(server)
+        }
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn failed(why: &str) -> Exit {
+    eprintln!("{}", why.trim_end());
+    Exit::Failed
+}
+
+/// Sends the log to stderr: `GEOSTEER_LOG` says how much of it (as `info`, or `geosteer=debug`). Panics become log
+/// lines too, the more rarely the more of them there are: strangers must not fill the disk.
+pub fn start_log(json: bool) {
+    let filter = EnvFilter::try_from_env("GEOSTEER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    // A second log in one process (tests) is not an error: the first one stays.
+    let _already = if json { log.json().try_init() } else { log.with_ansi(io::stderr().is_terminal()).try_init() };
+    std::panic::set_hook(Box::new(|panic| {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            let thread = std::thread::current();
+            tracing::error!(count, thread = thread.name().unwrap_or("?"), "{panic}");
+        }
+    }));
+}
+
+/// Says what is served and where: for people first, then a line for programs.
+pub fn banner(server: &Server) {
+    let state = server.state();
+    let snapshot = &state.snapshot;
+    for (index, zone) in snapshot.settings.iter().enumerate() {
+        let names = snapshot.names.iter().filter(|name| name.zone.index() == index).count();
+        let pools = snapshot.pools.iter().filter(|pool| pool.zone.index() == index);
+        let (pools, endpoints) = pools.fold((0, 0), |sum, pool| (sum.0 + 1, sum.1 + usize::from(pool.count)));
+        let apex = zone.apex.to_string();
+        tracing::info!("zone {apex:<30} {names:>6} balanced names {pools:>6} pools {endpoints:>6} endpoints");
+    }
+    match snapshot.targets.len() {
+        0 => tracing::info!("nothing is probed: every name is answered at once"),
+        targets => tracing::info!(targets, "first round of probes: a balanced name is answered when its pools' are in"),
+    }
+    for address in server.addresses() {
+        tracing::info!(udp = %address, tcp = %address, "listening");
+    }
+}
+
+/// The process around a server: its signals.
+#[derive(Debug)]
+pub struct Host {
+    runtime: tokio::runtime::Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Host {
+    /// Takes the signals over; before the server starts, so that an early SIGHUP does not end the process.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn new() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _within = runtime.enter();
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        let hang_up = signal(SignalKind::hangup())?;
+        drop(_within);
+        Ok(Self { runtime, terminate, interrupt, hang_up })
+    }
+
+    /// Serves until SIGTERM or SIGINT, reloads at SIGHUP, then drains.
+    #[must_use]
+    pub fn serve(mut self, server: Server) -> Exit {
+        // Room for one: however many signals come while a reload runs, one more reload sees all their changes.
+        let (order, orders) = sync_channel(1);
+        std::thread::scope(|scope| {
+            scope.spawn(|| reload_when_told(&server, orders));
+            self.runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = self.terminate.recv() => return,
+                        _ = self.interrupt.recv() => return,
+                        _ = self.hang_up.recv() => {
+                            let _one_waits_already = order.try_send(());
+                        }
+                    }
+                }
+            });
+            drop(order);
+            server.wait_no_longer();
+        });
+        tracing::info!("draining");
+        let totals = server.totals();
+        server.stop();
+        tracing::info!(queries = totals.queries, panics = totals.panics, "stopped");
+        Exit::Ok
+    }
+}
+
+fn reload_when_told(server: &Server, orders: Receiver<()>) {
+    for () in orders {
+        tracing::info!("reloading");
+        if let Err(error) = server.reload() {
+            for line in error.lines() {
+                tracing::error!("{line}");
+            }
+            tracing::error!("nothing was reloaded: the configuration and the databases from before serve on");
+        }
+    }
 }

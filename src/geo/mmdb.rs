@@ -134,6 +134,14 @@ impl Database {
         Ok(database)
     }
 
+    /// The DB-IP Lite country database that is part of the binary, to be combined with others.
+    ///
+    /// # Errors
+    /// As [`super::Databases::embedded`].
+    pub fn embedded() -> Result<Self, GeoError> {
+        super::embedded::database()
+    }
+
     /// What this database is.
     #[must_use]
     pub fn facts(&self) -> DatabaseFacts {

@@ -34,6 +34,13 @@ pub struct BindError {
     pub error: io::Error,
 }
 
+impl BindError {
+    fn is_without_ipv6(&self) -> bool {
+        let unsupported = self.error.raw_os_error() == Some(libc::EAFNOSUPPORT);
+        unsupported || self.error.kind() == io::ErrorKind::AddrNotAvailable
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on {} over {}: {}", self.address, self.transport, self.error)?;
@@ -59,13 +66,28 @@ pub fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Bound, BindError
     let mut bound = Bound::default();
     for (index, &address) in addresses.iter().enumerate() {
         let repeated = addresses[..index].contains(&address) && address.port() != 0;
-        let part_of_dual = address == SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()))
-            && addresses.contains(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port())));
-        if !repeated && !part_of_dual {
-            bind_address(address, threads, &mut bound)?;
+        if repeated || dual(addresses, address).is_some_and(|dual| dual != address) {
+            continue;
+        }
+        let result = bind_address(address, threads, &mut bound);
+        match (result, dual(addresses, address)) {
+            // A machine without IPv6: what was to be served by the dual-stack socket still can be.
+            (Err(error), Some(_)) if error.is_without_ipv6() => {
+                tracing::warn!("{error}; serving IPv4 only");
+                let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+                bind_address(v4, threads, &mut bound)?;
+            }
+            (result, _) => result?,
         }
     }
     Ok(bound)
+}
+
+/// The dual-stack address that serves `address` too: if both wildcards of its port are listed.
+fn dual(addresses: &[SocketAddr], address: SocketAddr) -> Option<SocketAddr> {
+    let [v4, v6] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
+        .map(|wildcard| SocketAddr::new(wildcard, address.port()));
+    (address.ip().is_unspecified() && addresses.contains(&v4) && addresses.contains(&v6)).then_some(v6)
 }
 
 fn is_wildcard_v6(address: &SocketAddr) -> bool {

@@ -1,0 +1,167 @@
+//! Files → snapshot. Zones and databases are read side by side, whole, and checked; what comes out is a
+//! configuration that can serve, or every reason why not.
+
+use crate::config::{self, DatabaseRef};
+use crate::geo::{Database, Databases};
+use crate::limits::MMDB_MAX;
+use crate::snapshot::{Snapshot, Spec};
+use crate::state::Identity;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+/// The folder of zones unless something else is said.
+const ZONES: &str = "zones";
+
+/// Where zones come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Zones {
+    /// Files, and directories of `*.toml`.
+    Paths(Vec<PathBuf>),
+    /// One zone in memory.
+    Text {
+        /// What messages call it.
+        name: Box<str>,
+        /// Zone TOML.
+        text: Box<str>,
+    },
+}
+
+/// What a configuration is made of; read again at every reload.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The server file.
+    pub server: ServerSource,
+    /// Zones in place of the server file's.
+    pub zones: Option<Zones>,
+}
+
+/// Where the server's own settings come from.
+#[derive(Clone, Debug)]
+pub enum ServerSource {
+    /// A file.
+    File(PathBuf),
+    /// Settings in memory.
+    Given(Box<config::Server>),
+}
+
+/// A configuration that can serve.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Compiled.
+    pub snapshot: Arc<Snapshot>,
+    /// What the server says of itself.
+    pub identity: Arc<Identity>,
+    /// What is probably not meant, each one line with its place.
+    pub warnings: Vec<String>,
+}
+
+/// Why a configuration cannot serve.
+#[derive(Debug)]
+pub enum LoadError {
+    /// Mistakes in the files.
+    Config(Box<config::Report>),
+    /// A database that cannot be read or used.
+    Geo(Box<str>),
+    /// A bound of the compiler.
+    Build(Box<str>),
+}
+
+impl LoadError {
+    /// One line for each mistake, with file, line and column where it has them.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Config(report) => lines(report),
+            Self::Geo(why) | Self::Build(why) => vec![why.to_string()],
+        }
+    }
+}
+
+impl fmt::Display for LoadError {
+    /// For a terminal: with the lines that the mistakes stand in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(report) => f.write_str(&report.human(false)),
+            Self::Geo(why) | Self::Build(why) => write!(f, "error: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Reads the server's own settings; the second list is what is probably not meant, a line each.
+///
+/// # Errors
+/// Any mistake in the file.
+pub fn server(source: &ServerSource) -> Result<(config::Server, Vec<String>), LoadError> {
+    match source {
+        ServerSource::Given(server) => Ok((config::Server::clone(server), Vec::new())),
+        ServerSource::File(path) => {
+            let (server, warnings) = config::load_server(path).map_err(mistakes)?;
+            Ok((server, lines(&warnings)))
+        }
+    }
+}
+
+/// Reads and compiles zones and databases; changes nothing.
+///
+/// # Errors
+/// Any mistake anywhere: mistakes in the files before those of the databases.
+pub fn load(server: &config::Server, zones: Option<&Zones>) -> Result<Configuration, LoadError> {
+    let (spec, databases) = thread::scope(|scope| {
+        let databases = scope.spawn(|| databases(&server.databases));
+        let spec = spec(server, zones);
+        let databases = databases.join().unwrap_or_else(|_| Err(LoadError::Geo("reading a database panicked".into())));
+        (spec, databases)
+    });
+    let (spec, warnings) = spec?;
+    let snapshot = Snapshot::build(spec, Arc::new(databases?)).map_err(|error| LoadError::Build(error.0))?;
+    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone() };
+    Ok(Configuration { snapshot: Arc::new(snapshot), identity: Arc::new(identity), warnings })
+}
+
+fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>), LoadError> {
+    let options = config::Options { ecs: server.ecs.clone() };
+    let loaded = match zones {
+        Some(Zones::Text { name, text }) => config::load_text(name, text, &options),
+        Some(Zones::Paths(paths)) => config::load(paths, &options),
+        None if server.zones.is_empty() => config::load(&[PathBuf::from(ZONES)], &options),
+        None => config::load(&server.zones, &options),
+    };
+    let loaded = loaded.map_err(mistakes)?;
+    Ok((loaded.spec, lines(&loaded.warnings)))
+}
+
+fn mistakes(report: config::Report) -> LoadError {
+    LoadError::Config(Box::new(report))
+}
+
+fn lines(report: &config::Report) -> Vec<String> {
+    report.short().lines().map(str::to_owned).collect()
+}
+
+fn databases(sources: &[DatabaseRef]) -> Result<Databases, LoadError> {
+    let read = |source: &DatabaseRef| match source {
+        DatabaseRef::Embedded => Database::embedded().map_err(|error| LoadError::Geo(error.0)),
+        DatabaseRef::File(path) => {
+            let fail = |why: &dyn fmt::Display| LoadError::Geo(format!("{}: {why}", path.display()).into());
+            let bytes = read_whole(path).map_err(|error| fail(&error))?;
+            Database::new(&path.display().to_string(), bytes).map_err(|error| LoadError::Geo(error.0))
+        }
+    };
+    sources.iter().map(read).collect::<Result<_, _>>().map(Databases::new)
+}
+
+/// The file's bytes, in memory: what happens to the file later does not matter.
+fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MMDB_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MMDB_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than any database we read"));
+    }
+    Ok(bytes)
+}

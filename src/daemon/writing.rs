@@ -1,0 +1,170 @@
+//! The writer's thread: events in; states published and effects logged. It is the only one that stores into the
+//! published pointer.
+
+use crate::clock;
+use crate::health::{Millis, TargetAddress, TargetState};
+use crate::id::TargetId;
+use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
+use crate::listen::sys;
+use crate::publish::Published;
+use crate::snapshot::Snapshot;
+use crate::state::State;
+use crate::writer::{Effect, Event, Writer};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// The number of the configuration that serves, to be waited for.
+#[derive(Debug, Default)]
+pub(super) struct Serving {
+    generation: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Serving {
+    fn set(&self, generation: u64) {
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
+        self.changed.notify_all();
+    }
+
+    /// Ends all waiting, now and later.
+    pub(super) fn give_up(&self) {
+        self.set(u64::MAX);
+    }
+
+    /// Waits until `generation` or a later one serves; false if that takes longer than `limit`.
+    pub(super) fn wait(&self, generation: u64, limit: Duration) -> bool {
+        let serving = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(serving, limit, |serving| *serving < generation);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 >= generation
+    }
+}
+
+/// The writer and what it is connected to.
+pub(super) struct Writing {
+    pub(super) writer: Writer,
+    pub(super) events: Receiver<Event>,
+    pub(super) published: Arc<Published>,
+    pub(super) serving: Arc<Serving>,
+    pub(super) retired: Sender<Arc<State>>,
+    /// When the first rounds of which configurations are over.
+    pub(super) rounds: Vec<(Millis, u64)>,
+    /// Configurations whose targets effects may name, the newest last.
+    pub(super) known: Vec<(u64, Arc<Snapshot>)>,
+}
+
+/// Milliseconds after which the first round of probes of a configuration counts as over.
+pub(super) fn first_round(snapshot: &Snapshot) -> Millis {
+    let probed = snapshot.targets.iter().map(|target| snapshot.checks[target.check.index()].timing.timeout_ms);
+    probed.max().map_or(0, |longest| Millis::from(longest) + FIRST_ROUND_SLACK_MS)
+}
+
+impl Writing {
+    /// Runs until every sender of events is gone.
+    pub(super) fn run(mut self) {
+        let mut effects = Vec::new();
+        let mut last_published = 0;
+        // True while something was applied and not published yet.
+        let mut fresh = false;
+        loop {
+            let now = clock::millis();
+            let due = if fresh { last_published + PUBLISH_MS } else { Millis::MAX };
+            if fresh && now >= due {
+                self.publish(&mut effects);
+                (fresh, last_published) = (false, now);
+                continue;
+            }
+            let wake = self.rounds.iter().map(|round| round.0).fold(due, Millis::min);
+            let wait = Duration::from_millis(wake.saturating_sub(now).min(3_600_000));
+            match self.events.recv_timeout(wait) {
+                Ok(event) => {
+                    fresh = true;
+                    self.apply(event, &mut effects);
+                    // A burst is applied as one, but never so long that health waits for it to end.
+                    for event in self.events.try_iter().take(4_096).collect::<Vec<_>>() {
+                        self.apply(event, &mut effects);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => fresh |= self.end_rounds(&mut effects),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event, effects: &mut Vec<Effect>) {
+        let now = clock::millis();
+        if let Event::Stage { generation, snapshot, .. } = &event {
+            self.rounds.push((now + first_round(snapshot), *generation));
+            self.known.push((*generation, Arc::clone(snapshot)));
+        }
+        self.writer.apply(event, now, effects);
+    }
+
+    fn end_rounds(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let now = clock::millis();
+        let over: Vec<_> = self.rounds.extract_if(.., |round| round.0 <= now).map(|round| round.1).collect();
+        for &generation in &over {
+            self.apply(Event::FirstRoundOver { generation }, effects);
+        }
+        !over.is_empty()
+    }
+
+    /// Stores the new state, then says what happened: the log never delays an answer.
+    fn publish(&mut self, effects: &mut Vec<Effect>) {
+        let retired = self.writer.publish().map(|state| self.published.store(state));
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Changed { generation, target, from, to, note } => {
+                    self.log_change(generation, target, from, to, &note);
+                }
+                Effect::Adopted { generation } => {
+                    self.known.retain(|known| known.0 >= generation);
+                    tracing::info!(generation, "the new configuration serves");
+                    self.serving.set(generation);
+                }
+            }
+        }
+        // Last, so that the reaper is the one who drops a configuration, and not this thread.
+        if let Some(retired) = retired {
+            let _no_reaper_at_the_end = self.retired.send(retired);
+        }
+    }
+
+    fn log_change(&self, generation: u64, target: TargetId, from: TargetState, to: TargetState, note: &str) {
+        let Some((_, snapshot)) = self.known.iter().find(|known| known.0 == generation) else { return };
+        let target = &snapshot.targets[target.index()];
+        let check = &snapshot.checks[target.check.index()].name;
+        let address: &dyn std::fmt::Display = match &target.address {
+            TargetAddress::Ip(address) => address,
+            TargetAddress::Host(name) => name,
+        };
+        let word = |state| match state {
+            TargetState::Unknown => "unknown",
+            TargetState::Up => "up",
+            TargetState::Down => "down",
+        };
+        let (from, to) = (word(from), word(to));
+        if to == "down" {
+            tracing::warn!(%address, %check, from, to, note, "health changed");
+        } else {
+            tracing::info!(%address, %check, from, to, note, "health changed");
+        }
+    }
+}
+
+/// Drops retired states when no reader holds them any more, off the threads that answer, and gives the memory of
+/// retired configurations back to the system. Runs until its sender is gone.
+pub(super) fn reap(retired: &Receiver<Arc<State>>) {
+    for state in retired {
+        while Arc::strong_count(&state) > 1 {
+            // A batch ends within microseconds; nobody tells us when.
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        let last_of_configuration = Arc::strong_count(&state.snapshot) == 1;
+        drop(state);
+        if last_of_configuration {
+            sys::give_memory_back();
+        }
+    }
+}
