@@ -4,6 +4,8 @@
 mod balance;
 pub mod rendezvous;
 mod select;
+#[cfg(test)]
+mod tests;
 
 pub use select::{Asker, Candidate, Picked, Table};
 
