@@ -284,9 +284,11 @@ pub(super) fn flatten(
 fn tiers(step: &Step, groups: &Groups, map: &GeoMap, profile: &Profile) -> Vec<FlatStep> {
     let members = match step {
         Step::Split { parts, sticky } => {
-            let parts: Vec<Part> = parts.iter().map(|&(pool, weight)| Part { pool, weight }).collect();
             // A choice of one is no choice, however it would be made.
-            let sticky = *sticky || parts.len() == 1;
+            if let [(pool, _)] = **parts {
+                return vec![FlatStep { parts: vec![Part { pool, weight: 1 }], sticky: true, tier: false }];
+            }
+            let (parts, sticky) = (parts.iter().map(|&(pool, weight)| Part { pool, weight }).collect(), *sticky);
             return vec![FlatStep { parts, sticky, tier: false }];
         }
         Step::Nearest(members) => members,

@@ -4,8 +4,12 @@
 mod compile;
 mod decide;
 mod explain;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod live;
 mod resolve;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 pub(crate) use compile::{Compiler, Sources};
