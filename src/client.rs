@@ -43,3 +43,23 @@ pub struct Client {
     /// The client subnet, if one was sent, is usable (source > 0) and is believed.
     pub subnet: Option<Subnet>,
 }
+
+impl Client {
+    /// Who is asking: `sent` counts if it is believed.
+    #[inline]
+    #[must_use]
+    pub fn new(resolver: IpAddr, sent: Option<Subnet>) -> Self {
+        Self { resolver: resolver.to_canonical(), subnet: sent }
+    }
+}
+
+/// Whose client subnets are used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Belief {
+    /// Nobody's: the option is not even answered.
+    Nobody,
+    /// Every resolver's.
+    Everybody,
+    /// Those of the resolvers that the zone lists.
+    Listed,
+}

@@ -1,5 +1,19 @@
 //! The wire engine: messages parsed and written in place, no allocation, no library on the query path.
+//!
+//! ```text
+//! octets → query (header, question) → edns (client subnet, NSID) → … the answer … → reply (sections, OPT, TC) → octets
+//! ```
 
+pub mod builder;
+pub mod code;
+pub mod edns;
 pub mod name;
+pub mod query;
+pub mod reply;
+pub mod span;
 
+pub use builder::QueryBuilder;
 pub use name::Name;
+pub use query::{Fault, Query};
+pub use reply::Reply;
+pub use span::Span;

@@ -1,7 +1,22 @@
 //! Zones: the tree of owner names, static RRsets, and the ids of balanced ones. A zone does not know who
 //! asks, where they are or what is healthy.
+//!
+//! The tree is flat: one hash table from owner names, empty non-terminals included, to nodes in one array. A
+//! node says at once what the path from the apex would have said: the cut or DNAME that hides it, the wildcard
+//! below it. So a name that exists costs one look-up, and only one that does not is walked label by label.
 
+mod build;
+mod lookup;
+mod rrset;
+mod table;
+
+pub use lookup::{Found, Outcome};
+pub use rrset::{Related, Set};
+
+use crate::client::Belief;
+use crate::id::{NameId, ZoneId};
 use crate::wire::Name;
+use table::Table;
 
 /// One static record as read from a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,30 +31,157 @@ pub struct Record {
     pub rdata: Box<[u8]>,
 }
 
-// ---- contract stubs: owner wire ----
-
-/// All owner names of all zones, ready to be looked up.
-#[derive(Debug)]
-pub struct Zones {}
-
-impl Zones {
-    /// Builds the tree. `zones`: apex and static records of each; `balanced`: owner names, their zone and the
-    /// types that exist there.
-    #[must_use]
-    pub fn build(_zones: &mut [crate::snapshot::ZoneSpec], _balanced: &[BalancedOwner<'_>]) -> Self {
-        todo!()
-    }
-}
-
 /// A balanced owner as the tree needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct BalancedOwner<'a> {
     /// Owner name.
     pub owner: &'a Name,
     /// The zone that holds it.
-    pub zone: crate::id::ZoneId,
+    pub zone: ZoneId,
     /// Its id, its index in the list.
-    pub id: crate::id::NameId,
+    pub id: NameId,
     /// The types that exist there.
     pub types: crate::steer::Types,
+}
+
+/// All owner names of all zones, ready to be looked up.
+#[derive(Debug)]
+pub struct Zones {
+    table: Table,
+    nodes: Vec<Node>,
+    /// Owner names in lower case, behind [`crate::wire::span::PADDING`] octets. An empty non-terminal's name is the
+    /// end of a name below it.
+    names: Vec<u8>,
+    /// RRsets, those of one node side by side.
+    sets: Vec<Set>,
+    /// What the RRsets' records look like in a message.
+    images: Vec<u8>,
+    zones: Vec<Meta>,
+    /// Labels of the deepest node: nothing longer is worth a look-up.
+    deepest: usize,
+}
+
+/// A node's number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    const NONE: Self = Self(u32::MAX);
+
+    const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One owner name of one zone.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    /// Where the name starts in `Zones::names`.
+    name: u32,
+    zone: ZoneId,
+    /// The first of its RRsets.
+    sets: u32,
+    /// The topmost cut at or above this node, or DNAME above it, that hides it from authoritative answers.
+    above: NodeId,
+    /// The node of `*` below it.
+    wildcard: NodeId,
+    /// The balanced name here, or `NO_NAME`.
+    balanced: u32,
+    set_count: u16,
+    name_length: u8,
+    flags: Flags,
+}
+
+/// No balanced name.
+const NO_NAME: u32 = u32::MAX;
+
+/// What is at a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Flags(u8);
+
+impl Flags {
+    /// The apex of its zone.
+    const APEX: u8 = 1;
+    /// A delegation: NS, and not the apex.
+    const CUT: u8 = 2;
+    /// A DNAME.
+    const DNAME: u8 = 4;
+    /// A static CNAME.
+    const CNAME: u8 = 8;
+    /// Static A or AAAA records.
+    const ADDRESS: u8 = 16;
+    /// Balanced A records.
+    const BALANCED_A: u8 = 32;
+    /// Balanced AAAA records.
+    const BALANCED_AAAA: u8 = 64;
+    /// A balanced CNAME.
+    const BALANCED_CNAME: u8 = 128;
+
+    const fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+/// What is known of a zone.
+#[derive(Clone, Copy, Debug)]
+struct Meta {
+    /// The node of its apex.
+    apex: NodeId,
+    /// Octets of the apex's name.
+    apex_length: u8,
+    /// The SOA record as negative answers carry it (RFC 2308 §5).
+    negative: Set,
+    /// What the zone above says of this zone's apex, if we hold that zone as well: it answers DS.
+    parent_side: NodeId,
+    belief: Belief,
+}
+
+impl Zones {
+    /// Whether the zone uses client subnets, and whose.
+    #[inline]
+    #[must_use]
+    pub fn belief(&self, zone: ZoneId) -> Belief {
+        self.zones[zone.index()].belief
+    }
+
+    /// Octets of the zone's apex in wire form.
+    #[inline]
+    #[must_use]
+    pub fn apex_length(&self, zone: ZoneId) -> usize {
+        usize::from(self.zones[zone.index()].apex_length)
+    }
+
+    /// The zone's SOA record, its TTL that of negative answers.
+    #[must_use]
+    pub fn negative(&self, zone: ZoneId) -> Set {
+        self.zones[zone.index()].negative
+    }
+
+    /// The number of owner names, empty non-terminals included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// True if there is no zone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The balanced name that answers for `name`, be it by a wildcard.
+    #[must_use]
+    pub fn find_balanced(&self, name: &Name) -> Option<NameId> {
+        let mut padded = vec![0; crate::wire::span::PADDING];
+        padded.extend_from_slice(name.wire());
+        let span = crate::wire::Span::new(&padded, crate::wire::span::PADDING, padded.len(), name.labels().count());
+        self.find(span, crate::wire::code::rtype::ANY)?.balanced
+    }
+
+    /// The name of a node, in lower case.
+    fn name(&self, node: NodeId) -> &[u8] {
+        let node = &self.nodes[node.index()];
+        let start = node.name as usize;
+        &self.names[start..start + usize::from(node.name_length)]
+    }
 }

@@ -1,0 +1,251 @@
+//! Answers from static data: records, chains of CNAME and DNAME, referrals, and the ways to say no
+//! (RFC 1034 §4.3.2, RFC 2308, RFC 4592, RFC 6672, RFC 8482, RFC 9471).
+
+use super::Ending;
+use crate::id::ZoneId;
+use crate::limits::{CHAIN_MAX, NAME_MAX, TTL_STATIC};
+use crate::wire::code::{rcode, rtype};
+use crate::wire::query::HEADER;
+use crate::wire::reply::{POINTER_MAX, QUESTION, RECORD_HEADER, Section};
+use crate::wire::span::PADDING;
+use crate::wire::{Query, Reply, Span};
+use crate::zone::{Found, Outcome, Set, Zones};
+
+/// The minimal answer to ANY: CPU "RFC8482", no operating system.
+const HINFO: &[u8] = b"\x07RFC8482\x00";
+
+/// A name that stands in the reply: the question, then each target of a chain.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its offset in the message.
+    at: usize,
+    /// Its length uncompressed.
+    length: usize,
+    /// The zone that it was found in.
+    zone: ZoneId,
+    /// Where in the message that zone's apex stands.
+    apex: usize,
+}
+
+impl Place {
+    fn question(zones: &Zones, query: &Query<'_>, zone: ZoneId) -> Self {
+        let length = query.name().length();
+        Self { at: HEADER, length, zone, apex: HEADER + length - zones.apex_length(zone) }
+    }
+
+    /// A pointer to the last `length` octets of the name, or to the whole of it.
+    fn suffix(self, length: usize) -> u16 {
+        pointer(self.at + self.length - length)
+    }
+}
+
+/// A compression pointer. Chains are short, so offsets are far below the bound where this is used for owners.
+const fn pointer(at: usize) -> u16 {
+    0xc000 | at as u16
+}
+
+/// Writes the answer for what was found.
+#[inline]
+pub(super) fn answer(zones: &Zones, query: &Query<'_>, found: Found, reply: &mut Reply<'_>) -> Ending {
+    if let (Outcome::Records(set), false) = (found.outcome, found.wildcard) {
+        // The usual case: the image fits the question as it is.
+        reply.authoritative = true;
+        match reply.append(Section::Answer, set.count, zones.image(set)) {
+            Some(at) if set.has_related() => add_related(zones, reply, set, at),
+            Some(_) => {}
+            None => reply.truncate(),
+        }
+        return Ending::plain(rcode::NOERROR);
+    }
+    let place = Place::question(zones, query, found.zone);
+    let followed = match found.outcome {
+        Outcome::Alias(_) | Outcome::Redirect(..) => return chase(zones, query, found, place, reply),
+        _ => false,
+    };
+    conclude(zones, found, place, followed, reply)
+}
+
+/// Writes NODATA for the question.
+#[cold]
+pub(super) fn no_data(zones: &Zones, query: &Query<'_>, found: Found, reply: &mut Reply<'_>) -> Ending {
+    let found = Found { outcome: Outcome::NoData, ..found };
+    conclude(zones, found, Place::question(zones, query, found.zone), false, reply)
+}
+
+/// Writes an answer that leads no further. `followed`: aliases stand before it.
+fn conclude(zones: &Zones, found: Found, place: Place, followed: bool, reply: &mut Reply<'_>) -> Ending {
+    reply.authoritative = true;
+    let owner = pointer(place.at);
+    match found.outcome {
+        Outcome::Records(set) => match put(zones, reply, Section::Answer, set, owner, place.apex) {
+            Some(at) => add_related(zones, reply, set, at),
+            None => reply.truncate(),
+        },
+        Outcome::Referral(set, length) => {
+            reply.authoritative = followed;
+            let owner = if found.wildcard { owner } else { place.suffix(length) };
+            match put(zones, reply, Section::Authority, set, owner, place.apex) {
+                Some(at) => add_related(zones, reply, set, at),
+                None => reply.truncate(),
+            }
+        }
+        Outcome::Any => {
+            if reply.record(Section::Answer, owner, rtype::HINFO, TTL_STATIC, HINFO).is_none() {
+                reply.truncate();
+            }
+        }
+        Outcome::NoData | Outcome::NoName => {
+            let set = zones.negative(found.zone);
+            if put(zones, reply, Section::Authority, set, pointer(place.apex), place.apex).is_none() {
+                reply.truncate();
+            }
+        }
+        // Balanced data behind an alias: the resolver asks for it by its own name. Aliases are not concluded.
+        Outcome::Addresses(_) | Outcome::Target(_) | Outcome::Alias(_) | Outcome::Redirect(..) => {}
+    }
+    Ending::plain(if found.outcome == Outcome::NoName { rcode::NXDOMAIN } else { rcode::NOERROR })
+}
+
+/// Follows CNAMEs and DNAMEs through our zones.
+#[cold]
+fn chase(zones: &Zones, query: &Query<'_>, mut found: Found, mut place: Place, reply: &mut Reply<'_>) -> Ending {
+    reply.authoritative = true;
+    let mut name = NameBuffer::new(query.name().wire());
+    let mut seen = [found.node; CHAIN_MAX];
+    for step in 0..CHAIN_MAX {
+        let written = match found.outcome {
+            Outcome::Alias(set) => follow_alias(zones, reply, set, place, &mut name),
+            Outcome::Redirect(set, length) => match follow_redirect(zones, reply, set, length, place, &mut name) {
+                Ok(written) => written,
+                Err(TooLong) => return Ending::plain(rcode::YXDOMAIN),
+            },
+            _ => return conclude(zones, found, place, true, reply),
+        };
+        let Some(at) = written else {
+            reply.truncate();
+            return Ending::plain(rcode::NOERROR);
+        };
+        // What is asked for is the alias itself, or the rest is not ours to tell.
+        let next = if query.qtype == rtype::ANY { None } else { zones.find(name.span(), query.qtype) };
+        let Some(next) = next else { break };
+        let again = !matches!(next.outcome, Outcome::Redirect(..)) && seen[..=step].contains(&next.node);
+        if again && !next.wildcard && matches!(next.outcome, Outcome::Alias(_)) {
+            break;
+        }
+        if step + 1 < CHAIN_MAX {
+            seen[step + 1] = next.node;
+        }
+        let length = name.span().length();
+        let apex = if next.zone == place.zone { place.apex } else { at + length - zones.apex_length(next.zone) };
+        place = Place { at, length, zone: next.zone, apex };
+        found = next;
+    }
+    Ending::plain(rcode::NOERROR)
+}
+
+/// Writes a CNAME and takes its target as the next name. Gives the target's offset in the message.
+fn follow_alias(zones: &Zones, reply: &mut Reply<'_>, set: Set, place: Place, name: &mut NameBuffer) -> Option<usize> {
+    let at = put(zones, reply, Section::Answer, set, pointer(place.at), place.apex)?;
+    let (kept, apex) = zones.target(set, place.zone);
+    name.set(kept, apex).then_some(at + RECORD_HEADER)
+}
+
+/// A name that a DNAME makes has more than 255 octets.
+struct TooLong;
+
+/// Writes a DNAME and the CNAME that it makes of the name (RFC 6672 §3.1), and takes that one's target as the
+/// next name. Gives the target's offset in the message.
+fn follow_redirect(
+    zones: &Zones,
+    reply: &mut Reply<'_>,
+    set: Set,
+    owner_length: usize,
+    place: Place,
+    name: &mut NameBuffer,
+) -> Result<Option<usize>, TooLong> {
+    let owner = place.suffix(owner_length);
+    let Some(at) = put(zones, reply, Section::Answer, set, owner, place.apex) else { return Ok(None) };
+    let (target, _) = zones.target(set, place.zone);
+    let old = *name;
+    if !name.set(&old.wire()[..old.wire().len() - owner_length], target) {
+        return Err(TooLong);
+    }
+    let ttl = u32::from(reply.peek(at + 6)) << 16 | u32::from(reply.peek(at + 8));
+    Ok(reply.record(Section::Answer, pointer(place.at), rtype::CNAME, ttl, name.wire()))
+}
+
+/// Copies a set and turns its pointers: `owner` in place of the question, `apex` to where the apex stands here.
+#[inline]
+fn put(zones: &Zones, reply: &mut Reply<'_>, section: Section, set: Set, owner: u16, apex: usize) -> Option<usize> {
+    let start = reply.append(section, set.count, zones.image(set))?;
+    if owner != QUESTION {
+        let mut at = start;
+        for _ in 0..set.count {
+            reply.patch(at, owner);
+            at += RECORD_HEADER + usize::from(reply.peek(at + RECORD_HEADER - 2));
+        }
+    }
+    for fixup in zones.fixups(set) {
+        reply.patch(start + fixup, pointer(apex));
+    }
+    Some(start)
+}
+
+/// Writes the addresses of the names in a set that stands at `start`. Those without which the set is of no use
+/// come first and truncate the reply if they do not fit (RFC 9471); the others are left out.
+#[cold]
+fn add_related(zones: &Zones, reply: &mut Reply<'_>, set: Set, start: usize) {
+    for related in zones.related(set) {
+        let name_at = start + related.name_at;
+        for rtype in [rtype::A, rtype::AAAA] {
+            let Some(addresses) = zones.set(related.node, rtype) else { continue };
+            let written = name_at <= POINTER_MAX
+                && put(zones, reply, Section::Additional, addresses, pointer(name_at), 0).is_some();
+            if !written && related.required {
+                return reply.truncate();
+            }
+        }
+    }
+}
+
+/// The current name of a chain, with the padding that a look-up needs.
+#[derive(Clone, Copy)]
+struct NameBuffer {
+    bytes: [u8; PADDING + NAME_MAX],
+    end: usize,
+    labels: usize,
+}
+
+impl NameBuffer {
+    fn new(wire: &[u8]) -> Self {
+        let mut name = Self { bytes: [0; PADDING + NAME_MAX], end: PADDING, labels: 0 };
+        name.set(wire, &[]);
+        name
+    }
+
+    /// Takes `head` with `tail` behind it; false if that is too long for a name.
+    fn set(&mut self, head: &[u8], tail: &[u8]) -> bool {
+        let (middle, end) = (PADDING + head.len(), PADDING + head.len() + tail.len());
+        if end > self.bytes.len() {
+            return false;
+        }
+        self.bytes[PADDING..middle].copy_from_slice(head);
+        self.bytes[middle..end].copy_from_slice(tail);
+        self.end = end;
+        let mut at = PADDING;
+        self.labels = 0;
+        while at < end && self.bytes[at] != 0 {
+            at += 1 + usize::from(self.bytes[at]);
+            self.labels += 1;
+        }
+        true
+    }
+
+    fn wire(&self) -> &[u8] {
+        &self.bytes[PADDING..self.end]
+    }
+
+    fn span(&self) -> Span<'_> {
+        Span::new(&self.bytes, PADDING, self.end, self.labels)
+    }
+}

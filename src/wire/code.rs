@@ -1,0 +1,89 @@
+//! Numbers of the protocol, from the IANA registries "DNS Parameters" and "DNS EDNS0 Option Codes".
+
+/// RR TYPEs that the engine treats in some way of their own; all others are opaque to it (RFC 3597).
+pub mod rtype {
+    /// An IPv4 address.
+    pub const A: u16 = 1;
+    /// A name server.
+    pub const NS: u16 = 2;
+    /// An alias.
+    pub const CNAME: u16 = 5;
+    /// The start of a zone.
+    pub const SOA: u16 = 6;
+    /// A pointer to another name.
+    pub const PTR: u16 = 12;
+    /// Host information; the minimal answer to ANY (RFC 8482).
+    pub const HINFO: u16 = 13;
+    /// A mail exchanger.
+    pub const MX: u16 = 15;
+    /// Text.
+    pub const TXT: u16 = 16;
+    /// An IPv6 address.
+    pub const AAAA: u16 = 28;
+    /// A service's location.
+    pub const SRV: u16 = 33;
+    /// An alias of a whole subtree (RFC 6672).
+    pub const DNAME: u16 = 39;
+    /// EDNS (RFC 6891).
+    pub const OPT: u16 = 41;
+    /// A delegation's key digest: the one type that the parent side of a cut answers (RFC 4035 §3.1.4.1).
+    pub const DS: u16 = 43;
+    /// Incremental transfer, a question only.
+    pub const IXFR: u16 = 251;
+    /// Transfer, a question only.
+    pub const AXFR: u16 = 252;
+    /// Any type, a question only.
+    pub const ANY: u16 = 255;
+}
+
+/// CLASSes.
+pub mod class {
+    /// The Internet.
+    pub const IN: u16 = 1;
+    /// Chaos: what servers say of themselves.
+    pub const CH: u16 = 3;
+    /// Any class, a question only.
+    pub const ANY: u16 = 255;
+}
+
+/// RCODEs, the extended ones included.
+pub mod rcode {
+    /// No error.
+    pub const NOERROR: u16 = 0;
+    /// The query is malformed.
+    pub const FORMERR: u16 = 1;
+    /// The server failed.
+    pub const SERVFAIL: u16 = 2;
+    /// The name does not exist.
+    pub const NXDOMAIN: u16 = 3;
+    /// This kind of query is not implemented.
+    pub const NOTIMP: u16 = 4;
+    /// Not for you, or not here.
+    pub const REFUSED: u16 = 5;
+    /// A name that a DNAME would make is too long (RFC 6672 §2.2).
+    pub const YXDOMAIN: u16 = 6;
+    /// An EDNS version that we do not speak (RFC 6891 §9).
+    pub const BADVERS: u16 = 16;
+}
+
+/// EDNS option codes.
+pub mod option {
+    /// Name server identifier (RFC 5001).
+    pub const NSID: u16 = 3;
+    /// Client subnet (RFC 7871).
+    pub const SUBNET: u16 = 8;
+    /// Extended DNS error (RFC 8914).
+    pub const ERROR: u16 = 15;
+}
+
+/// Extended DNS errors (RFC 8914 §4).
+pub mod extended {
+    /// Other error: the text says which.
+    pub const OTHER: u16 = 0;
+    /// Prohibited.
+    pub const PROHIBITED: u16 = 18;
+    /// Not authoritative.
+    pub const NOT_AUTHORITATIVE: u16 = 20;
+    /// Not supported.
+    pub const NOT_SUPPORTED: u16 = 21;
+}

@@ -1,0 +1,181 @@
+//! What a name and a type find (RFC 1034 §4.3.2 with RFC 4592 and RFC 6672), apart from how it is written.
+
+use super::{Flags, NO_NAME, Node, NodeId, Set, Zones};
+use crate::id::{NameId, ZoneId};
+use crate::wire::Span;
+use crate::wire::code::rtype;
+
+/// What was found, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The zone that answers.
+    pub zone: ZoneId,
+    /// The node that answers; for a name that does not exist, its closest encloser.
+    pub node: NodeId,
+    /// The node is a wildcard that stands in for the name.
+    pub wildcard: bool,
+    /// The balanced name at the node.
+    pub balanced: Option<NameId>,
+    /// What to answer.
+    pub outcome: Outcome,
+}
+
+/// What to answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Steering decides the addresses of the asked family.
+    Addresses(NameId),
+    /// Steering decides the CNAME's target.
+    Target(NameId),
+    /// Static records of the asked type.
+    Records(Set),
+    /// A static CNAME instead of the asked type.
+    Alias(Set),
+    /// The name lies below a DNAME: its set, and octets of its owner.
+    Redirect(Set, usize),
+    /// The name lies at or below a cut: its NS set, and octets of its owner.
+    Referral(Set, usize),
+    /// ANY at a name that has data.
+    Any,
+    /// The name exists, the type does not.
+    NoData,
+    /// The name does not exist.
+    NoName,
+}
+
+impl Zones {
+    /// Looks a name up. `None`: it lies in no zone of ours.
+    #[inline]
+    #[must_use]
+    pub fn find(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
+        match self.node(name) {
+            Some(node) => Some(self.at(node, qtype, false)),
+            None => self.find_below(name, qtype),
+        }
+    }
+
+    /// The RRset of a type at a node.
+    #[inline]
+    #[must_use]
+    pub fn set(&self, node: NodeId, rtype: u16) -> Option<Set> {
+        self.sets_of(&self.nodes[node.index()], rtype)
+    }
+
+    /// The node of exactly this name.
+    #[inline]
+    pub(super) fn node(&self, name: Span<'_>) -> Option<NodeId> {
+        if name.labels() > self.deepest {
+            return None;
+        }
+        self.table.find(name.hash(), |node| {
+            let node = &self.nodes[node.index()];
+            usize::from(node.name_length) == name.length() && name.equals_lowercase(&self.names, node.name as usize)
+        })
+    }
+
+    #[inline]
+    fn sets_of(&self, node: &Node, rtype: u16) -> Option<Set> {
+        let start = node.sets as usize;
+        self.sets[start..start + usize::from(node.set_count)].iter().find(|set| set.rtype == rtype).copied()
+    }
+
+    /// What a name that has no node of its own finds.
+    fn find_below(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
+        let mut ancestor = name.parent()?;
+        let id = loop {
+            if let Some(node) = self.node(ancestor) {
+                break node;
+            }
+            ancestor = ancestor.parent()?;
+        };
+        let node = &self.nodes[id.index()];
+        if node.above != NodeId::NONE {
+            return Some(self.hidden(node.above, false));
+        }
+        if node.flags.has(Flags::DNAME) {
+            return Some(self.hidden(id, false));
+        }
+        if node.wildcard != NodeId::NONE {
+            return Some(self.at(node.wildcard, qtype, true));
+        }
+        Some(Found { zone: node.zone, node: id, wildcard: false, balanced: None, outcome: Outcome::NoName })
+    }
+
+    /// What a node answers.
+    #[inline]
+    fn at(&self, id: NodeId, qtype: u16, wildcard: bool) -> Found {
+        let node = &self.nodes[id.index()];
+        if qtype == rtype::DS && node.flags.has(Flags::APEX) {
+            let parent_side = self.zones[node.zone.index()].parent_side;
+            if parent_side != NodeId::NONE {
+                return self.at_visible_or_hidden(parent_side, qtype);
+            }
+        }
+        if node.above != NodeId::NONE {
+            return if wildcard { self.hidden(node.above, true) } else { self.at_visible_or_hidden(id, qtype) };
+        }
+        self.at_visible(id, qtype, wildcard)
+    }
+
+    /// What a node at or below a cut, or below a DNAME, answers: the cut itself has the DS set (RFC 4035 §3.1.4.1).
+    #[cold]
+    fn at_visible_or_hidden(&self, id: NodeId, qtype: u16) -> Found {
+        let above = self.nodes[id.index()].above;
+        let ours = above == NodeId::NONE || above == id && qtype == rtype::DS;
+        if ours { self.at_visible(id, qtype, false) } else { self.hidden(above, false) }
+    }
+
+    /// What a node answers that nothing hides.
+    #[inline]
+    fn at_visible(&self, id: NodeId, qtype: u16, wildcard: bool) -> Found {
+        let node = &self.nodes[id.index()];
+        let balanced = (node.balanced != NO_NAME).then(|| NameId::new(node.balanced as usize));
+        let outcome = match balanced.and_then(|name| steered(node.flags, name, qtype)) {
+            Some(outcome) => outcome,
+            None => self.static_outcome(node, qtype),
+        };
+        Found { zone: node.zone, node: id, wildcard, balanced, outcome }
+    }
+
+    #[inline]
+    fn static_outcome(&self, node: &Node, qtype: u16) -> Outcome {
+        if let Some(set) = self.sets_of(node, qtype) {
+            return Outcome::Records(set);
+        }
+        if node.flags.has(Flags::CNAME) {
+            if let Some(set) = self.sets_of(node, rtype::CNAME) {
+                return Outcome::Alias(set);
+            }
+        }
+        if qtype == rtype::ANY && (node.set_count > 0 || node.balanced != NO_NAME) {
+            Outcome::Any
+        } else {
+            Outcome::NoData
+        }
+    }
+
+    /// The referral or redirection at the node that hides others.
+    #[cold]
+    fn hidden(&self, id: NodeId, wildcard: bool) -> Found {
+        let node = &self.nodes[id.index()];
+        let length = usize::from(node.name_length);
+        let outcome = if node.flags.has(Flags::CUT) {
+            self.sets_of(node, rtype::NS).map(|set| Outcome::Referral(set, length))
+        } else {
+            self.sets_of(node, rtype::DNAME).map(|set| Outcome::Redirect(set, length))
+        };
+        let outcome = outcome.unwrap_or(Outcome::NoData);
+        Found { zone: node.zone, node: id, wildcard, balanced: None, outcome }
+    }
+}
+
+/// What steering answers at a balanced name, if it answers this type.
+#[inline]
+fn steered(flags: Flags, name: NameId, qtype: u16) -> Option<Outcome> {
+    match qtype {
+        _ if flags.has(Flags::BALANCED_CNAME) => Some(Outcome::Target(name)),
+        rtype::A if flags.has(Flags::BALANCED_A) => Some(Outcome::Addresses(name)),
+        rtype::AAAA if flags.has(Flags::BALANCED_AAAA) => Some(Outcome::Addresses(name)),
+        _ => None,
+    }
+}

@@ -1,0 +1,67 @@
+//! The hash table from names to nodes: open addressing, eight octets a slot, at most two thirds full.
+
+use super::NodeId;
+
+/// One slot; a node of `NodeId::NONE` is an empty one.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    node: NodeId,
+}
+
+const EMPTY: Slot = Slot { hash: 0, node: NodeId::NONE };
+
+/// Names by hash. The names themselves stand elsewhere: the caller compares.
+#[derive(Debug)]
+pub(super) struct Table {
+    slots: Vec<Slot>,
+    used: usize,
+}
+
+impl Table {
+    /// A table that holds `expected` names without growing.
+    pub(super) fn with_room_for(expected: usize) -> Self {
+        let size = (expected + expected / 2 + 8).next_power_of_two();
+        Self { slots: vec![EMPTY; size], used: 0 }
+    }
+
+    /// The node under `hash` for which `is_it` holds.
+    #[inline]
+    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(NodeId) -> bool) -> Option<NodeId> {
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.node == NodeId::NONE {
+                return None;
+            }
+            if slot.hash == hash && is_it(slot.node) {
+                return Some(slot.node);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Puts in a node that is not there yet.
+    pub(super) fn insert(&mut self, hash: u32, node: NodeId) {
+        if (self.used + 1) * 3 > self.slots.len() * 2 {
+            let grown = vec![EMPTY; self.slots.len() * 2];
+            for slot in std::mem::replace(&mut self.slots, grown) {
+                if slot.node != NodeId::NONE {
+                    self.place(slot);
+                }
+            }
+        }
+        self.place(Slot { hash, node });
+        self.used += 1;
+    }
+
+    fn place(&mut self, slot: Slot) {
+        let mask = self.slots.len() - 1;
+        let mut at = slot.hash as usize & mask;
+        while self.slots[at].node != NodeId::NONE {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = slot;
+    }
+}
