@@ -152,7 +152,9 @@ impl<'o> Reply<'o> {
         let message = query.message();
         let mut head = [0; HEADER - 2];
         // QR, and OPCODE and RD as they were; a query's own AA and TC mean nothing.
-        head[0] = 0x80 | (message[2] & 0x79) | u8::from(self.authoritative) << 2 | u8::from(self.truncated) << 1;
+        // An answer to class ANY cannot be authoritative (RFC 1035 §3.2.5, §6.2).
+        let authoritative = self.authoritative && query.qclass == class::IN;
+        head[0] = 0x80 | (message[2] & 0x79) | u8::from(authoritative) << 2 | u8::from(self.truncated) << 1;
         // CD is copied (RFC 4035 §3.1.6); RA, Z and AD stay clear.
         head[1] = (message[3] & 0x10) | (rcode & 0xf) as u8;
         head[3] = 1;
