@@ -52,14 +52,3 @@ impl Client {
         Self { resolver: resolver.to_canonical(), subnet: sent }
     }
 }
-
-/// Whose client subnets are used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Belief {
-    /// Nobody's: the option is not even answered.
-    Nobody,
-    /// Every resolver's.
-    Everybody,
-    /// Those of the resolvers that the zone lists.
-    Listed,
-}

@@ -4,7 +4,7 @@
 mod aside;
 mod records;
 
-use crate::client::{Belief, Client, Family, Subnet};
+use crate::client::{Client, Family, Subnet};
 use crate::id::{NameId, ZoneId};
 use crate::state::State;
 use crate::steer::{self, Answer, Want};
@@ -132,14 +132,7 @@ fn believed_subnet(
     let Some(option) = query.edns.map(|edns| edns.subnet).filter(|option| *option != SubnetOption::Absent) else {
         return Ok(None);
     };
-    let believed = match state.snapshot.zones.belief(zone) {
-        Belief::Everybody => true,
-        Belief::Nobody => false,
-        Belief::Listed => {
-            let resolver = resolver.to_canonical();
-            state.snapshot.settings[zone.index()].ecs.trusted.iter().any(|network| network.contains(&resolver))
-        }
-    };
+    let believed = state.snapshot.settings[zone.index()].ecs.believes(resolver);
     match option {
         _ if !believed => Ok(None),
         SubnetOption::Sent(sent) => {

@@ -54,10 +54,7 @@ fn s4_3_2_addresses_of_exchangers_servers_and_hosts_are_added() {
     assert_eq!(reply.answer(), ["_sip._tcp.example.com. 300 IN SRV 1 2 5060 mail.example.com."]);
     assert_eq!(reply.additional(), ["mail.example.com. 300 IN A 192.0.2.25"]);
     let reply = server.ask("example.com", "NS");
-    assert_eq!(
-        reply.answer(),
-        ["example.com. 3600 IN NS ns1.example.com.", "example.com. 3600 IN NS ns.other.test."]
-    );
+    assert_eq!(reply.answer(), ["example.com. 3600 IN NS ns1.example.com.", "example.com. 3600 IN NS ns.other.test."]);
     assert_eq!(reply.additional(), ["ns1.example.com. 3600 IN A 192.0.2.53"]);
 }
 
@@ -139,9 +136,12 @@ fn s4_3_2_an_alias_into_another_zone_of_ours_is_followed_with_that_zone_s_soa() 
 #[test]
 fn s4_2_1_below_a_cut_there_is_a_referral_with_glue() {
     let mut server = example(ZONE);
-    for (name, qtype) in
-        [("sub.example.com", "A"), ("sub.example.com", "NS"), ("ns.sub.example.com", "A"), ("x.y.sub.example.com", "DS")]
-    {
+    for (name, qtype) in [
+        ("sub.example.com", "A"),
+        ("sub.example.com", "NS"),
+        ("ns.sub.example.com", "A"),
+        ("x.y.sub.example.com", "DS"),
+    ] {
         let reply = server.ask(name, qtype);
         assert_eq!(reply.rcode(), NOERROR, "{name} {qtype}");
         assert!(!reply.is_authoritative());
@@ -318,7 +318,8 @@ fn rfc2181_s5_an_rrset_has_one_ttl_and_no_record_twice() {
 
 #[test]
 fn additional_addresses_that_do_not_fit_are_dropped_without_tc() {
-    let lines: String = (0..16).map(|i| format!("@ 300 MX {i} exchanger-{i}\nexchanger-{i} 300 A 192.0.2.{i}\n")).collect();
+    let lines: String =
+        (0..16).map(|i| format!("@ 300 MX {i} exchanger-{i}\nexchanger-{i} 300 A 192.0.2.{i}\n")).collect();
     let reply = example(&lines).ask("example.com", "MX");
     assert!(!reply.is_truncated());
     assert_eq!(reply.answer().len(), 16);

@@ -32,10 +32,7 @@ fn s2_2_names_below_are_redirected_with_a_synthesised_cname() {
     let reply = server.ask("a.b.away.example.com", "A");
     assert_eq!(
         reply.answer(),
-        [
-            "away.example.com. 60 IN DNAME elsewhere.test.",
-            "a.b.away.example.com. 60 IN CNAME a.b.elsewhere.test.",
-        ]
+        ["away.example.com. 60 IN DNAME elsewhere.test.", "a.b.away.example.com. 60 IN CNAME a.b.elsewhere.test.",]
     );
     let reply = server.ask("q.wild.frobozz.example.com", "A");
     assert_eq!(reply.answer()[2], "q.wild.target.example.com. 300 IN A 192.0.2.2");

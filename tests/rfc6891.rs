@@ -91,7 +91,8 @@ fn s6_1_4_unknown_options_and_flags_are_ignored_and_do_is_copied() {
 fn s6_2_3_a_size_below_512_counts_as_512() {
     let lines: String = (0..30).map(|i| format!("x 300 A 192.0.2.{i}\n")).collect();
     let mut server = example(&lines);
-    for (size, fits) in [(0, false), (511, false), (512, false), (521, false), (522, true), (1232, true), (65535, true)] {
+    for (size, fits) in [(0, false), (511, false), (512, false), (521, false), (522, true), (1232, true), (65535, true)]
+    {
         let reply = server.udp(&query("x.example.com", "A").udp_size(size).build());
         assert_eq!(!reply.is_truncated(), fits, "{size}");
         assert!(reply.message.edns.is_some());

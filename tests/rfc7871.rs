@@ -14,7 +14,8 @@ fn asked(server: &mut Server, option: &[u8]) -> answers::Reply {
 #[test]
 fn s6_the_option_is_echoed_as_sent_with_scope_zero_for_static_data() {
     let mut server = example(ZONE);
-    for option in [&[0, 1, 24, 0, 203, 0, 113][..], &[0, 1, 9, 0, 10, 128], &[0, 2, 56, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 1]] {
+    for option in [&[0, 1, 24, 0, 203, 0, 113][..], &[0, 1, 9, 0, 10, 128], &[0, 2, 56, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 1]]
+    {
         let reply = asked(&mut server, option);
         assert_eq!((reply.rcode(), reply.scope()), (NOERROR, Some(0)));
         assert!(reply.bytes.ends_with(option));
@@ -25,7 +26,8 @@ fn s6_the_option_is_echoed_as_sent_with_scope_zero_for_static_data() {
 fn s7_1_2_source_zero_is_echoed_with_scope_zero() {
     let mut server = example(ZONE);
     for option in [[0, 0, 0, 0], [0, 1, 0, 0], [0, 2, 0, 0]] {
-        let reply = server.raw(&query("www.example.com", "A").option(8, &option).build(), geosteer::respond::Transport::Udp);
+        let reply =
+            server.raw(&query("www.example.com", "A").option(8, &option).build(), geosteer::respond::Transport::Udp);
         assert!(reply.unwrap().ends_with(&[&[0, 8, 0, 4][..], &option].concat()));
     }
 }

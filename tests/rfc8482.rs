@@ -25,7 +25,10 @@ fn s4_2_names_with_data_get_one_hinfo() {
 
 #[test]
 fn s4_2_an_alias_is_answered_as_it_is() {
-    assert_eq!(example(ZONE).ask("alias.example.com", "ANY").answer(), ["alias.example.com. 300 IN CNAME www.example.com."]);
+    assert_eq!(
+        example(ZONE).ask("alias.example.com", "ANY").answer(),
+        ["alias.example.com. 300 IN CNAME www.example.com."]
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::steer::{BalancedName, Policy};
 use crate::wire::Name;
 use crate::zone::Record;
 use ipnet::IpNet;
+use std::net::IpAddr;
 
 /// All zones of a configuration. `config` has proved: every id points into its table, names are unique,
 /// every zone has one SOA and at least one NS at its apex, every policy a `default` row.
@@ -51,4 +52,19 @@ pub struct Ecs {
     pub trusted: Box<[IpNet]>,
     /// Longest scopes.
     pub limits: ScopeLimits,
+}
+
+impl Ecs {
+    /// True if a client subnet that this resolver sends is used. A question asked by every query with a subnet: the
+    /// usual list, everybody, is settled by its first entry of the family.
+    #[inline]
+    #[must_use]
+    pub fn believes(&self, resolver: IpAddr) -> bool {
+        let within = |network: &IpNet| match (network, resolver.to_canonical()) {
+            (IpNet::V4(network), IpAddr::V4(address)) => network.prefix_len() == 0 || network.contains(&address),
+            (IpNet::V6(network), IpAddr::V6(address)) => network.prefix_len() == 0 || network.contains(&address),
+            _ => false,
+        };
+        self.enabled && self.trusted.iter().any(within)
+    }
 }

@@ -3,13 +3,11 @@
 
 use super::rrset::{Layout, name_length};
 use super::{BalancedOwner, Flags, Meta, NO_NAME, Node, NodeId, Record, Set, Table, Zones};
-use crate::client::Belief;
 use crate::id::ZoneId;
-use crate::snapshot::{Ecs, ZoneSpec};
+use crate::snapshot::ZoneSpec;
 use crate::wire::code::rtype;
 use crate::wire::span::PADDING;
 use crate::wire::{Name, Span};
-use ipnet::IpNet;
 
 impl Zones {
     /// Builds the tree. `zones`: apex and static records of each, which are taken out; `balanced`: owner names, their
@@ -69,7 +67,6 @@ impl<'a> Builder<'a> {
                 apex_length: spec.apex.wire().len() as u8,
                 negative: Set::EMPTY,
                 parent_side: NodeId::NONE,
-                belief: belief(&spec.ecs),
             });
         }
         let mut order: Vec<usize> = (0..self.specs.len()).collect();
@@ -357,15 +354,4 @@ fn count_labels(wire: &[u8]) -> usize {
         labels += 1;
     }
     labels
-}
-
-/// Whose client subnets a zone uses.
-fn belief(ecs: &Ecs) -> Belief {
-    let everybody = ecs.trusted.iter().any(|net| matches!(net, IpNet::V4(net) if net.prefix_len() == 0))
-        && ecs.trusted.iter().any(|net| matches!(net, IpNet::V6(net) if net.prefix_len() == 0));
-    match (ecs.enabled, everybody) {
-        (false, _) => Belief::Nobody,
-        (true, true) => Belief::Everybody,
-        (true, false) => Belief::Listed,
-    }
 }

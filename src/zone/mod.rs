@@ -13,7 +13,6 @@ mod table;
 pub use lookup::{Found, Outcome};
 pub use rrset::{Related, Set};
 
-use crate::client::Belief;
 use crate::id::{NameId, ZoneId};
 use crate::wire::Name;
 use table::Table;
@@ -133,17 +132,9 @@ struct Meta {
     negative: Set,
     /// What the zone above says of this zone's apex, if we hold that zone as well: it answers DS.
     parent_side: NodeId,
-    belief: Belief,
 }
 
 impl Zones {
-    /// Whether the zone uses client subnets, and whose.
-    #[inline]
-    #[must_use]
-    pub fn belief(&self, zone: ZoneId) -> Belief {
-        self.zones[zone.index()].belief
-    }
-
     /// Octets of the zone's apex in wire form.
     #[inline]
     #[must_use]
