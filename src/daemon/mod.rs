@@ -8,7 +8,6 @@
 //! ```
 
 mod load;
-mod prober;
 mod writing;
 
 pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, load, server};
@@ -18,11 +17,11 @@ use crate::limits::FIRST_ROUND_SLACK_MS;
 use crate::listen::bind::{self, BindError, Bound};
 use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
+use crate::probe::Prober;
 use crate::publish::Published;
 use crate::respond::respond;
 use crate::state::State;
 use crate::writer::{Event, Writer};
-use prober::Prober;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -164,9 +164,13 @@ fn idle_and_dripping_connections_are_closed_in_time() {
     let start = Instant::now();
     let (mut idle, mut drip, mut late) = (connect(&server), connect(&server), connect(&server));
     ask(&mut late, 1);
-    drip.write_all(&[0, 20]).unwrap();
+    drip.write_all(&[0xff, 0xff]).unwrap();
+    drip.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     // A drop now and then does not count as progress.
-    until("the dripping connection is closed", || drip.write_all(&[0]).is_err());
+    until("the dripping connection is closed", || {
+        let paced = drip.read(&mut [0]);
+        matches!(paced, Ok(0)) || drip.write_all(&[0]).is_err()
+    });
     assert!(is_closed(&mut idle) && is_closed(&mut late));
     assert!(start.elapsed() >= limit);
     assert_eq!(server.metrics.totals().timed_out, 3);

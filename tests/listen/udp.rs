@@ -59,8 +59,8 @@ fn both_wildcards_of_a_port_are_one_socket() {
 
 #[test]
 fn a_port_that_another_server_has_is_refused() {
-    let server = start("127.0.0.1:0", 1);
-    let error = bind::bind(&[server.address], 1).unwrap_err();
+    let server = bind::bind(&["127.0.0.1:0".parse().unwrap()], 1).unwrap();
+    let error = bind::bind(&server.addresses, 1).unwrap_err();
     assert!(error.to_string().contains("another server has it"), "{error}");
 }
 

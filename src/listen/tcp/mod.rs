@@ -41,7 +41,7 @@ impl Limits {
     /// The usual limits, with no more connections than `descriptors` allow.
     #[must_use]
     pub fn with_descriptors(descriptors: usize) -> Self {
-        let room = descriptors.saturating_sub(limits::DESCRIPTORS_RESERVED) * 3 / 4;
+        let room = descriptors.saturating_sub(limits::DESCRIPTORS_RESERVED) / 4 * 3;
         let connections = room.clamp(8, limits::TCP_CONNECTIONS);
         Self {
             connections,
