@@ -112,14 +112,26 @@ pub fn server(source: &ServerSource) -> Result<(config::Server, Vec<String>), Lo
 /// # Errors
 /// Any mistake anywhere: mistakes in the files before those of the databases.
 pub fn load(server: &config::Server, zones: Option<&Zones>) -> Result<Configuration, LoadError> {
+    load_again(server, zones, None)
+}
+
+/// As [`load`]; `before` is what serves now: of it the embedded database is kept, which cannot have changed.
+pub(super) fn load_again(
+    server: &config::Server,
+    zones: Option<&Zones>,
+    before: Option<Arc<Databases>>,
+) -> Result<Configuration, LoadError> {
     let (spec, databases) = thread::scope(|scope| {
-        let databases = scope.spawn(|| databases(&server.databases));
+        let databases = scope.spawn(|| match before {
+            Some(before) if is_embedded(&server.databases, &before) => Ok(before),
+            _ => databases(&server.databases).map(Arc::new),
+        });
         let spec = spec(server, zones);
         let databases = databases.join().unwrap_or_else(|_| Err(LoadError::Geo("reading a database panicked".into())));
         (spec, databases)
     });
     let (spec, warnings) = spec?;
-    let snapshot = Snapshot::build(spec, Arc::new(databases?)).map_err(|error| LoadError::Build(error.0))?;
+    let snapshot = Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?;
     let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone() };
     Ok(Configuration { snapshot: Arc::new(snapshot), identity: Arc::new(identity), warnings })
 }
@@ -142,6 +154,10 @@ fn mistakes(report: config::Report) -> LoadError {
 
 fn lines(report: &config::Report) -> Vec<String> {
     report.short().lines().map(str::to_owned).collect()
+}
+
+fn is_embedded(sources: &[DatabaseRef], before: &Databases) -> bool {
+    matches!(sources, [DatabaseRef::Embedded]) && matches!(&before.facts()[..], [one] if &*one.label == "embedded")
 }
 
 fn databases(sources: &[DatabaseRef]) -> Result<Databases, LoadError> {

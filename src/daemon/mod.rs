@@ -8,6 +8,8 @@
 //! ```
 
 mod load;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, load, server};
@@ -232,7 +234,8 @@ impl Server {
     pub fn reload(&self) -> Result<u64, LoadError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let read = server(&loaded.sources.server).and_then(|(file, mut warnings)| {
-            let mut configuration = load(&file, loaded.sources.zones.as_ref())?;
+            let before = Arc::clone(&self.state().snapshot.databases);
+            let mut configuration = load::load_again(&file, loaded.sources.zones.as_ref(), Some(before))?;
             warnings.append(&mut configuration.warnings);
             log_warnings(&warnings);
             Ok((file, configuration))

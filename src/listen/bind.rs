@@ -34,13 +34,6 @@ pub struct BindError {
     pub error: io::Error,
 }
 
-impl BindError {
-    fn is_without_ipv6(&self) -> bool {
-        let unsupported = self.error.raw_os_error() == Some(libc::EAFNOSUPPORT);
-        unsupported || self.error.kind() == io::ErrorKind::AddrNotAvailable
-    }
-}
-
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on {} over {}: {}", self.address, self.transport, self.error)?;
@@ -72,7 +65,7 @@ pub fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Bound, BindError
         let result = bind_address(address, threads, &mut bound);
         match (result, dual(addresses, address)) {
             // A machine without IPv6: what was to be served by the dual-stack socket still can be.
-            (Err(error), Some(_)) if error.is_without_ipv6() => {
+            (Err(error), Some(_)) if sys::lacks_family(&error.error) => {
                 tracing::warn!("{error}; serving IPv4 only");
                 let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
                 bind_address(v4, threads, &mut bound)?;

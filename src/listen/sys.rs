@@ -287,6 +287,18 @@ pub fn set_buffers(socket: &impl AsRawFd, receive: c_int, send: c_int) {
     }
 }
 
+/// True if the system ran out of descriptors or memory: a shortage that passes.
+#[must_use]
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}
+
+/// True if the machine does not speak the address family, or has no address of it.
+#[must_use]
+pub fn lacks_family(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
+}
+
 /// Raises the soft limit on descriptors to the hard one; gives the limit that holds then.
 #[must_use]
 pub fn raise_descriptor_limit() -> usize {

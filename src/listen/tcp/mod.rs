@@ -5,7 +5,7 @@ mod connection;
 mod table;
 
 use crate::limits;
-use crate::listen::{Respond, Service, worth_a_line};
+use crate::listen::{Respond, Service, sys, worth_a_line};
 use crate::metrics::{Counters, Metrics};
 use connection::{Connection, Desk};
 use std::cell::{Cell, RefCell};
@@ -154,11 +154,9 @@ impl<S: Send + Sync + 'static, F: Respond<S>> Hub<S, F> {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => self.admit(stream, peer).await,
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => self.make_room(&error).await,
-                    // The client was gone before we came, and the like.
-                    _ => tokio::task::yield_now().await,
-                },
+                Err(error) if sys::is_shortage(&error) => self.make_room(&error).await,
+                // The client was gone before we came, and the like.
+                Err(_) => tokio::task::yield_now().await,
             }
         }
     }
