@@ -2,6 +2,8 @@
 //! proved. [`Snapshot::build`] is the one way from a [`Spec`] to it.
 
 mod build;
+#[cfg(test)]
+mod scale;
 mod spec;
 
 pub use spec::{Ecs, Spec, ZoneSpec};
