@@ -129,7 +129,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("reqwest", &["src/probe/http.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
-    ("libc", &["src/listen/"]),
+    ("libc", &["src/listen/", "src/probe/reason.rs"]),
     ("arc_swap", &["src/publish.rs"]),
     ("std::time::Instant::now", &["src/clock.rs"]),
     ("std::time::SystemTime::now", &["src/clock.rs"]),

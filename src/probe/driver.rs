@@ -225,7 +225,7 @@ impl Slot {
 }
 
 /// Runs one probe against its deadline.
-async fn probe(job: &Job, client: Option<&HttpProbe>) -> Ended {
+pub(super) async fn probe(job: &Job, client: Option<&HttpProbe>) -> Ended {
     let started = clock::instant();
     let timeout = Duration::from_millis(job.check.timing.timeout_ms.into());
     let mut work = std::pin::pin!(async {

@@ -86,10 +86,19 @@ impl Named {
             TargetAddress::Host(name) => name.to_string().trim_end_matches('.').to_owned(),
         };
         let Some(host) = check.host.as_deref() else { return Self::plain(own) };
+        if let Some((name, port)) = host.rsplit_once(':').filter(|(name, _)| !name.contains(':'))
+            && !port.is_empty()
+        {
+            // A Host header with a port of its own.
+            return Self { url_host: name.to_owned(), header: Some(host.to_owned()), fixed: None };
+        }
         match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             // An address in a URL is connected to as it stands: the endpoint goes into the URL, the literal beside it.
             Ok(literal) if bracketed(literal) != own => {
-                Self { url_host: own, header: Some(bracketed(literal)), fixed: Some(literal) }
+                let default = if check.tls { 443 } else { 80 };
+                let port = if check.port == default { String::new() } else { format!(":{}", check.port) };
+                let header = Some(format!("{}{port}", bracketed(literal)));
+                Self { url_host: own, header, fixed: Some(literal) }
             }
             Ok(_) => Self::plain(own),
             Err(_) => Self::plain(host.to_owned()),
@@ -116,10 +125,8 @@ impl Named {
         let mut headers = HeaderMap::new();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         if let Some(host) = &self.header {
-            let default = if check.tls { 443 } else { 80 };
-            let port = if check.port == default { String::new() } else { format!(":{}", check.port) };
-            let value = HeaderValue::from_str(&format!("{host}{port}"));
-            headers.insert(HOST, value.map_err(|_| format!("{host:?} is not a host"))?);
+            let value = HeaderValue::from_str(host).map_err(|_| format!("{host:?} is not a host"))?;
+            headers.insert(HOST, value);
         }
         for (name, value) in &check.headers {
             let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is not a header"))?;

@@ -128,3 +128,6 @@ impl Ended {
         Self { outcome: Outcome::Inconclusive, note: note.into() }
     }
 }
+
+#[cfg(test)]
+mod tests;
