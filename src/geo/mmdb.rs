@@ -320,24 +320,32 @@ fn text<'a>(record: &LookupResult<'a, Bytes>, path: Path) -> Option<&'a str> {
     record.decode_path::<&str>(path).ok().flatten()
 }
 
-/// A number, written as one or as text.
+/// A number of degrees, written as one or as text.
 fn degrees(record: &LookupResult<'_, Bytes>, path: Path) -> Option<f64> {
     let number = match record.decode_path::<f64>(path) {
         Ok(number) => number,
-        Err(_) => text(record, path).and_then(|text| text.trim().parse().ok()),
+        Err(_) => match record.decode_path::<f32>(path) {
+            Ok(number) => number.map(f64::from),
+            Err(_) => match text(record, path) {
+                Some(text) => text.trim().parse().ok(),
+                None => record.decode_path::<i32>(path).ok().flatten().map(f64::from),
+            },
+        },
     };
     number.filter(|number: &f64| number.is_finite() && number.abs() <= 180.0)
 }
 
-/// An AS number, written as a number, as `64500` or as `AS64500`.
+/// An AS number, written as a number of any width, as `64500` or as `AS64500`.
 fn asn(record: &LookupResult<'_, Bytes>, path: Path) -> Option<u32> {
     let number = match record.decode_path::<u32>(path) {
         Ok(number) => number,
-        Err(_) => {
-            let text = text(record, path)?.trim();
-            let digits = text.strip_prefix("AS").or_else(|| text.strip_prefix("as")).unwrap_or(text);
-            digits.parse().ok()
-        }
+        Err(_) => match text(record, path).map(str::trim) {
+            Some(text) => {
+                let digits = text.strip_prefix("AS").or_else(|| text.strip_prefix("as")).unwrap_or(text);
+                digits.parse().ok()
+            }
+            None => record.decode_path::<u64>(path).ok().flatten().and_then(|number| number.try_into().ok()),
+        },
     };
     number.filter(|number| *number != 0)
 }
