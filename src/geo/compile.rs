@@ -28,16 +28,22 @@ const ORDINARY: u32 = 0;
 const SPECIAL: u32 = 1;
 const TUNNEL: u32 = 2;
 
-/// A field's value that no selector names: known, and like all others of its kind.
+/// A field's value that no selector names: known, and like all others of its kind. Told apart they would only
+/// make ranges that have the same profile.
 const UNNAMED: u32 = 1;
+const UNNAMED_COUNTRY: Country = Country(*b"--");
+const UNNAMED_CONTINENT: Continent = Continent(*b"--");
 
 /// What of a location the map tells apart. The numbers: 0 is unknown, [`UNNAMED`] known, above an index.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 struct Traits {
     continent: Option<Continent>,
     country: Option<Country>,
+    /// The orders of nearness at the country's middle.
+    middle: u32,
     subdivision: u32,
     asn: u32,
+    /// The orders of nearness at the coordinates.
     placing: u32,
 }
 
@@ -48,6 +54,7 @@ impl Traits {
         Self {
             continent: self.continent.or(other.continent),
             country: self.country.or(other.country),
+            middle: if self.country.is_some() { self.middle } else { other.middle },
             subdivision: first(self.subdivision, other.subdivision),
             asn: first(self.asn, other.asn),
             placing: first(self.placing, other.placing),
@@ -214,10 +221,7 @@ impl<'a> Compiler<'a> {
             continent: traits.continent,
         };
         let regions = self.index.regions(&self.networks.values[networks as usize], &place);
-        let placing = match (traits.placing, traits.country.and_then(country_by_code)) {
-            (0, Some(country)) if !self.groups.is_empty() => self.placing(country.middle),
-            (placing, _) => placing,
-        };
+        let placing = if traits.placing == 0 { traits.middle } else { traits.placing };
         let orders = self.facts.placings.values[placing as usize].clone();
         let profile = self.profiles.id(Profile { regions, orders, special: kind == SPECIAL && networks == 0 });
         if profile as usize >= PROFILES_MAX {
@@ -239,7 +243,13 @@ impl<'a> Compiler<'a> {
         });
         let asn =
             asn.map_or(0, |asn| self.index.known_asn(asn).map_or(UNNAMED, |asn| UNNAMED + 1 + self.facts.asns.id(asn)));
-        self.facts.traits.id(Traits { continent, country, subdivision, asn, placing })
+        let middle = match country.and_then(country_by_code) {
+            Some(country) if !self.groups.is_empty() => self.placing(country.middle),
+            _ => 0,
+        };
+        let continent = continent.map(|code| self.index.known_continent(code).unwrap_or(UNNAMED_CONTINENT));
+        let country = country.map(|code| self.index.known_country(code).unwrap_or(UNNAMED_COUNTRY));
+        self.facts.traits.id(Traits { continent, country, middle, subdivision, asn, placing })
     }
 
     /// The orders of nearness at a place.

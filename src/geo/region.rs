@@ -153,6 +153,16 @@ impl Index {
         self.asns.contains_key(&asn).then_some(asn)
     }
 
+    /// The country if a selector names it; all others are alike.
+    pub(super) fn known_country(&self, code: Country) -> Option<Country> {
+        self.countries.contains_key(&code).then_some(code)
+    }
+
+    /// The continent if a selector names it; all others are alike.
+    pub(super) fn known_continent(&self, code: Continent) -> Option<Continent> {
+        self.continents.contains_key(&code).then_some(code)
+    }
+
     /// The subdivision if a selector names it; all others are alike.
     pub(super) fn known_subdivision<'a>(&self, code: &'a Subdivision) -> Option<&'a Subdivision> {
         self.subdivisions.contains_key(code).then_some(code)

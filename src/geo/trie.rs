@@ -6,7 +6,8 @@
 //! that has several profiles counts as its first address. A whole address (a resolver's own) is decided at
 //! full length: where a branch is marked as hiding longer networks, its set does not bind.
 
-use super::sets::{BARRIER, SetBuilder, SetId};
+use super::sets::{BARRIER, Mix, SetBuilder, SetId};
+use std::collections::HashMap;
 
 /// One branch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +32,11 @@ impl Branch {
             0 => None,
             next => Some(next as usize),
         }
+    }
+
+    /// The whole branch as a number.
+    const fn key(self) -> u64 {
+        ((self.set as u64) << 32) | self.next as u64
     }
 
     /// True if the set does not bind for whole addresses.
@@ -95,7 +101,7 @@ impl Trie {
 
     /// Size in octets.
     pub(super) fn size(&self) -> usize {
-        std::mem::size_of_val(&*self.branches) + std::mem::size_of_val(&*self.jump)
+        size_of_val(&*self.branches) + size_of_val(&*self.jump)
     }
 }
 
@@ -106,6 +112,8 @@ pub(super) struct TrieBuilder {
     bits: u8,
     max: u8,
     branches: Vec<Branch>,
+    /// Every pair of branches once: equal parts of the space share their table.
+    shared: HashMap<(u64, u64), u32, Mix>,
     /// Finished left siblings with their depth, the largest block first.
     stack: Vec<(u8, Subtree)>,
 }
@@ -125,7 +133,13 @@ impl TrieBuilder {
     pub(super) fn new(bits: u8, max: u8) -> Self {
         // Index 0 says "none", so the first pair is a dummy.
         let dummy = Branch { set: BARRIER, next: 0 };
-        Self { bits, max, branches: vec![dummy; 2], stack: Vec::with_capacity(usize::from(bits) + 2) }
+        Self {
+            bits,
+            max,
+            branches: vec![dummy; 2],
+            shared: HashMap::default(),
+            stack: Vec::with_capacity(usize::from(bits) + 2),
+        }
     }
 
     /// Adds the addresses `first..=last`, the next ones in order, all of one profile.
@@ -163,8 +177,11 @@ impl TrieBuilder {
         if left.branch == right.branch && left.branch.next == 0 {
             return left;
         }
-        let below = self.branches.len() as u32;
-        self.branches.extend([left.branch, right.branch]);
+        let branches = &mut self.branches;
+        let below = *self.shared.entry((left.branch.key(), right.branch.key())).or_insert_with(|| {
+            branches.extend([left.branch, right.branch]);
+            branches.len() as u32 - 2
+        });
         let barrier = left.barrier || right.barrier;
         let cut = depth == self.max && !barrier;
         let set = if cut { left.first } else { sets.union(left.branch.set, right.branch.set) };
