@@ -86,5 +86,5 @@ fn a_hundred_thousand_names() {
         let (_, picks) = decide(&state, &mut worker, name, &clients[query % 256], want);
         sum += usize::from(picks.rdata(0)[3]);
     }
-    println!("decide: {:.3} ms a query ({sum}), {} MB", start.elapsed() / 2_000_000, rss_mb());
+    println!("decide: {:.0} ns a query ({sum}), {} MB", start.elapsed() / 2.0, rss_mb());
 }
