@@ -1,7 +1,7 @@
 //! What is wrong with a file, and where: collected, so that one run shows every mistake.
 
 use super::source::{FileId, Sources, Span};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -165,6 +165,15 @@ impl Report {
     /// Sorts by file and place, and drops the texts that no mistake is about.
     pub(super) fn finish(&mut self) {
         self.found.sort_by_key(|found| (found.span.file, found.span.start, found.code));
+        // Where a line is no TOML, what was made of its rest is no second mistake.
+        let line = |found: &Diagnostic| (found.span.file, self.sources.start(found.span).line);
+        let broken: HashSet<_> =
+            self.found.iter().filter(|found| found.code == super::Code::Syntax).map(line).collect();
+        if !broken.is_empty() {
+            let mut found = std::mem::take(&mut self.found);
+            found.retain(|found| found.code == super::Code::Syntax || !broken.contains(&line(found)));
+            self.found = found;
+        }
         let mut keep: Vec<FileId> = Vec::new();
         for found in &self.found {
             keep.push(found.span.file);

@@ -95,7 +95,7 @@ pub static SOA: Table = Table {
 
 /// `[records]`.
 pub static RECORDS: Table = Table {
-    what: "the static records",
+    what: "[records]",
     path: "[records]",
     keys: &["text", "file"],
     later: &[],
@@ -379,7 +379,7 @@ pub static FALLBACK: Table = Table {
 
 /// `[dnssec]`.
 pub static DNSSEC: Table = Table {
-    what: "the DNSSEC settings",
+    what: "[dnssec]",
     path: "[dnssec]",
     keys: &["enabled"],
     later: &["algorithm", "keys", "nsec3"],
@@ -388,7 +388,7 @@ pub static DNSSEC: Table = Table {
 
 /// `[ecs]`.
 pub static ECS: Table = Table {
-    what: "the client-subnet settings",
+    what: "[ecs]",
     path: "[ecs]",
     keys: &["enabled", "trusted", "max_scope_v4", "max_scope_v6"],
     later: &[],
@@ -425,7 +425,7 @@ pub static SERVER: Table = Table {
 
 /// `[dns]`.
 pub static DNS: Table = Table {
-    what: "the DNS settings",
+    what: "[dns]",
     path: "[dns]",
     keys: &[
         "listen",
@@ -455,7 +455,7 @@ pub static DNS: Table = Table {
 
 /// `[geo]`.
 pub static GEO: Table = Table {
-    what: "the GeoIP settings",
+    what: "[geo]",
     path: "[geo]",
     keys: &["databases"],
     later: &[],
@@ -470,7 +470,7 @@ pub static GEO: Table = Table {
 
 /// `[admin]`.
 pub static ADMIN: Table = Table {
-    what: "the admin settings",
+    what: "[admin]",
     path: "[admin]",
     keys: &["listen", "token_file"],
     later: &[],
@@ -479,7 +479,7 @@ pub static ADMIN: Table = Table {
 
 /// `[tls]`.
 pub static TLS: Table = Table {
-    what: "the TLS settings",
+    what: "[tls]",
     path: "[tls]",
     keys: &["certificate", "key"],
     later: &[],
@@ -488,7 +488,7 @@ pub static TLS: Table = Table {
 
 /// `[log]`.
 pub static LOG: Table = Table {
-    what: "the log settings",
+    what: "[log]",
     path: "[log]",
     keys: &["format", "queries"],
     later: &[],

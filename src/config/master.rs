@@ -227,20 +227,21 @@ impl<'r> Master<'r> {
     /// SOA data, whose times may have units.
     fn soa(&mut self, text: &str, tokens: &[Token]) -> Result<Box<[u8]>, Trouble> {
         let mut line = String::new();
+        let mut ends = Vec::new();
         for (index, token) in tokens[1..].iter().enumerate() {
             let word = &text[token.bytes.clone()];
             match parse_ttl(word) {
                 Some(seconds) if index > 2 => line.push_str(&seconds.to_string()),
                 _ => line.push_str(word),
             }
+            ends.push(line.len());
             line.push(' ');
         }
         self.data.set_origin(&self.origin);
-        let bytes = tokens[0].bytes.clone();
-        self.data.read(SOA, &line).map_err(|error| Trouble {
-            bytes,
-            message: format!("SOA data: {}", error.message),
-            help: None,
+        self.data.read(SOA, &line).map_err(|error| {
+            let guilty = tokens.get(1 + ends.partition_point(|&end| end < error.at)).or(tokens.last());
+            let bytes = guilty.unwrap_or(&tokens[0]).bytes.clone();
+            Trouble { bytes, message: format!("SOA data: {}", error.message), help: None }
         })
     }
 

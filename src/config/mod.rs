@@ -11,7 +11,6 @@
 
 mod checks;
 mod codes;
-mod countries;
 mod diagnostic;
 mod files;
 pub mod keys;

@@ -135,7 +135,7 @@ fn answers(ctx: &mut Ctx, fields: &Fields<'_>, balance: Balance, count: usize) -
     let Some(node) = fields.value("answers") else { return usual };
     let answers = ctx.integer(node, "answers", 1..=most).unwrap_or(usual);
     if usize::from(answers) > count && count > 0 && balance != Balance::All {
-        let message = format!("{answers} answers of {count} endpoints");
+        let message = format!("{answers} answers are more than the pool has endpoints");
         let found = Diagnostic::new(Code::ManyAnswers, node.span, message);
         ctx.push(found.label(format!("the pool has only {count}")));
     }
@@ -159,9 +159,9 @@ fn min_healthy(ctx: &mut Ctx, fields: &Fields<'_>, count: usize) -> u16 {
         return 1;
     };
     if wanted > count && count > 0 {
-        let message = format!("min_healthy is {wanted}, and the pool has {count} endpoints");
+        let message = format!("min_healthy is {wanted}, more than the pool has endpoints");
         let found = Diagnostic::new(Code::TooFewEndpoints, node.span, message).label("it would never be up");
-        ctx.push(found.help(format!("at most {count}")));
+        ctx.push(found.help(format!("at most {count}, its size")));
     }
     u16::try_from(wanted.max(1)).unwrap_or(u16::MAX)
 }

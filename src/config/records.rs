@@ -349,9 +349,9 @@ fn name_of(ctx: &mut Ctx, node: Node<'_>, what: &str) -> Option<Name> {
 fn mailbox(ctx: &mut Ctx, node: Node<'_>) -> Option<Name> {
     let text = ctx.string(node, "rname")?;
     let name = match text.split_once('@') {
-        Some((local, domain)) => {
-            resolve(&local.replace('.', "\\."), &Name::parse(domain).unwrap_or_else(|_| Name::root()))
-        }
+        Some((local, domain)) => Name::parse(domain)
+            .map_err(|error| error.to_string())
+            .and_then(|domain| resolve(&local.replace('.', "\\."), &domain)),
         None => Name::parse(text).map_err(|error| error.to_string()),
     };
     match name {

@@ -1,14 +1,13 @@
 //! `[regions]`: where clients are.
 
 use super::Code;
-use super::countries;
 use super::diagnostic::Diagnostic;
 use super::keys;
 use super::settings::network;
 use super::source::Span;
 use super::walk::{Ctx, Entry, Node};
 use super::zone::{Zone, plain_name, section_fields};
-use crate::geo::{Continent, Country, Matcher, Region, Selector, Subdivision};
+use crate::geo::{Continent, Country, Matcher, Region, Selector, Subdivision, country_by_code, country_hint};
 use crate::id::RegionId;
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -121,9 +120,12 @@ fn continent(ctx: &mut Ctx, span: Span, text: &str) -> Option<Matcher> {
     }
     let found = Diagnostic::new(Code::NotAContinent, span, format!("\"{text}\" is not a continent code"));
     let found = found.label("not a continent code");
-    ctx.push(match (countries::hint(text), two(&upper).filter(|code| countries::known(*code))) {
-        (None, Some(_)) => found.help(format!("it is a country: write countries = [\"{upper}\"]")),
-        (Some((name, code)), _) => found.help(format!("{name} is a country: write countries = [\"{code}\"]")),
+    let country = two(&upper).and_then(|code| country_by_code(Country(code))).or_else(|| country_hint(text));
+    ctx.push(match country {
+        Some(country) => {
+            let (name, code) = (article(country.name), letters(country.code));
+            found.help(format!("{name} is a country: write countries = [\"{code}\"]"))
+        }
         _ => found.help("the codes are AF AN AS EU NA OC SA"),
     });
     None
@@ -131,12 +133,15 @@ fn continent(ctx: &mut Ctx, span: Span, text: &str) -> Option<Matcher> {
 
 fn country(ctx: &mut Ctx, span: Span, text: &str) -> Option<Country> {
     let upper = text.to_ascii_uppercase();
-    let code = two(&upper).filter(|code| countries::known(*code));
+    let code = two(&upper).filter(|code| known(*code));
     let Some(code) = code else {
         let found = Diagnostic::new(Code::NotACountry, span, format!("\"{text}\" is not an ISO 3166-1 country code"));
         let found = found.label("not a country code");
-        ctx.push(match countries::hint(text) {
-            Some((name, code)) => found.help(format!("the code of {} is \"{code}\"", article(name))),
+        ctx.push(match country_hint(text) {
+            Some(country) => {
+                let (name, code) = (article(country.name), letters(country.code));
+                found.help(format!("the code of {name} is \"{code}\""))
+            }
             None if CONTINENTS.contains(&upper.as_str()) => {
                 found.help(format!("it is a continent: write continents = [\"{upper}\"]"))
             }
@@ -163,7 +168,7 @@ fn article(name: &str) -> String {
 fn subdivision(ctx: &mut Ctx, span: Span, text: &str) -> Option<Matcher> {
     let upper = text.to_ascii_uppercase();
     let parts = upper.split_once('-').filter(|(country, part)| {
-        let known = two(country).is_some_and(countries::known);
+        let known = two(country).is_some_and(known);
         known && (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
     if parts.is_none() {
@@ -172,6 +177,15 @@ fn subdivision(ctx: &mut Ctx, span: Span, text: &str) -> Option<Matcher> {
         return None;
     }
     Some(Matcher::Subdivision(Subdivision(upper.into())))
+}
+
+/// The code is in ISO 3166-1.
+fn known(code: [u8; 2]) -> bool {
+    country_by_code(Country(code)).is_some()
+}
+
+fn letters(code: Country) -> String {
+    code.0.iter().map(|&letter| char::from(letter)).collect()
 }
 
 fn two(text: &str) -> Option<[u8; 2]> {

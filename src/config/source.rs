@@ -59,7 +59,7 @@ impl Sources {
     /// Takes a text in; `path` is how people know it.
     pub fn add(&mut self, path: &str, text: impl Into<Arc<str>>) -> FileId {
         let text = text.into();
-        let breaks = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at as u32 + 1);
+        let breaks = text.match_indices('\n').map(|(at, _)| at as u32 + 1);
         let lines = std::iter::once(0).chain(breaks).collect();
         let ascii = text.is_ascii();
         self.0.push(Source { path: path.into(), text, lines, ascii });

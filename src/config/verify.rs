@@ -183,21 +183,27 @@ pub(super) fn fence(zone: &mut Zone<'_, '_>, policy: PolicyId, pool: PoolId, spa
 /// What holds for the zone as a whole.
 pub(super) fn zone(zone: &mut Zone<'_, '_>) {
     name_servers(zone);
-    let unused = |notes: &[Noted]| notes.iter().filter(|note| !note.used).map(|note| note.span).collect::<Vec<_>>();
+    if zone.ctx.report.errors() > 0 {
+        // What a mistake keeps from being used is no second mistake.
+        return;
+    }
+    let unused = |notes: &[Noted<'_>]| {
+        notes.iter().filter(|note| !note.used).map(|note| (note.span, note.name.to_owned())).collect::<Vec<_>>()
+    };
     let lists = [
         (
             Code::RegionUnused,
             unused(&zone.regions.notes),
-            "no policy has a row for this region",
-            "its clients are treated as others",
+            "no policy has a row for the region",
+            "its clients go elsewhere",
         ),
-        (Code::CheckUnused, unused(&zone.checks.notes), "no pool has this check", "never run"),
-        (Code::PoolUnused, unused(&zone.pools.notes), "no policy and no fallback names this pool", "never answered"),
-        (Code::PolicyUnused, unused(&zone.policies.notes), "no name has this policy", "never used"),
+        (Code::CheckUnused, unused(&zone.checks.notes), "no pool has the check", "never run"),
+        (Code::PoolUnused, unused(&zone.pools.notes), "no policy and no fallback names the pool", "never answered"),
+        (Code::PolicyUnused, unused(&zone.policies.notes), "no name has the policy", "never used"),
     ];
-    for (code, spans, message, label) in lists {
-        for span in spans {
-            zone.ctx.push(Diagnostic::new(code, span, message).label(label));
+    for (code, all, message, label) in lists {
+        for (span, name) in all {
+            zone.ctx.push(Diagnostic::new(code, span, format!("{message} {name}")).label(label));
         }
     }
 }

@@ -18,7 +18,8 @@ use toml::de::DeTable;
 
 /// Something that has a name, where the name stands, and whether anything uses it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Noted {
+pub(super) struct Noted<'a> {
+    pub(super) name: &'a str,
     pub(super) span: Span,
     pub(super) used: bool,
 }
@@ -29,7 +30,7 @@ pub(super) struct Named<'a, I> {
     /// The id and the index of the note.
     ids: HashMap<&'a str, (I, u32)>,
     /// In the order written.
-    pub(super) notes: Vec<Noted>,
+    pub(super) notes: Vec<Noted<'a>>,
 }
 
 impl<I> Default for Named<'_, I> {
@@ -42,7 +43,7 @@ impl<'a, I: Copy> Named<'a, I> {
     /// Takes a name. What comes from a shared file need not be used by every zone.
     pub(super) fn add(&mut self, key: Key<'a>, id: I, main: FileId) {
         self.ids.insert(key.text, (id, self.notes.len() as u32));
-        self.notes.push(Noted { span: key.span, used: key.span.file != main });
+        self.notes.push(Noted { name: key.text, span: key.span, used: key.span.file != main });
     }
 
     /// What a name stands for; it is used now.
