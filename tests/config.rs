@@ -21,7 +21,7 @@ fn every_mistake_of_every_broken_file_is_named_at_its_place() {
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
             std::fs::write(&expected, &said).unwrap();
         }
-        let expected = std::fs::read_to_string(&expected).unwrap_or_default();
+        let expected = std::fs::read_to_string(&expected).expect("what is expected (UPDATE_EXPECTED=1 writes it)");
         assert_eq!(said, expected, "{}", path.display());
     }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a file, and where: collected, so that one run shows every mistake.
 
 use super::source::{FileId, Sources, Span};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -96,8 +96,8 @@ const ERRORS_KEPT: usize = 1_000;
 pub struct Report {
     pub(super) sources: Sources,
     pub(super) found: Vec<Diagnostic>,
-    pub(super) left_out: HashMap<super::Code, usize>,
-    counts: HashMap<super::Code, usize>,
+    pub(super) left_out: BTreeMap<super::Code, usize>,
+    counts: BTreeMap<super::Code, usize>,
     errors: usize,
     warnings: usize,
 }

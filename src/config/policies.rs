@@ -119,6 +119,9 @@ fn table_row<'a>(zone: &mut Zone<'a, '_>, node: Node<'a>, steps: &mut Vec<Step>)
                 zone.ctx.error(Code::EmptyRow, node.span, "the row names no pool", "at least one is needed");
             }
         }
+        None if node
+            .entries()
+            .is_some_and(|mut all| all.any(|(key, _)| keys::ROW.meant(key.text) == Some("pools"))) => {}
         None => {
             let found =
                 Diagnostic::new(Code::MissingKey, node.span, "the row does not say its pools").label("no `pools`");

@@ -101,6 +101,7 @@ impl Records {
         if let Some(index) = own {
             let found = Diagnostic::new(Code::SoaTwice, key, "the records bring NS of their own");
             origin.ctx.push(found.label("leave this out").also(self.spans[index], "these NS records"));
+            return first_own;
         }
         let mut first = None;
         for (span, text) in origin.ctx.strings(node, "a name server") {

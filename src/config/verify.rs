@@ -2,7 +2,7 @@
 
 use super::Code;
 use super::diagnostic::Diagnostic;
-use super::records::{A, AAAA, CNAME, NS};
+use super::records::{A, AAAA, CNAME, DNAME, NS, SOA};
 use super::source::Span;
 use super::zone::{Noted, Zone};
 use crate::id::{PolicyId, PoolId};
@@ -108,7 +108,8 @@ fn nearest_places(zone: &Zone<'_, '_>, policy: PolicyId, found: &mut Vec<Diagnos
 pub(super) fn name(zone: &mut Zone<'_, '_>, key: Span, owner: &Name, policy: PolicyId, types: Reach) {
     let apex = owner.wire().eq_ignore_ascii_case(zone.apex.wire());
     let records = &zone.records;
-    if let Some((cut, _)) = records.cut_above(owner, true).filter(|_| !apex || records.find(owner, &[39]).is_some()) {
+    if let Some((cut, _)) = records.cut_above(owner, true).filter(|_| !apex || records.find(owner, &[DNAME]).is_some())
+    {
         let what = if records.all[cut].rtype == NS { "delegation" } else { "DNAME" };
         let message = format!("{owner} stands at or below a {what}");
         let found = Diagnostic::new(Code::BelowCut, key, message).label("never asked for here");
@@ -186,6 +187,11 @@ pub(super) fn zone(zone: &mut Zone<'_, '_>) {
     if zone.ctx.report.errors() > 0 {
         // What a mistake keeps from being used is no second mistake.
         return;
+    }
+    let bare = zone.records.all.iter().all(|record| record.rtype == NS || record.rtype == SOA);
+    if bare && zone.spec.names.last().is_none_or(|name| name.zone != zone.id) {
+        let found = Diagnostic::new(Code::NoNames, zone.apex_span, "the zone has no names and no records");
+        zone.ctx.push(found.label("nothing to ask for").help("add [names], or static data to [records]"));
     }
     let unused = |notes: &[Noted<'_>]| {
         notes.iter().filter(|note| !note.used).map(|note| (note.span, note.name.to_owned())).collect::<Vec<_>>()

@@ -309,7 +309,7 @@ pub(super) fn time(millis: u64) -> String {
     const UNITS: [(u64, &str); 5] =
         [(604_800_000, "w"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     for (unit, name) in UNITS {
-        if millis >= unit && millis % unit == 0 && (millis / unit > 1 || unit == 1_000 || unit >= 3_600_000) {
+        if millis >= unit && millis.is_multiple_of(unit) && (millis / unit > 1 || unit == 1_000 || unit >= 3_600_000) {
             return format!("{} {name}", millis / unit);
         }
     }

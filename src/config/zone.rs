@@ -77,6 +77,7 @@ pub(super) struct Zone<'a, 'c> {
     pub(super) id: ZoneId,
     pub(super) main: FileId,
     pub(super) apex: Name,
+    pub(super) apex_span: Span,
     pub(super) ttl: u32,
     pub(super) records: Records,
     pub(super) regions: Named<'a, RegionId>,
@@ -196,12 +197,12 @@ fn read_sections<'a>(
     fields: &Fields<'a>,
     [regions, checks, pools, policies, names]: [Section<'a>; 5],
 ) {
-    let Some((zone, apex)) = apex(ctx, main, fields) else { return };
+    let Some((apex_span, apex)) = apex(ctx, main, fields) else { return };
     format_version(ctx, fields);
     settings::refuse_dnssec(ctx, fields);
     let ecs = settings::ecs(ctx, fields.value("ecs"), server);
     let ttl = fields.value("ttl").and_then(|node| ctx.seconds(node, "ttl", 0..=TTL_MAX)).unwrap_or(TTL_BALANCED);
-    let records = Records::read(&mut Origin { ctx, files, apex: &apex, zone, fields });
+    let records = Records::read(&mut Origin { ctx, files, apex: &apex, zone: apex_span, fields });
     let id = ZoneId::new(spec.zones.len());
     let file = ctx.report.sources.path(main).into();
     let first_policy = spec.policies.len();
@@ -212,6 +213,7 @@ fn read_sections<'a>(
         id,
         main,
         apex,
+        apex_span,
         ttl,
         records,
         regions: Named::default(),
