@@ -1,6 +1,7 @@
 //! What one thread keeps between queries: its random generator, its cursors and its counters.
 
 use crate::id::PoolId;
+use crate::pool::Picked;
 use crate::state::State;
 
 /// A thread's own memory, never shared.
@@ -13,16 +14,19 @@ pub struct Worker {
     pub cursors: Vec<u32>,
     /// The configuration that `cursors` are for.
     pub generation: u64,
+    /// What the last decision picked: kept here, so that no query clears or copies the room for it.
+    pub(crate) picked: Picked,
 }
 
 impl Worker {
     /// A worker whose draws follow from `seed` alone.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { draw: Draw::new(seed), cursors: Vec::new(), generation: u64::MAX }
+        Self { draw: Draw::new(seed), cursors: Vec::new(), generation: u64::MAX, picked: Picked::new() }
     }
 
     /// Makes the cursors fit the state's configuration, each at a random place. Allocates at a new generation only.
+    #[inline]
     pub fn follow(&mut self, state: &State) {
         if self.generation != state.generation {
             self.renew(state);
@@ -37,9 +41,10 @@ impl Worker {
         self.cursors.resize_with(2 * state.snapshot.pools.len(), || (self.draw.next() >> 32) as u32);
     }
 
-    /// The cursor of a pool in one family, and the draws.
-    pub(crate) fn rotation(&mut self, pool: PoolId, lane: usize) -> (&mut u32, &mut Draw) {
-        (&mut self.cursors[2 * pool.index() + lane], &mut self.draw)
+    /// The cursor of a pool in one family, the draws, and the room for picks.
+    #[inline]
+    pub(crate) fn rotation(&mut self, pool: PoolId, lane: usize) -> (&mut u32, &mut Draw, &mut Picked) {
+        (&mut self.cursors[2 * pool.index() + lane], &mut self.draw, &mut self.picked)
     }
 }
 

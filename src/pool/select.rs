@@ -101,6 +101,7 @@ impl Table {
     }
 
     /// Picks the members of one answer. `cursor` is where the calling thread stands in this pool.
+    #[inline]
     pub fn pick(&self, asker: &Asker, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
         let (members, answers) = (&*self.members, usize::from(self.answers));
         if members.is_empty() {
@@ -163,6 +164,12 @@ impl Picked {
     #[must_use]
     pub const fn new() -> Self {
         Self { ids: [EndpointId::new(0); ANSWERS_MAX as usize], count: 0 }
+    }
+
+    /// Forgets all.
+    #[inline]
+    pub(crate) const fn clear(&mut self) {
+        self.count = 0;
     }
 
     /// Puts one more at the end; what does not fit is left out.

@@ -69,6 +69,7 @@ pub(super) struct Located {
 }
 
 /// Finds out whose clients an answer is for.
+#[inline]
 pub(super) fn locate(snapshot: &Snapshot, route: &Route, client: &Client) -> Located {
     let (map, view) = &snapshot.views[route.view as usize];
     let map = &snapshot.maps[map.index()];
@@ -87,11 +88,12 @@ pub(super) fn locate(snapshot: &Snapshot, route: &Route, client: &Client) -> Loc
     Located { class, address: client.resolver, scope, by_subnet: false }
 }
 
-/// Takes the decision of one query.
+/// Takes the decision of one query. The picks stand in the worker until its next decision.
+#[inline]
 #[must_use]
 pub fn decide<'s>(
     state: &'s State,
-    worker: &mut Worker,
+    worker: &'s mut Worker,
     name: NameId,
     client: &Client,
     want: Want,
@@ -112,7 +114,7 @@ pub fn decide<'s>(
         pool_bits: route.pool_bits[family],
         salt: facts.salt,
     };
-    let mut picks = Picks { snapshot, want, picked: Picked::new() };
+    worker.picked.clear();
     let mut leaf = row.leaf;
     let answer = loop {
         let (pool, table) = match leaf {
@@ -132,13 +134,13 @@ pub fn decide<'s>(
                 }
             },
         };
-        let (cursor, draw) = worker.rotation(pool, lane);
-        table.pick(&asker, cursor, draw, &mut picks.picked);
+        let (cursor, draw, picked) = worker.rotation(pool, lane);
+        table.pick(&asker, cursor, draw, picked);
         let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
-        let count = if want == Want::Target { picks.picked.len().min(1) } else { picks.picked.len() };
+        let count = if want == Want::Target { picked.len().min(1) } else { picked.len() };
         break Answer::Records { count, ttl };
     };
-    (Decision { answer, scope, class: located.class }, picks)
+    (Decision { answer, scope, class: located.class }, Picks { snapshot, want, picked: &worker.picked })
 }
 
 /// The chosen members of one answer.
@@ -146,7 +148,7 @@ pub fn decide<'s>(
 pub struct Picks<'s> {
     snapshot: &'s Snapshot,
     want: Want,
-    picked: Picked,
+    picked: &'s Picked,
 }
 
 impl<'s> Picks<'s> {
@@ -154,6 +156,7 @@ impl<'s> Picks<'s> {
     ///
     /// # Panics
     /// `index` is not below the decision's `count`.
+    #[inline]
     #[must_use]
     pub fn rdata(&self, index: usize) -> &'s [u8] {
         let endpoint = self.picked.as_slice()[index].index();
@@ -169,7 +172,7 @@ impl<'s> Picks<'s> {
 
     /// The endpoints picked.
     #[must_use]
-    pub fn endpoints(&self) -> &[EndpointId] {
+    pub fn endpoints(&self) -> &'s [EndpointId] {
         self.picked.as_slice()
     }
 }
