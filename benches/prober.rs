@@ -177,10 +177,7 @@ fn acceptor() -> tokio_rustls::TlsAcceptor {
         .with_safe_default_protocol_versions()
         .expect("the provider has them")
         .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate],
-            rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
+        .with_single_cert(vec![certificate], rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         .expect("key and certificate fit");
     Arc::new(config).into()
 }

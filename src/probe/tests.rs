@@ -191,7 +191,9 @@ fn passed(ended: &Ended) {
 async fn a_probe_asks_as_configured_and_closes_its_connection() {
     let (port, seen) = serve(OK, false).await;
     let headers = Box::new([("X-Probe".into(), "geosteer".into())]);
-    passed(&ask(HttpCheck { host: Some("www.example.com".into()), headers, method: "HEAD".into(), ..http(port) }).await);
+    passed(
+        &ask(HttpCheck { host: Some("www.example.com".into()), headers, method: "HEAD".into(), ..http(port) }).await,
+    );
     let requests = seen.requests();
     let request = requests[0].to_ascii_lowercase();
     assert!(request.starts_with("head /healthz http/1.1\r\n"), "{request}");
@@ -231,7 +233,10 @@ async fn a_body_that_does_not_end_in_time_fails() {
     let (port, _) = serve("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nslow", true).await;
     let ended = run(CheckKind::Http(http(port)), 400, &mut TlsConfigs::new()).await;
     // On a machine that is too busy to keep 400 ms the probe rightly says that it cannot judge.
-    assert!(ended.outcome != Outcome::Pass && (ended.note.contains("no answer within 400 ms") || ended.note.contains("lagged")));
+    assert!(
+        ended.outcome != Outcome::Pass
+            && (ended.note.contains("no answer within 400 ms") || ended.note.contains("lagged"))
+    );
     let (port, _) = serve("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", false).await;
     assert_eq!(ask(http(port)).await.outcome, Outcome::Fail);
 }
