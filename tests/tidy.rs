@@ -62,8 +62,8 @@ const WALLS: &[Wall] = &[
     Wall {
         rooms: &["zone"],
         never: &["crate::steer", "crate::geo", "crate::health", "crate::pool", "crate::client", "crate::snapshot"],
-        // The types that exist at a name are all that a zone is told, and the static records its input.
-        but: &["crate::steer::Types", "crate::snapshot::ZoneSpec"],
+        // Plain data: the types that exist at a name, the records to build from, and whose client subnets count.
+        but: &["crate::steer::Types", "crate::snapshot::ZoneSpec", "crate::snapshot::Ecs", "crate::client::Belief"],
     },
     Wall {
         rooms: &["geo"],
@@ -129,6 +129,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("reqwest", &["src/probe/http.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
+    // Beside the system calls: the error numbers that say that a probe could not be judged.
     ("libc", &["src/listen/", "src/probe/reason.rs"]),
     ("arc_swap", &["src/publish.rs"]),
     ("std::time::Instant::now", &["src/clock.rs"]),
@@ -176,8 +177,6 @@ fn libraries_stand_behind_one_file() {
     none("libraries outside of their files", &found);
     let readers = sources(&["src/config"]).iter().filter(|source| source.uses("domain")).count();
     assert!(readers <= 1, "{readers} files of config know the zone-text reader");
-    let users = sources(&["src/listen"]).iter().filter(|source| source.uses("libc")).count();
-    assert!(users <= 1, "{users} files of listen make system calls");
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod explain;
 pub mod geo;
 pub mod run;
+mod view;
 
 use crate::error::Exit;
 use clap::{Parser, Subcommand};

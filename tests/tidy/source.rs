@@ -20,6 +20,16 @@ impl Source {
         source
     }
 
+    /// Where the bodies of `#[cfg(test)] mod x;` stand, without `.rs`.
+    fn test_modules(&self) -> Vec<String> {
+        let folder = self.name.trim_end_matches(".rs").trim_end_matches("/mod").trim_end_matches("/lib");
+        let after = blank_words(&self.text);
+        let items = after.split("#[cfg(test)]").skip(1).map(str::trim_start);
+        let names =
+            items.filter_map(|item| item.strip_prefix("mod ")?.split_once(';').map(|(name, _)| name.to_owned()));
+        names.filter(|name| name.chars().all(is_word)).map(|name| format!("{folder}/{name}")).collect()
+    }
+
     /// Relative to the crate's top, with `/`.
     pub fn name(&self) -> &str {
         &self.name
@@ -89,7 +99,18 @@ pub fn sources(folders: &[&str]) -> Vec<Source> {
         let name = file.strip_prefix(top).unwrap().to_str().unwrap().replace('\\', "/");
         Source::new(&name, &std::fs::read_to_string(file).unwrap())
     };
-    files.iter().map(read).collect()
+    let mut sources = files.iter().map(read).collect::<Vec<_>>();
+    let tests = sources.iter().flat_map(Source::test_modules).collect::<Vec<_>>();
+    let is_test = |name: &str| {
+        tests
+            .iter()
+            .any(|test| name.strip_prefix(test.as_str()).is_some_and(|rest| rest == ".rs" || rest.starts_with('/')))
+    };
+    for source in sources.iter_mut().filter(|source| is_test(&source.name)) {
+        source.bare.clear();
+        source.paths.clear();
+    }
+    sources
 }
 
 /// The lines of Cargo.toml.

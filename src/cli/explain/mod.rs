@@ -1,0 +1,147 @@
+//! `geosteer explain`: how a name is answered for a client, and why. It runs the live code on the zones as they
+//! stand in the files; no server is needed, and every endpoint counts as up unless `--down` names it.
+
+mod ask;
+mod human;
+mod report;
+
+pub use ask::{Question, Reply, ask};
+pub use human::{Paint, human};
+pub use report::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorView};
+
+use super::view::parse_client;
+use crate::daemon::{self, LoadError, ServerSource, Zones};
+use crate::error::Exit;
+use crate::id::EndpointId;
+use crate::snapshot::Snapshot;
+use crate::state::State;
+use hickory_proto::rr::RecordType;
+use std::io::IsTerminal;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Arguments of `geosteer explain`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The name, such as www.gslb.example.com
+    name: String,
+    /// Who asks: a client subnet such as 193.0.6.0/24; without a length one address, as dig's +subnet has it
+    #[arg(long, value_name = "IP[/LEN]", value_parser = parse_client)]
+    client: (IpAddr, Option<u8>),
+    /// The record type
+    #[arg(long, value_name = "TYPE", default_value = "A", value_parser = parse_type)]
+    r#type: RecordType,
+    /// The address that the query comes from: it decides where the client subnet does not
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    resolver: IpAddr,
+    /// Zone files, or directories of them; instead of the server file's `zones` [default: zones]
+    #[arg(long, value_name = "DIR")]
+    zones: Vec<PathBuf>,
+    /// The server file (geosteer.toml): its zones, databases and client-subnet settings
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What is taken as down: pool/NAME or endpoint/POOL/NAME; may be given several times
+    #[arg(long, value_name = "TARGET")]
+    down: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb.
+#[must_use]
+pub fn run(args: Args) -> Exit {
+    let snapshot = match snapshot(args.config, args.zones) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            eprintln!("{}", error.to_string().trim_end());
+            return Exit::Failed;
+        }
+    };
+    let failed = match failed(&snapshot, &args.down) {
+        Ok(failed) => failed,
+        Err(why) => return usage(&why),
+    };
+    let state = State::offline(snapshot, &failed);
+    let (address, bits) = args.client;
+    let subnet = (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }));
+    let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
+    match Report::new(&state, &question) {
+        Ok(Some(report)) => show(&report, args.json),
+        Ok(None) => {
+            eprintln!("error: the server would not answer this at all");
+            Exit::No
+        }
+        Err(why) => usage(&why),
+    }
+}
+
+/// Reads and compiles, as the server would.
+fn snapshot(config: Option<PathBuf>, zones: Vec<PathBuf>) -> Result<Arc<Snapshot>, LoadError> {
+    let source = config.map_or_else(|| ServerSource::Given(Box::default()), ServerSource::File);
+    let (server, _) = daemon::server(&source)?;
+    let zones = (!zones.is_empty()).then_some(Zones::Paths(zones));
+    Ok(daemon::load(&server, zones.as_ref())?.snapshot)
+}
+
+fn usage(why: &str) -> Exit {
+    eprintln!("error: {why}");
+    Exit::Usage
+}
+
+/// Prints; a name that is not balanced here is a "no".
+fn show(report: &Report, json: bool) -> Exit {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report).expect("strings and numbers are JSON"));
+    } else {
+        let colour =
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        print!("{}", human(report, Paint(colour)));
+    }
+    if matches!(report.rcode.as_str(), "NXDOMAIN" | "REFUSED") { Exit::No } else { Exit::Ok }
+}
+
+fn parse_type(text: &str) -> Result<RecordType, String> {
+    let number = text.to_ascii_uppercase().strip_prefix("TYPE").and_then(|number| number.parse::<u16>().ok());
+    match number {
+        Some(number) => Ok(RecordType::from(number)),
+        None => text.to_ascii_uppercase().parse().map_err(|_| format!("\"{text}\" is no record type")),
+    }
+}
+
+/// The endpoints that targets stand for: `pool/NAME`, `endpoint/POOL/NAME`. A name that several zones have stands
+/// for all of them.
+///
+/// # Errors
+/// A target that is not written so, or that nothing is called.
+pub fn failed(snapshot: &Snapshot, targets: &[String]) -> Result<Vec<EndpointId>, String> {
+    let mut failed = Vec::new();
+    for target in targets {
+        let (pool, endpoint) = match target.split('/').collect::<Vec<_>>()[..] {
+            ["pool", pool] => (pool, None),
+            ["endpoint", pool, endpoint] => (pool, Some(endpoint)),
+            _ => return Err(format!("a target is pool/NAME or endpoint/POOL/NAME, not \"{target}\"")),
+        };
+        let pools = snapshot.pools.iter().filter(|known| &*known.name == pool).collect::<Vec<_>>();
+        if pools.is_empty() {
+            let known = snapshot.pools.iter().map(|known| &*known.name);
+            return Err(format!("no pool is called \"{pool}\"{}", nearest(pool, known)));
+        }
+        let endpoints = pools.iter().flat_map(|pool| pool.endpoints()).collect::<Vec<_>>();
+        let name = |id: &EndpointId| &*snapshot.endpoints[id.index()].name;
+        let before = failed.len();
+        failed.extend(endpoints.iter().copied().filter(|id| endpoint.is_none_or(|wanted| wanted == name(id))));
+        if let Some(endpoint) = endpoint.filter(|_| failed.len() == before) {
+            let known = endpoints.iter().map(name);
+            return Err(format!("pool {pool} has no endpoint \"{endpoint}\"{}", nearest(endpoint, known)));
+        }
+    }
+    Ok(failed)
+}
+
+/// `; did you mean …?` with the known name that is nearest.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let best = known.max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    best.map_or_else(String::new, |best| format!("; did you mean \"{best}\"?"))
+}
