@@ -147,7 +147,7 @@ impl Batch {
             Some(Slot {
                 query: (&(*all).inputs[index].0).get_unchecked(..length),
                 source: source(&raw const (*all).names[index], self.shape.v6),
-                out: &mut (&mut (*all).outputs)[self.staged].0,
+                out: &mut (*all).outputs[self.staged].0,
             })
         }
     }

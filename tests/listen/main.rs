@@ -48,7 +48,7 @@ fn id(message: &[u8]) -> u16 {
 
 /// Repeats until it is so; the bound is for what would never be.
 fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let start = std::time::Instant::now();
+    let start = geosteer::clock::instant();
     while !so() {
         assert!(start.elapsed() < LONG, "never: {what}");
         std::thread::yield_now();

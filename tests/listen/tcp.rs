@@ -7,7 +7,7 @@ use geosteer::listen::tcp::{self, Limits};
 use geosteer::metrics::Metrics;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 struct Server {
     address: SocketAddr,
@@ -161,7 +161,7 @@ fn a_client_with_too_many_connections_loses_its_own_and_not_those_of_others() {
 fn idle_and_dripping_connections_are_closed_in_time() {
     let limit = Duration::from_millis(150);
     let server = start(Limits { idle: limit, message: limit, ..wide() });
-    let start = Instant::now();
+    let start = geosteer::clock::instant();
     let (mut idle, mut drip, mut late) = (connect(&server), connect(&server), connect(&server));
     ask(&mut late, 1);
     drip.write_all(&[0xff, 0xff]).unwrap();
@@ -203,7 +203,7 @@ fn among_idle_dripping_and_deaf_clients_a_new_one_is_answered_at_once() {
     until("the deaf client's buffers are full", || deaf.write(&query.repeat(50)).is_err());
     let mut times: Vec<_> = (0..5)
         .map(|number| {
-            let start = Instant::now();
+            let start = geosteer::clock::instant();
             ask(&mut connect(&server), number);
             start.elapsed()
         })

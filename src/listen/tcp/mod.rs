@@ -11,6 +11,7 @@ use connection::{Connection, Desk};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -164,25 +165,35 @@ impl<S: Send + Sync + 'static, F: Respond<S>> Hub<S, F> {
     /// Takes a connection in, at the cost of the longest idle if need be.
     async fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
         self.counters.accepted.add(1);
+        // A mistake of ours in there must not be the end of accepting.
+        match catch_unwind(AssertUnwindSafe(|| self.take_in(stream, peer))) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.counters.evicted.add(1);
+                // The evicted task has to run once more to let go of its descriptor.
+                tokio::task::yield_now().await;
+            }
+            Err(_) => self.counters.panics.add(1),
+        }
+    }
+
+    /// Starts a connection's task; true if another one had to go.
+    fn take_in(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) -> bool {
         let client = Client::of(peer.ip());
-        let evicted = {
+        let (id, evicted) = {
             let mut table = self.table.borrow_mut();
             let evicted = if table.of_client(client) >= self.limits.per_client {
                 table.evict_oldest_of(client)
             } else {
                 table.len() >= self.limits.connections && table.evict_oldest()
             };
-            let id = table.insert(client);
-            let connection = Connection::new(stream, id, Rc::clone(self));
-            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-            table.set_task(id, tokio::task::spawn_local(connection.serve(peer)).abort_handle());
-            evicted
+            (table.insert(client), evicted)
         };
-        if evicted {
-            self.counters.evicted.add(1);
-            // The evicted task has to run once more to let go of its descriptor.
-            tokio::task::yield_now().await;
-        }
+        let connection = Connection::new(stream, id, Rc::clone(self));
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let task = tokio::task::spawn_local(connection.serve(peer)).abort_handle();
+        self.table.borrow_mut().set_task(id, task);
+        evicted
     }
 
     /// The system gives no more descriptors or memory: the longest idle connection gives its own back.
