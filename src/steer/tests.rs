@@ -253,7 +253,8 @@ fn a_sticky_split_keeps_shares_clients_and_families_together() {
     wider.spec.names[0].policy = ten;
     let (state, after) = (State::offline(world.build(), &[]), State::offline(wider.build(), &[]));
     let first = |state: &State, client: &Client, want| {
-        let (decision, picks) = decide(state, &mut Worker::new(1), beta, client, want);
+        let mut worker = Worker::new(1);
+        let (decision, picks) = decide(state, &mut worker, beta, client, want);
         assert_eq!(decision.scope, SPLIT_V4);
         picks.rdata(0).last() == Some(&2)
     };
@@ -386,7 +387,8 @@ fn nearness_chooses_among_the_endpoints_of_a_pool() {
     let snapshot = world.build();
     let picks = |failed: &[EndpointId]| {
         let state = State::offline(snapshot.clone(), failed);
-        let (_, picks) = decide(&state, &mut Worker::new(1), www, &subnet("193.0.6.0/24"), A);
+        let mut worker = Worker::new(1);
+        let (_, picks) = decide(&state, &mut worker, www, &subnet("193.0.6.0/24"), A);
         picks.endpoints().iter().map(|id| id.index()).collect::<Vec<_>>()
     };
     assert_eq!(picks(&[]), [1, 2]);
@@ -443,7 +445,8 @@ fn hostnames_are_one_cname_target() {
     let snapshot = world.build();
     assert!(snapshot.routes[0].types.cname && !snapshot.routes[0].types.a);
     let state = State::offline(snapshot, &[world.endpoint(pool, 0)]);
-    let (decision, picks) = decide(&state, &mut Worker::new(1), www, &subnet(EU), Want::Target);
+    let mut worker = Worker::new(1);
+    let (decision, picks) = decide(&state, &mut worker, www, &subnet(EU), Want::Target);
     assert!(matches!(decision.answer, Answer::Records { count: 1, .. }), "{decision:?}");
     assert_eq!(picks.rdata(0), Name::parse("lb1.example.net").unwrap().wire());
 }
