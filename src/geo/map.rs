@@ -170,12 +170,12 @@ impl GeoMap {
         }
         let decides = |set: SetId| view.verdict(set) != MIXED;
         let (set, scope) = match address {
-            IpAddr::V4(v4) => self.v4.subnet(left_v4(mask_v4(v4.into(), source)), decides),
+            IpAddr::V4(v4) => self.v4.subnet(mask_v4(v4.into(), source), decides),
             IpAddr::V6(v6) => {
                 let address = mask_v6(v6.into(), source);
                 match tunnel::inside(address) {
                     Some((inner, offset)) => {
-                        let (set, scope) = self.v4.subnet(left_v4(inner), decides);
+                        let (set, scope) = self.v4.subnet(inner, decides);
                         (set, offset + scope)
                     }
                     None => self.v6.subnet(address, decides),
@@ -211,10 +211,10 @@ impl GeoMap {
     #[inline]
     fn walk(&self, address: IpAddr, decides: impl Fn(SetId) -> bool) -> SetId {
         match address {
-            IpAddr::V4(v4) => self.v4.address(left_v4(v4.into()), decides),
+            IpAddr::V4(v4) => self.v4.address(u32::from(v4), decides),
             IpAddr::V6(v6) => match tunnel::inside(v6.into()) {
-                Some((inner, _)) => self.v4.address(left_v4(inner), decides),
-                None => self.v6.address(v6.into(), decides),
+                Some((inner, _)) => self.v4.address(inner, decides),
+                None => self.v6.address(u128::from(v6), decides),
             },
         }
     }
@@ -235,12 +235,6 @@ impl View {
         // A view of another map: say "mixed", and let the walk end at a leaf.
         self.verdicts.get(set as usize).copied().unwrap_or(MIXED)
     }
-}
-
-/// An IPv4 address as the trie takes it: its first bit is the highest.
-#[inline(always)]
-const fn left_v4(address: u32) -> u128 {
-    (address as u128) << 96
 }
 
 /// The first address of a block.

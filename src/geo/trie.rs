@@ -21,8 +21,40 @@ pub(super) struct Branch {
 /// Networks longer than the longest scope are below, and not in the set.
 const HIDDEN: u32 = 1 << 31;
 
-/// A block that can start a walk in the middle.
-const JUMP_BITS: [u8; 2] = [10, 12];
+/// Depths at which a walk may start, the deepest first: if the block there is still undecided, so is everything above.
+const JUMPS: [u8; 3] = [12, 8, 4];
+
+/// An address as a walk takes it: the bit that decides next is the highest.
+pub(super) trait Path: Copy {
+    /// The first `bits` bits as a number, at most 12.
+    fn head(self, bits: u8) -> usize;
+    /// Without the first `bits` bits.
+    fn skip(self, bits: u8) -> Self;
+}
+
+impl Path for u32 {
+    #[inline(always)]
+    fn head(self, bits: u8) -> usize {
+        (self >> (32 - bits)) as usize
+    }
+
+    #[inline(always)]
+    fn skip(self, bits: u8) -> Self {
+        self << bits
+    }
+}
+
+impl Path for u128 {
+    #[inline(always)]
+    fn head(self, bits: u8) -> usize {
+        ((self >> 64) as u64 >> (64 - bits)) as usize
+    }
+
+    #[inline(always)]
+    fn skip(self, bits: u8) -> Self {
+        self << bits
+    }
+}
 
 impl Branch {
     /// Index of the branches below; `None` at a leaf.
@@ -51,27 +83,22 @@ impl Branch {
 pub(super) struct Trie {
     root: Branch,
     branches: Box<[Branch]>,
-    /// For each block of `jump_bits` bits its branch, or a leaf of the root's set if it is in a larger leaf.
-    jump: Box<[Branch]>,
-    jump_bits: u8,
+    /// For each depth of [`JUMPS`] the branch of every block of so many bits; a leaf if the block is in a leaf.
+    jumps: [Box<[Branch]>; 3],
 }
 
 impl Trie {
-    /// Walks down along `address` (left-aligned) to the first branch whose set `decides`: its set and depth.
+    /// Walks down along `address` to the first branch whose set `decides`: its set and depth.
     /// `decides` must hold for every set of one profile, and hold for a subset where it holds for a set.
     #[inline(always)]
-    pub(super) fn subnet(&self, address: u128, decides: impl Fn(SetId) -> bool) -> (SetId, u8) {
-        let (mut branch, mut depth) = (self.root, 0);
-        let start = self.jump[(address >> (128 - u32::from(self.jump_bits))) as usize];
-        if start.next != 0 && !decides(start.set) {
-            (branch, depth) = (start, self.jump_bits);
-        }
-        let mut rest = address << depth;
+    pub(super) fn subnet(&self, address: impl Path, decides: impl Fn(SetId) -> bool) -> (SetId, u8) {
+        let (mut branch, mut depth) = self.start(address, &decides);
+        let mut rest = address.skip(depth);
         while !decides(branch.set)
             && let Some(below) = branch.below()
         {
-            branch = self.branches[below + (rest >> 127) as usize];
-            rest <<= 1;
+            branch = self.branches[below + rest.head(1)];
+            rest = rest.skip(1);
             depth += 1;
         }
         (branch.set, depth)
@@ -79,19 +106,28 @@ impl Trie {
 
     /// Walks down along a whole address to the first branch whose set `decides` and binds.
     #[inline(always)]
-    pub(super) fn address(&self, address: u128, decides: impl Fn(SetId) -> bool) -> SetId {
-        let (mut branch, mut rest) = (self.root, address);
-        let start = self.jump[(address >> (128 - u32::from(self.jump_bits))) as usize];
-        if start.next != 0 && !decides(start.set) {
-            (branch, rest) = (start, address << self.jump_bits);
-        }
+    pub(super) fn address(&self, address: impl Path, decides: impl Fn(SetId) -> bool) -> SetId {
+        let (mut branch, depth) = self.start(address, &decides);
+        let mut rest = address.skip(depth);
         while (branch.hides() || !decides(branch.set))
             && let Some(below) = branch.below()
         {
-            branch = self.branches[below + (rest >> 127) as usize];
-            rest <<= 1;
+            branch = self.branches[below + rest.head(1)];
+            rest = rest.skip(1);
         }
         branch.set
+    }
+
+    /// The deepest of the starts that is certainly on the way.
+    #[inline(always)]
+    fn start(&self, address: impl Path, decides: &impl Fn(SetId) -> bool) -> (Branch, u8) {
+        for (bits, blocks) in JUMPS.into_iter().zip(&self.jumps) {
+            let branch = blocks[address.head(bits)];
+            if branch.next != 0 && !decides(branch.set) {
+                return (branch, bits);
+            }
+        }
+        (self.root, 0)
     }
 
     /// Branches of the table.
@@ -101,7 +137,7 @@ impl Trie {
 
     /// Size in octets.
     pub(super) fn size(&self) -> usize {
-        size_of_val(&*self.branches) + size_of_val(&*self.jump)
+        size_of_val(&*self.branches) + self.jumps.iter().map(|blocks| size_of_val(&**blocks)).sum::<usize>()
     }
 }
 
@@ -194,21 +230,19 @@ impl TrieBuilder {
         debug_assert_eq!(self.stack.len(), 1, "blocks must cover the whole space");
         let root = self.stack.pop().map_or(Branch { set: BARRIER, next: 0 }, |(_, subtree)| subtree.branch);
         self.branches.shrink_to_fit();
-        let jump_bits = JUMP_BITS[usize::from(self.bits > 32)];
-        let mut trie = Trie { root, branches: self.branches.into(), jump: Box::default(), jump_bits };
-        trie.jump =
-            (0..1_u128 << jump_bits).map(|block| trie.branch_at(block << (128 - jump_bits), jump_bits)).collect();
+        let mut trie = Trie { root, branches: self.branches.into(), jumps: Default::default() };
+        trie.jumps = JUMPS.map(|bits| (0..1 << bits).map(|block: u32| trie.branch_at(block, bits)).collect());
         trie
     }
 }
 
 impl Trie {
-    /// The branch at `depth` on the way of `address`; a leaf if the way ends before.
-    fn branch_at(&self, address: u128, depth: u8) -> Branch {
+    /// The branch of a block of `bits` bits; a leaf if the way there ends before.
+    fn branch_at(&self, block: u32, bits: u8) -> Branch {
         let mut branch = self.root;
-        for bit in 0..depth {
+        for bit in (0..bits).rev() {
             match branch.below() {
-                Some(below) => branch = self.branches[below + ((address << bit) >> 127) as usize],
+                Some(below) => branch = self.branches[below + ((block >> bit) & 1) as usize],
                 None => return Branch { set: branch.set, next: 0 },
             }
         }
