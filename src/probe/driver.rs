@@ -2,7 +2,7 @@
 
 use super::http::HttpProbe;
 use super::tls::TlsConfigs;
-use super::{Ended, Job, Order, Stats, tcp};
+use super::{Ended, Job, Order, Stats, host_text, tcp};
 use crate::clock;
 use crate::health::{Check, CheckKind, Millis, Schedule, TargetAddress};
 use crate::id::TargetId;
@@ -255,7 +255,7 @@ pub(super) async fn probe(job: &Job, client: Option<&HttpProbe>) -> Ended {
 async fn addresses(address: &TargetAddress, port: u16) -> std::io::Result<Vec<SocketAddr>> {
     match address {
         TargetAddress::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
-        TargetAddress::Host(name) => Ok(tokio::net::lookup_host((name.to_string(), port)).await?.collect()),
+        TargetAddress::Host(name) => Ok(tokio::net::lookup_host((host_text(name), port)).await?.collect()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! check is only the Host header and the TLS server name. No redirects, no proxy, no reuse, HTTP/1.1.
 
 use super::tls::{TlsConfigs, Verification};
-use super::{Ended, cert, reason};
+use super::{Ended, cert, host_text, reason};
 use crate::clock;
 use crate::health::{HttpCheck, TargetAddress};
 use crate::limits;
@@ -83,7 +83,7 @@ impl Named {
     fn new(check: &HttpCheck, address: &TargetAddress) -> Self {
         let own = match address {
             TargetAddress::Ip(ip) => bracketed(*ip),
-            TargetAddress::Host(name) => name.to_string().trim_end_matches('.').to_owned(),
+            TargetAddress::Host(name) => host_text(name),
         };
         let Some(host) = check.host.as_deref() else { return Self::plain(own) };
         if let Some((name, port)) = host.rsplit_once(':').filter(|(name, _)| !name.contains(':'))
@@ -155,7 +155,7 @@ impl Resolve for Pinned {
                 Box::pin(std::future::ready(Ok(addresses)))
             }
             TargetAddress::Host(name) => {
-                let host = name.to_string();
+                let host = host_text(name);
                 Box::pin(async move {
                     let found: Vec<_> = tokio::net::lookup_host((host, 0)).await?.collect();
                     Ok(Box::new(found.into_iter()) as Addrs)

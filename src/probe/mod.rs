@@ -115,6 +115,11 @@ impl Drop for Prober {
     }
 }
 
+/// The name as the system's resolver takes it: without the final dot, which a hosts file would not match.
+fn host_text(name: &crate::wire::Name) -> String {
+    name.to_string().trim_end_matches('.').to_owned()
+}
+
 impl Ended {
     fn pass(note: impl Into<Box<str>>) -> Self {
         Self { outcome: Outcome::Pass, note: note.into() }

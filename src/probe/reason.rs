@@ -14,16 +14,15 @@ pub(super) fn judge(error: &(dyn Error + 'static), context: &str) -> Ended {
         if let Some(tls) = current.downcast_ref::<TlsError>() {
             return Ended::fail(tls_words(tls));
         }
-        if let Some(io) = current.downcast_ref::<io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
-                return Ended::fail(tls_words(tls));
-            }
-            if io.raw_os_error().is_some() || io.get_ref().is_none() {
-                return judge_io(io);
-            }
-        }
         last = current;
         cause = current.source();
+        if let Some(io) = current.downcast_ref::<io::Error>() {
+            match io.get_ref() {
+                None => return judge_io(io),
+                // The source of a wrapping error is the source of what it wraps: step into it instead.
+                Some(inner) => cause = Some(inner),
+            }
+        }
     }
     Ended::fail(format!("{context}: {last}"))
 }
@@ -102,6 +101,7 @@ mod tests {
         let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
         assert_eq!(&*judge(&refused, "connecting").note, "connection refused");
         let expired = io::Error::other(TlsError::InvalidCertificate(CertificateError::Expired));
+        let expired = io::Error::other(expired);
         assert_eq!(&*judge(&expired, "connecting").note, "certificate expired");
     }
 }

@@ -77,6 +77,9 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
+        // Each authority has a name of its own, or a chain to the wrong one would be a bad signature.
+        let name: String = key.public_key_raw().iter().map(|octet| format!("{octet:02x}")).take(16).collect();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let root = params.self_signed(&key).unwrap().der().clone();
         Self { issuer: Issuer::new(params, key), root }
     }

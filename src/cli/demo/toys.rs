@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The toys, on a thread of their own. Dropping them stops them.
@@ -51,7 +52,8 @@ impl Toys {
 impl Drop for Toys {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // Waits for the worker, not for connections: the ports are free afterwards.
+            runtime.shutdown_timeout(Duration::from_secs(1));
         }
     }
 }
