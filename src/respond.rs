@@ -9,12 +9,12 @@ use crate::id::{NameId, ZoneId};
 use crate::state::State;
 use crate::steer::{self, Answer, Want};
 use crate::wire::code::{class, extended, rcode, rtype};
-use crate::wire::edns::SubnetOption;
+use crate::wire::edns::{Edns, SubnetOption};
 use crate::wire::reply::{Extras, QUESTION, Section, reject};
 use crate::wire::{Fault, Query, Reply};
 use crate::worker::Worker;
 use crate::zone::{Found, Outcome};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// How a query came in, as far as the answer depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -65,7 +65,7 @@ impl Ending {
 /// Answers one query into `out` (≥ `UDP_REPLY_MAX` octets for UDP, `STREAM_REPLY_MAX` for streams). Never
 /// fails, blocks, logs or allocates.
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
-    let query = match Query::parse(request.bytes, request.source) {
+    let query = match Query::parse(request.bytes, &request.source) {
         Ok(query) => query,
         Err(Fault::Ignore) => return Verdict::Drop,
         Err(Fault::Reject { rcode, echo, edns }) => {
@@ -73,7 +73,7 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
         }
     };
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
-    match answer(state, worker, request.source.ip(), &query, &mut reply) {
+    match answer(state, worker, &request.source, &query, &mut reply) {
         Some(Ending { rcode, error }) => {
             let nsid = state.identity.nsid.as_deref();
             Verdict::Send(reply.finish(&query, rcode, Extras { nsid, error }))
@@ -83,11 +83,11 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
 }
 
 /// Writes the sections. `None`: there is nothing to say yet.
-#[inline]
+#[inline(always)]
 fn answer(
     state: &State,
     worker: &mut Worker,
-    resolver: IpAddr,
+    source: &SocketAddr,
     query: &Query<'_>,
     reply: &mut Reply<'_>,
 ) -> Option<Ending> {
@@ -100,20 +100,20 @@ fn answer(
     let Some(found) = zones.find(query.name(), query.qtype) else {
         return Some(Ending::explained(rcode::REFUSED, extended::NOT_AUTHORITATIVE, ""));
     };
-    let Ok(subnet) = believed_subnet(state, found.zone, resolver, query, reply) else {
+    let Ok(subnet) = believed_subnet(state, found.zone, source, query, reply) else {
         return Some(Ending::plain(rcode::FORMERR));
     };
     match found.outcome {
         Outcome::Addresses(name) => {
             let family = if query.qtype == rtype::A { Family::V4 } else { Family::V6 };
-            let client = Client::new(resolver, subnet);
+            let client = Client::new(source.ip(), subnet);
             steered(state, worker, &client, (name, Want::Addresses(family)), query, found, reply)
         }
         Outcome::Target(name) => {
-            let client = Client::new(resolver, subnet);
+            let client = Client::new(source.ip(), subnet);
             steered(state, worker, &client, (name, Want::Target), query, found, reply)
         }
-        _ => Some(records::answer(zones, query, found, reply)),
+        _ => Some(records::answer(zones, query, &found, reply)),
     }
 }
 
@@ -121,20 +121,22 @@ fn answer(
 ///
 /// # Errors
 /// The option is malformed and would have been used.
-#[inline]
+#[inline(always)]
 fn believed_subnet(
     state: &State,
     zone: ZoneId,
-    resolver: IpAddr,
+    source: &SocketAddr,
     query: &Query<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<Option<Subnet>, ()> {
-    let Some(option) = query.edns.map(|edns| edns.subnet).filter(|option| *option != SubnetOption::Absent) else {
-        return Ok(None);
+    let option = match &query.edns {
+        None | Some(Edns { subnet: SubnetOption::Absent, .. }) => return Ok(None),
+        Some(edns) => &edns.subnet,
     };
-    let believed = state.snapshot.settings[zone.index()].ecs.believes(resolver);
+    if !state.snapshot.settings[zone.index()].ecs.believes(source.ip()) {
+        return Ok(None);
+    }
     match option {
-        _ if !believed => Ok(None),
         SubnetOption::Sent(sent) => {
             reply.scope = Some(0);
             Ok(sent.subnet)

@@ -45,8 +45,8 @@ const fn pointer(at: usize) -> u16 {
 }
 
 /// Writes the answer for what was found.
-#[inline]
-pub(super) fn answer(zones: &Zones, query: &Query<'_>, found: Found, reply: &mut Reply<'_>) -> Ending {
+#[inline(always)]
+pub(super) fn answer(zones: &Zones, query: &Query<'_>, found: &Found, reply: &mut Reply<'_>) -> Ending {
     if let (Outcome::Records(set), false) = (found.outcome, found.wildcard) {
         // The usual case: the image fits the question as it is.
         reply.authoritative = true;
@@ -58,11 +58,10 @@ pub(super) fn answer(zones: &Zones, query: &Query<'_>, found: Found, reply: &mut
         return Ending::plain(rcode::NOERROR);
     }
     let place = Place::question(zones, query, found.zone);
-    let followed = match found.outcome {
-        Outcome::Alias(_) | Outcome::Redirect(..) => return chase(zones, query, found, place, reply),
-        _ => false,
-    };
-    conclude(zones, found, place, followed, reply)
+    match found.outcome {
+        Outcome::Alias(_) | Outcome::Redirect(..) => chase(zones, query, *found, place, reply),
+        _ => conclude(zones, *found, place, false, reply),
+    }
 }
 
 /// Writes NODATA for the question.

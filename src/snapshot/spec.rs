@@ -60,7 +60,8 @@ impl Ecs {
     #[inline]
     #[must_use]
     pub fn believes(&self, resolver: IpAddr) -> bool {
-        let within = |network: &IpNet| match (network, resolver.to_canonical()) {
+        let resolver = resolver.to_canonical();
+        let within = |network: &IpNet| match (network, resolver) {
             (IpNet::V4(network), IpAddr::V4(address)) => network.prefix_len() == 0 || network.contains(&address),
             (IpNet::V6(network), IpAddr::V6(address)) => network.prefix_len() == 0 || network.contains(&address),
             _ => false,

@@ -35,9 +35,9 @@ pub enum SubnetOption {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sent {
     /// Offset of the option (its code) in the message: it is echoed as it was sent.
-    pub at: usize,
+    pub at: u16,
     /// Octets of the option, code and length included.
-    pub length: usize,
+    pub length: u8,
     /// The subnet; `None` if the client asks for no use of one (source 0).
     pub subnet: Option<Subnet>,
 }
@@ -78,13 +78,16 @@ fn read_subnet(message: &[u8], at: usize, length: usize) -> SubnetOption {
         return SubnetOption::Malformed;
     }
     let address = match (u16::from_be_bytes([family_high, family]), bits) {
-        (0..=2, 0) => return SubnetOption::Sent(Sent { at, length, subnet: None }),
+        (0..=2, 0) => return SubnetOption::Sent(Sent { at: at as u16, length: length as u8, subnet: None }),
         (1, 1..=32) => read_v4(message, end, bits),
         (2, 1..=128) => read_v6(message, end, bits),
         _ => None,
     };
     match address {
-        Some(address) => SubnetOption::Sent(Sent { at, length, subnet: Some(Subnet { address, source }) }),
+        Some(address) => {
+            let subnet = Some(Subnet { address, source });
+            SubnetOption::Sent(Sent { at: at as u16, length: length as u8, subnet })
+        }
         None => SubnetOption::Malformed,
     }
 }
@@ -149,7 +152,7 @@ mod tests {
         ] {
             let SubnetOption::Sent(sent) = read(octets) else { panic!("{octets:?}") };
             assert_eq!(sent.subnet, Some(Subnet { address: address.parse().unwrap(), source }));
-            assert_eq!((sent.at, sent.length), (36, octets.len() + 4));
+            assert_eq!((sent.at, usize::from(sent.length)), (36, octets.len() + 4));
             let address: IpAddr = address.parse().unwrap();
             assert_eq!(&subnet_option(Family::of(address), address, source)[4..], octets);
         }

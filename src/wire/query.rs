@@ -15,7 +15,9 @@ const OPCODE: u8 = 0x78;
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     message: &'a [u8],
-    name: Span<'a>,
+    /// Where the question's name ends.
+    name_end: u16,
+    labels: u8,
     /// QTYPE.
     pub qtype: u16,
     /// QCLASS.
@@ -40,6 +42,14 @@ pub enum Fault {
     },
 }
 
+/// A question as read.
+struct Question {
+    name_end: usize,
+    labels: u8,
+    qtype: u16,
+    qclass: u16,
+}
+
 /// The header's four counts.
 #[derive(Clone, Copy)]
 struct Counts {
@@ -54,8 +64,8 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// What is to be ignored, and what gets FORMERR, NOTIMP (opcodes other than QUERY) or BADVERS.
-    #[inline]
-    pub fn parse(message: &'a [u8], source: SocketAddr) -> Result<Self, Fault> {
+    #[inline(always)]
+    pub fn parse(message: &'a [u8], source: &SocketAddr) -> Result<Self, Fault> {
         if message.len() < HEADER || message[2] & 0x80 != 0 || source.port() == 0 {
             return Err(Fault::Ignore);
         }
@@ -66,10 +76,10 @@ impl<'a> Query<'a> {
             additional: u16::from_be_bytes([message[10], message[11]]),
         };
         let question = if counts.question == 1 { read_question(message) } else { None };
-        let Some((name, qtype, qclass)) = question else {
+        let Some(Question { name_end, labels, qtype, qclass }) = question else {
             return Err(reject_without_question(message, counts));
         };
-        let end = HEADER + name.length() + 4;
+        let end = name_end + 4;
         let mut edns = None;
         let rest = if counts.middle == 0 && counts.additional == 0 {
             (end == message.len()).then_some(())
@@ -83,7 +93,7 @@ impl<'a> Query<'a> {
         } else if edns.is_some_and(|edns| edns.version != 0) {
             rcode::BADVERS
         } else {
-            return Ok(Self { message, name, qtype, qclass, edns });
+            return Ok(Self { message, name_end: name_end as u16, labels, qtype, qclass, edns });
         };
         Err(Fault::Reject { rcode, echo: end, edns })
     }
@@ -95,15 +105,16 @@ impl<'a> Query<'a> {
     }
 
     /// QNAME, in the case sent.
+    #[inline]
     #[must_use]
-    pub const fn name(&self) -> Span<'a> {
-        self.name
+    pub fn name(&self) -> Span<'a> {
+        Span::new(self.message, HEADER, usize::from(self.name_end), usize::from(self.labels))
     }
 
     /// Octets of header and question.
     #[must_use]
     pub const fn question_end(&self) -> usize {
-        HEADER + self.name.length() + 4
+        self.name_end as usize + 4
     }
 }
 
@@ -121,7 +132,8 @@ fn reject_without_question(message: &[u8], counts: Counts) -> Fault {
 }
 
 /// Reads the question behind the header. `None`: cut short, compressed, or a name that is too long.
-fn read_question(message: &[u8]) -> Option<(Span<'_>, u16, u16)> {
+#[inline]
+fn read_question(message: &[u8]) -> Option<Question> {
     let window = &message[..message.len().min(HEADER + NAME_MAX)];
     let mut at = HEADER;
     let mut labels = 0;
@@ -137,8 +149,13 @@ fn read_question(message: &[u8]) -> Option<(Span<'_>, u16, u16)> {
         labels += 1;
     }
     let fixed: [u8; 4] = message.get(at..at + 4)?.try_into().ok()?;
-    let name = Span::new(message, HEADER, at, labels);
-    Some((name, u16::from_be_bytes([fixed[0], fixed[1]]), u16::from_be_bytes([fixed[2], fixed[3]])))
+    let [type_high, type_low, class_high, class_low] = fixed;
+    Some(Question {
+        name_end: at,
+        labels,
+        qtype: u16::from_be_bytes([type_high, type_low]),
+        qclass: u16::from_be_bytes([class_high, class_low]),
+    })
 }
 
 /// Reads the records behind the question and keeps the OPT record's words. `None`: cut short, octets left over,

@@ -54,7 +54,7 @@ pub struct Reply<'o> {
 
 impl<'o> Reply<'o> {
     /// A reply to `query` that holds the question alone. `stream`: the transport has no limit of its own.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn new(query: &Query<'_>, stream: bool, out: &'o mut [u8]) -> Self {
         let end = query.question_end();
@@ -79,7 +79,7 @@ impl<'o> Reply<'o> {
 
     /// Copies whole records, `count` of them, laid out ready. Gives the offset of the first one, or `None` if there
     /// is no room; then nothing is written.
-    #[inline]
+    #[inline(always)]
     pub fn append(&mut self, section: Section, count: u16, records: &[u8]) -> Option<usize> {
         let at = self.at;
         let end = at + records.len();
@@ -146,8 +146,8 @@ impl<'o> Reply<'o> {
     }
 
     /// Writes the header and, if the query had one, the OPT record. Gives the message's length.
-    #[inline]
-    pub fn finish(mut self, query: &Query<'_>, rcode: u16, extras: Extras<'_>) -> usize {
+    #[inline(always)]
+    pub fn finish(&mut self, query: &Query<'_>, rcode: u16, extras: Extras<'_>) -> usize {
         let additional = self.counts[Section::Additional as usize] + u16::from(query.edns.is_some());
         let message = query.message();
         let mut head = [0; HEADER - 2];
@@ -175,6 +175,7 @@ impl<'o> Reply<'o> {
         self.out[start..start + OPT_LENGTH].copy_from_slice(&opt_record(edns, rcode));
         self.at += OPT_LENGTH;
         if let (SubnetOption::Sent(Sent { at, length, .. }), Some(scope)) = (edns.subnet, self.scope) {
+            let (at, length) = (usize::from(at), usize::from(length));
             self.out[self.at..self.at + length].copy_from_slice(&message[at..at + length]);
             self.out[self.at + OPTION_HEADER + 3] = scope;
             self.at += length;
@@ -226,7 +227,7 @@ fn reply_size(asked: u16, stream: bool) -> usize {
 /// Octets that the client subnet option takes in the reply.
 fn subnet_length(edns: &Edns) -> usize {
     match edns.subnet {
-        SubnetOption::Sent(sent) => sent.length,
+        SubnetOption::Sent(sent) => usize::from(sent.length),
         SubnetOption::Absent | SubnetOption::Malformed => 0,
     }
 }

@@ -51,48 +51,51 @@ impl<'a> Span<'a> {
     }
 
     /// A hash of the name without regard to case.
+    #[inline(always)]
     #[must_use]
     pub fn hash(self) -> u32 {
         let mut state = 0x9e37_79b9_7f4a_7c15;
-        let mut at = self.end;
-        while at >= self.start + 8 {
-            state = mix(state, fold_case(word_before(self.buffer, at)));
-            at -= 8;
+        let (window, rest) = self.window();
+        for word in window[PADDING + rest..].as_rchunks::<8>().1.iter().rev() {
+            state = mix(state, fold_case(u64::from_le_bytes(*word)));
         }
-        if at > self.start {
-            let shift = 64 - 8 * (at - self.start) as u32;
-            state = mix(state, fold_case(word_before(self.buffer, at) >> shift));
+        if rest > 0 {
+            state = mix(state, fold_case(ragged(window, rest)));
         }
         (state ^ (state >> 32)) as u32
     }
 
     /// True if the name equals `arena[start..]` without regard to case; what stands there is in lower case,
     /// has the same length, and stands at least [`PADDING`] octets from the start.
+    #[inline(always)]
     #[must_use]
     pub fn equals_lowercase(self, arena: &[u8], start: usize) -> bool {
-        let mut at = self.end;
-        let mut other = start + self.length();
-        while at >= self.start + 8 {
-            let (ours, theirs) = (word_before(self.buffer, at), word_before(arena, other));
-            if ours != theirs && fold_case(ours) != theirs {
+        let (ours, rest) = self.window();
+        let Some(theirs) = arena.get(start - PADDING..start + self.length()) else { return false };
+        let (our_words, their_words) =
+            (ours[PADDING + rest..].as_rchunks::<8>().1, theirs[PADDING + rest..].as_rchunks::<8>().1);
+        for (our_word, their_word) in our_words.iter().zip(their_words) {
+            let (our_word, their_word) = (u64::from_le_bytes(*our_word), u64::from_le_bytes(*their_word));
+            if our_word != their_word && fold_case(our_word) != their_word {
                 return false;
             }
-            at -= 8;
-            other -= 8;
         }
-        if at == self.start {
-            return true;
-        }
-        let shift = 64 - 8 * (at - self.start) as u32;
-        fold_case(word_before(self.buffer, at) >> shift) == word_before(arena, other) >> shift
+        rest == 0 || fold_case(ragged(ours, rest)) == ragged(theirs, rest)
+    }
+
+    /// The name with the padding before it, and the octets at its start that fill no word.
+    #[inline]
+    fn window(self) -> (&'a [u8], usize) {
+        (&self.buffer[self.start - PADDING..self.end], self.length() % 8)
     }
 }
 
-/// The eight octets that end before `at`; the last octet is the most significant one.
-fn word_before(buffer: &[u8], at: usize) -> u64 {
-    match buffer.get(at.wrapping_sub(8)..at) {
-        Some(octets) => u64::from_le_bytes(octets.try_into().expect("the range has eight octets")),
-        // Cannot happen by the padding rule; a wrong look-up is better than a dead thread.
+/// The first `rest` octets (1 to 7) of the name in a window, as the upper octets of a word shifted down.
+#[inline]
+fn ragged(window: &[u8], rest: usize) -> u64 {
+    match window.get(rest..).and_then(<[u8]>::first_chunk::<8>) {
+        Some(word) => u64::from_le_bytes(*word) >> (64 - 8 * rest as u32),
+        // A window is at least the padding and those octets.
         None => 0,
     }
 }

@@ -45,7 +45,7 @@ pub enum Outcome {
 
 impl Zones {
     /// Looks a name up. `None`: it lies in no zone of ours.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn find(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
         match self.node(name) {
@@ -62,7 +62,7 @@ impl Zones {
     }
 
     /// The node of exactly this name.
-    #[inline]
+    #[inline(always)]
     pub(super) fn node(&self, name: Span<'_>) -> Option<NodeId> {
         if name.labels() > self.deepest {
             return None;
@@ -80,6 +80,7 @@ impl Zones {
     }
 
     /// What a name that has no node of its own finds.
+    #[inline(never)]
     fn find_below(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
         let mut ancestor = name.parent()?;
         let id = loop {
@@ -102,7 +103,7 @@ impl Zones {
     }
 
     /// What a node answers.
-    #[inline]
+    #[inline(always)]
     fn at(&self, id: NodeId, qtype: u16, wildcard: bool) -> Found {
         let node = &self.nodes[id.index()];
         if qtype == rtype::DS && node.flags.has(Flags::APEX) {
@@ -126,7 +127,7 @@ impl Zones {
     }
 
     /// What a node answers that nothing hides.
-    #[inline]
+    #[inline(always)]
     fn at_visible(&self, id: NodeId, qtype: u16, wildcard: bool) -> Found {
         let node = &self.nodes[id.index()];
         let balanced = (node.balanced != NO_NAME).then(|| NameId::new(node.balanced as usize));

@@ -26,7 +26,7 @@ impl Table {
     }
 
     /// The node under `hash` for which `is_it` holds.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(NodeId) -> bool) -> Option<NodeId> {
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;

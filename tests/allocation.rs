@@ -1,0 +1,72 @@
+//! The query path allocates nothing: a counting allocator sees every kind of answer.
+
+mod answers;
+
+use answers::{balanced_state, query, subnet};
+use geosteer::respond::{Request, Transport, respond};
+use geosteer::worker::Worker;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+#[expect(unsafe_code, reason = "a global allocator cannot be written without")]
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn no_answer_of_any_kind_allocates_after_the_first() {
+    let text = "
+        alias 300 CNAME deep
+        deep 300 CNAME www
+        @ 300 MX 10 ns1
+        * 300 TXT wild
+        d 300 DNAME other.test.
+        sub 300 NS ns.sub
+        ns.sub 300 A 192.0.2.9";
+    let state = balanced_state(text, &["192.0.2.20"]);
+    let mut messages = Vec::new();
+    for name in ["www", "four", "dead", "x.img", "cdn", "many", "alias", "no.ns1", "wild", "x.d", "x.sub", "ns1"] {
+        for qtype in ["A", "AAAA", "TXT", "ANY", "DS"] {
+            let query = query(&format!("{name}.example.com"), qtype);
+            messages.push(query.build());
+            messages.push(query.clone().nsid().dnssec_ok().build());
+            messages.push(query.clone().subnet(subnet("203.0.113.0/24")).build());
+            messages.push(query.clone().subnet(subnet("2001:db8:ffff::/48")).build());
+            messages.push(query.clone().class(3).build());
+            messages.push(query.build()[..20].to_vec());
+        }
+    }
+    let mut worker = Worker::new(1);
+    let mut out = vec![0; 65_535];
+    let mut counts = Vec::new();
+    for _round in 0..2 {
+        let before = COUNT.with(Cell::get);
+        for bytes in &messages {
+            for transport in [Transport::Udp, Transport::Stream] {
+                let source = "198.51.100.9:53".parse().unwrap();
+                respond(&state, &mut worker, &Request { bytes, source, transport }, &mut out);
+            }
+        }
+        counts.push(COUNT.with(Cell::get) - before);
+    }
+    assert_eq!(counts[1], 0, "allocations in the second round");
+}
