@@ -97,7 +97,14 @@ fn answer(
         }
     }
     let zones = &state.snapshot.zones;
-    let Some(found) = zones.find(query.name(), query.qtype) else {
+    let node = zones.node(query.name());
+    if let Some((zone, set)) = node.and_then(|node| zones.plain(node, query.qtype)) {
+        return Some(match believed_subnet(state, zone, source, query, reply) {
+            Ok(_) => records::plain(zones, set, reply),
+            Err(()) => Ending::plain(rcode::FORMERR),
+        });
+    }
+    let Some(found) = zones.find_from(node, query.name(), query.qtype) else {
         return Some(Ending::explained(rcode::REFUSED, extended::NOT_AUTHORITATIVE, ""));
     };
     let Ok(subnet) = believed_subnet(state, found.zone, source, query, reply) else {

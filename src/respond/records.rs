@@ -44,19 +44,20 @@ const fn pointer(at: usize) -> u16 {
     0xc000 | at as u16
 }
 
-/// Writes the answer for what was found.
-#[inline(always)]
-pub(super) fn answer(zones: &Zones, query: &Query<'_>, found: &Found, reply: &mut Reply<'_>) -> Ending {
-    if let (Outcome::Records(set), false) = (found.outcome, found.wildcard) {
-        // The usual case: the image fits the question as it is.
-        reply.authoritative = true;
-        match reply.append(Section::Answer, set.count, zones.image(set)) {
-            Some(at) if set.has_related() => add_related(zones, reply, set, at),
-            Some(_) => {}
-            None => reply.truncate(),
-        }
-        return Ending::plain(rcode::NOERROR);
+/// Writes the usual answer: the image fits the question as it is.
+#[inline]
+pub(super) fn plain(zones: &Zones, set: &Set, reply: &mut Reply<'_>) -> Ending {
+    reply.authoritative = true;
+    match reply.append(Section::Answer, set.count, zones.image(*set)) {
+        Some(at) if set.has_related() => add_related(zones, reply, *set, at),
+        Some(_) => {}
+        None => reply.truncate(),
     }
+    Ending::plain(rcode::NOERROR)
+}
+
+/// Writes the answer for what was found.
+pub(super) fn answer(zones: &Zones, query: &Query<'_>, found: &Found, reply: &mut Reply<'_>) -> Ending {
     let place = Place::question(zones, query, found.zone);
     match found.outcome {
         Outcome::Alias(_) | Outcome::Redirect(..) => chase(zones, query, *found, place, reply),

@@ -45,13 +45,33 @@ pub enum Outcome {
 
 impl Zones {
     /// Looks a name up. `None`: it lies in no zone of ours.
-    #[inline(always)]
     #[must_use]
     pub fn find(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
-        match self.node(name) {
+        self.find_from(self.node(name), name, qtype)
+    }
+
+    /// The same, when it is known whether the name has a node of its own.
+    #[inline]
+    #[must_use]
+    pub fn find_from(&self, node: Option<NodeId>, name: Span<'_>, qtype: u16) -> Option<Found> {
+        match node {
             Some(node) => Some(self.at(node, qtype, false)),
             None => self.find_below(name, qtype),
         }
+    }
+
+    /// The records of the usual case, in which neither a cut nor steering nor an alias has a say; they fit the
+    /// question as they are. `None` says nothing: ask [`Zones::find_from`].
+    #[inline]
+    #[must_use]
+    pub fn plain(&self, node: NodeId, qtype: u16) -> Option<(ZoneId, &Set)> {
+        let node = &self.nodes[node.index()];
+        if node.above != NodeId::NONE || node.balanced != NO_NAME || qtype == rtype::DS {
+            return None;
+        }
+        let start = node.sets as usize;
+        let set = self.sets[start..start + usize::from(node.set_count)].iter().find(|set| set.rtype == qtype)?;
+        Some((node.zone, set))
     }
 
     /// The RRset of a type at a node.
@@ -62,8 +82,8 @@ impl Zones {
     }
 
     /// The node of exactly this name.
-    #[inline(always)]
-    pub(super) fn node(&self, name: Span<'_>) -> Option<NodeId> {
+    #[must_use]
+    pub fn node(&self, name: Span<'_>) -> Option<NodeId> {
         if name.labels() > self.deepest {
             return None;
         }
