@@ -23,7 +23,7 @@ fn queries() -> impl Strategy<Value = Vec<u8>> {
     let names = ["", "www.", "cdn.", "many.", "a.img.", "alias.", "x.d.", "x.sub.", "no.host.", "wild.", "sub."];
     let types = ["A", "AAAA", "NS", "SOA", "MX", "TXT", "CNAME", "DNAME", "DS", "ANY", "AXFR", "SRV", "OPT"];
     let edns = (any::<bool>(), any::<bool>(), any::<bool>(), 0..=32u8, any::<u16>());
-    (prop::sample::select(&names), prop::sample::select(&types), any::<u16>(), edns).prop_map(
+    (prop::sample::select(names.to_vec()), prop::sample::select(types.to_vec()), any::<u16>(), edns).prop_map(
         |(name, qtype, id, (opt, with_subnet, nsid, source, size))| {
             let mut built = query(&format!("{name}example.com"), qtype).id(id);
             if opt {
