@@ -2,8 +2,6 @@
 //! proved. [`Snapshot::build`] is the one way from a [`Spec`] to it.
 
 mod build;
-#[cfg(test)]
-mod scale;
 mod spec;
 
 pub use spec::{Ecs, Spec, ZoneSpec};

@@ -308,6 +308,9 @@ fn tiers(step: &Step, groups: &Groups, map: &GeoMap, profile: &Profile) -> Vec<F
     }
 }
 
+/// The plan, the routes, and for each view its map and the class of each of the map's profiles.
+pub(crate) type Compiled = (Plan, Vec<Route>, Vec<(MapId, Vec<ClassId>)>);
+
 /// Compiles routes of one zone after the other into a plan.
 pub(crate) struct Compiler<'a> {
     sources: Sources<'a>,
@@ -447,7 +450,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The plan, the routes and the views.
-    pub(crate) fn finish(mut self) -> (Plan, Vec<Route>, Vec<(MapId, Vec<ClassId>)>) {
+    pub(crate) fn finish(mut self) -> Compiled {
         self.plan.shrink();
         self.routes.shrink_to_fit();
         (self.plan, self.routes, self.views)
