@@ -284,8 +284,14 @@ async fn certificates_are_judged_in_plain_words() {
     let (port, _) = authority.serve("www.example.com", 2100).await;
     failed(&ask_tls(https(port, "api.example.com"), &authority).await, "certificate is for another name");
     failed(&ask_tls(https(port, "www.example.com"), &Authority::new()).await, "unknown issuer");
-    let (port, _) = serve(OK, false).await;
-    failed(&ask_tls(https(port, "www.example.com"), &authority).await, "TLS");
+    let listener = TcpListener::bind((LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"220 mail.example.com ESMTP\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    failed(&ask_tls(https(port, "www.example.com"), &authority).await, "no TLS spoken there");
 }
 
 #[tokio::test]
