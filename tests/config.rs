@@ -270,6 +270,47 @@ fn every_example_of_the_reference_loads() {
     assert!(count > 12, "{count} examples");
 }
 
+/// Runs `geosteer check` and gives its exit code and output.
+fn check(arguments: &[&str]) -> (Option<i32>, String) {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_geosteer")).arg("check").args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn check_ends_with_1_on_a_broken_file_and_with_0_on_a_whole_one() {
+    let (code, said) = check(&["--format", "short", "tests/config/broken.toml"]);
+    assert_eq!((code, said.as_str()), (Some(1), include_str!("config/broken.short")));
+    let (code, said) = check(&["tests/config/broken.toml"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("^^^^ not a country code") && said.ends_with("5 errors, 1 warning\n"), "{said}");
+    let (code, said) = check(&["--format", "json", "tests/config/broken.toml"]);
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, json["errors"].as_u64()), (Some(1), Some(5)));
+    let first = &json["diagnostics"][0];
+    assert_eq!(
+        (first["code"].as_str(), first["line"].as_u64(), first["column"].as_u64()),
+        (Some("E021"), Some(5), Some(46))
+    );
+
+    let (code, said) = check(&["tests/config/warnings.toml"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("2 names, 3 policies, 3 pools, 3 endpoints, 2 regions"), "{said}");
+    assert_eq!(check(&["no/such/file.toml"]).0, Some(1));
+}
+
+#[test]
+fn check_says_how_long_a_fail_over_takes_at_worst() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("z.toml");
+    std::fs::write(&file, EVERYTHING).unwrap();
+    let (code, said) = check(&[file.to_str().unwrap()]);
+    assert_eq!(code, Some(0));
+    // Three probes 10 s apart, each 5 % late, and 2 s for the last one to fail.
+    assert!(said.contains("check edge  https every 10 s, fails over within 33.5 s"), "{said}");
+    assert!(said.contains("policy world has no row for na-east, na-west, office"), "{said}");
+}
+
 mod arbitrary {
     use geosteer::config::{Options, load_server_text, load_text};
     use proptest::prelude::*;
