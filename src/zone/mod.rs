@@ -154,6 +154,16 @@ impl Zones {
         self.nodes.len()
     }
 
+    /// Octets that the tree takes in memory, names included.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.table.size()
+            + self.nodes.capacity() * size_of::<Node>()
+            + self.names.capacity()
+            + self.sets.capacity() * size_of::<Set>()
+            + self.images.capacity()
+    }
+
     /// True if there is no zone.
     #[must_use]
     pub fn is_empty(&self) -> bool {

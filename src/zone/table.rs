@@ -42,6 +42,11 @@ impl Table {
         }
     }
 
+    /// Octets of the slots.
+    pub(super) fn size(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
+    }
+
     /// Puts in a node that is not there yet.
     pub(super) fn insert(&mut self, hash: u32, node: NodeId) {
         if (self.used + 1) * 3 > self.slots.len() * 2 {
