@@ -47,7 +47,7 @@ fn measure(what: &str, mode: &str, count: usize) {
     let first_round = started.elapsed();
     // The second round, half an interval after the first, is on the grid; measure from the third on.
     collect(&events, started + INTERVAL * 2, None);
-    prober.stats().take_late_max_us();
+    let _before = prober.stats().take_late_max_us();
     let (late, cpu, from) = (prober.stats().late_total_us(), cpu_ns(), Instant::now());
     let span = INTERVAL * 3;
     let ends = collect(&events, from + span, None);
