@@ -91,10 +91,10 @@ fn answer(
     query: &Query<'_>,
     reply: &mut Reply<'_>,
 ) -> Option<Ending> {
-    if query.qclass != class::IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR) {
-        if let Some(ending) = aside::answer(&state.identity, query, reply) {
-            return Some(ending);
-        }
+    if (query.qclass != class::IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR))
+        && let Some(ending) = aside::answer(&state.identity, query, reply)
+    {
+        return Some(ending);
     }
     let zones = &state.snapshot.zones;
     let node = zones.node(query.name());

@@ -45,7 +45,9 @@ default = ["nyc"]
 "#;
 
 /// Name, type, and the client subnet; no subnet and no EDNS without one.
-const QUERIES: [(&str, RecordType, Option<(&str, u8)>); 13] = [
+type Asked = (&'static str, RecordType, Option<(&'static str, u8)>);
+
+const QUERIES: [Asked; 13] = [
     ("www.embed.example.com.", RecordType::A, Some(("193.0.6.0", 24))),
     ("www.embed.example.com.", RecordType::A, Some(("128.101.101.0", 24))),
     ("wWw.EmBeD.example.COM.", RecordType::AAAA, Some(("2001:67c:2e8::", 48))),
@@ -61,7 +63,7 @@ const QUERIES: [(&str, RecordType, Option<(&str, u8)>); 13] = [
     ("elsewhere.example.org.", RecordType::A, Some(("193.0.6.0", 24))),
 ];
 
-fn query(id: u16, (name, rtype, subnet): (&str, RecordType, Option<(&str, u8)>)) -> Vec<u8> {
+fn query(id: u16, (name, rtype, subnet): Asked) -> Vec<u8> {
     let mut message = Message::query();
     message.metadata.id = id;
     message.add_query(Query::query(Name::from_ascii(name).unwrap(), rtype));

@@ -145,7 +145,7 @@ impl Batch {
             }
             let length = (header.msg_len as usize).min(UDP_QUERY_MAX);
             Some(Slot {
-                query: (&(*all).inputs[index].0).get_unchecked(..length),
+                query: (*all).inputs[index].0.get_unchecked(..length),
                 source: source(&raw const (*all).names[index], self.shape.v6),
                 out: &mut (*all).outputs[self.staged].0,
             })

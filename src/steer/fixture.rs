@@ -3,8 +3,8 @@
 use super::{BalancedName, Fallback, Policy, Row, Step};
 use crate::client::{Client, Subnet};
 use crate::geo::{Coordinates, Databases, Matcher, Region, ScopeLimits, Selector, SourceRef};
-use crate::health::{Check, CheckKind, Timing};
-use crate::id::{CheckId, EndpointId, NameId, PolicyId, PoolId, RegionId, RouteId, ZoneId};
+
+use crate::id::{EndpointId, NameId, PolicyId, PoolId, RegionId, RouteId, ZoneId};
 use crate::limits::{SCOPE_V4, SCOPE_V6};
 use crate::pool::{Address, Balance, Endpoint, Gate, Pool};
 use crate::snapshot::{Ecs, Snapshot, Spec, ZoneSpec};
@@ -56,11 +56,6 @@ impl World {
             ecs: Ecs { enabled: true, trusted: Box::new([]), limits: ScopeLimits { v4: SCOPE_V4, v6: SCOPE_V6 } },
         };
         Self { spec: Spec { zones: vec![zone], ..Spec::default() } }
-    }
-
-    pub(crate) fn check(&mut self, port: u16, timing: Timing) -> CheckId {
-        self.spec.checks.push(Check { name: format!("check-{port}").into(), kind: CheckKind::Tcp { port }, timing });
-        CheckId::new(self.spec.checks.len() - 1)
     }
 
     /// A pool of endpoints; each is written `v4`, `v6` or `v4+v6`, and `@weight` behind it.

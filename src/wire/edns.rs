@@ -117,7 +117,7 @@ pub fn subnet_option(family: Family, address: IpAddr, source: u8) -> Vec<u8> {
         IpAddr::V6(address) => address.octets().to_vec(),
     };
     let mut kept = octets[..usize::from(source.div_ceil(8))].to_vec();
-    if let Some(last) = kept.last_mut().filter(|_| source % 8 != 0) {
+    if let Some(last) = kept.last_mut().filter(|_| !source.is_multiple_of(8)) {
         *last &= 0xff << (8 - source % 8);
     }
     let mut out = option::SUBNET.to_be_bytes().to_vec();

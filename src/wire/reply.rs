@@ -180,10 +180,10 @@ impl<'o> Reply<'o> {
             self.out[self.at + OPTION_HEADER + 3] = scope;
             self.at += length;
         }
-        if edns.nsid {
-            if let Some(nsid) = extras.nsid {
-                self.option(option::NSID, &[], nsid);
-            }
+        if edns.nsid
+            && let Some(nsid) = extras.nsid
+        {
+            self.option(option::NSID, &[], nsid);
         }
         if let Some((code, text)) = extras.error {
             self.option(option::ERROR, &code.to_be_bytes(), text);

@@ -163,10 +163,10 @@ impl Zones {
         if let Some(set) = self.sets_of(node, qtype) {
             return Outcome::Records(set);
         }
-        if node.flags.has(Flags::CNAME) {
-            if let Some(set) = self.sets_of(node, rtype::CNAME) {
-                return Outcome::Alias(set);
-            }
+        if node.flags.has(Flags::CNAME)
+            && let Some(set) = self.sets_of(node, rtype::CNAME)
+        {
+            return Outcome::Alias(set);
         }
         if qtype == rtype::ANY && (node.set_count > 0 || node.balanced != NO_NAME) {
             Outcome::Any

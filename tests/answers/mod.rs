@@ -1,6 +1,6 @@
 //! Zones from a few lines of text, a server made of them, and its answers decoded by hickory-proto: what the tests
 //! by RFC section share.
-#![allow(dead_code, reason = "each test binary uses some of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses some of it")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use geosteer::client::Subnet;
