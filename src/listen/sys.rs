@@ -62,19 +62,10 @@ struct Memory {
 /// writes only what the kernel changed.
 pub struct Batch {
     memory: NonNull<Memory>,
-    shape: Shape,
-    received: usize,
+    v6: bool,
+    /// Octets of packet info that each message has; 0 on a socket of one address.
+    info_length: usize,
     staged: usize,
-}
-
-/// One query of a batch and the room for its answer.
-pub struct Slot<'b> {
-    /// The message.
-    pub query: &'b [u8],
-    /// Who sent it; a v4-mapped address is given as the IPv4 address that it is.
-    pub source: SocketAddr,
-    /// `UDP_REPLY_MAX` octets.
-    pub out: &'b mut [u8],
 }
 
 impl Batch {
@@ -108,7 +99,7 @@ impl Batch {
                 }
             }
         }
-        Self { memory, shape, received: 0, staged: 0 }
+        Self { memory, v6: shape.v6, info_length: shape.info_length(), staged: 0 }
     }
 
     /// Takes what has arrived; with `wait` it waits for the first message as long as the socket's read timeout.
@@ -117,7 +108,7 @@ impl Batch {
     /// `WouldBlock` when nothing came; else what the kernel says.
     #[inline]
     pub fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<usize> {
-        (self.received, self.staged) = (0, 0);
+        self.staged = 0;
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         // SAFETY: `rx` holds UDP_BATCH headers whose pointers are valid (see `new`); no reference into the
         // memory is alive while `self` is borrowed exclusively here.
@@ -125,49 +116,46 @@ impl Batch {
             let headers = (&raw mut (*self.memory.as_ptr()).rx).cast::<mmsghdr>();
             libc::recvmmsg(socket.as_raw_fd(), headers, UDP_BATCH as c_uint, flags as _, ptr::null_mut())
         };
-        self.received = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-        Ok(self.received)
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
-    /// The query at `index`, unless it was longer than our buffer or came without its packet info.
+    /// Gives the query at `index` of those received, its source (a v4-mapped address as the IPv4 address that it is) and
+    /// `UDP_REPLY_MAX` octets of room to `respond`; if that says so, puts so many octets in line to be sent. False
+    /// if the query was longer than our buffer or came without its packet info. Each index is for one call.
     #[inline]
-    pub fn slot(&mut self, index: usize) -> Option<Slot<'_>> {
-        assert!(index < self.received && self.staged < UDP_BATCH);
-        // SAFETY: index < received ≤ UDP_BATCH; the kernel wrote msg_len ≤ iov_len octets of the input and a
-        // socket address of the shape's family; input and output are different fields.
+    pub fn answer(
+        &mut self,
+        index: usize,
+        respond: impl FnOnce(&[u8], SocketAddr, &mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let (all, staged) = (self.memory.as_ptr(), self.staged);
+        assert!(index < UDP_BATCH && staged < UDP_BATCH);
+        // SAFETY: both indices are within the arrays; the kernel wrote at most `iov_len` octets of the input and an
+        // address of the socket's family; nothing else refers to the memory while `self` is borrowed exclusively, and
+        // what is borrowed from it here are different fields.
         unsafe {
-            let all = self.memory.as_ptr();
-            let header = &mut (*all).rx[index];
-            let kept = header.msg_hdr.msg_controllen == self.shape.info_length();
-            if !kept || header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
-                header.msg_hdr.msg_controllen = self.shape.info_length();
-                return None;
+            let header = &raw mut (*all).rx[index];
+            let has_info = (*header).msg_hdr.msg_controllen == self.info_length;
+            if !has_info || (*header).msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+                (*header).msg_hdr.msg_controllen = self.info_length;
+                return false;
             }
-            let length = (header.msg_len as usize).min(UDP_QUERY_MAX);
-            Some(Slot {
-                query: (*all).inputs[index].0.get_unchecked(..length),
-                source: source(&raw const (*all).names[index], self.shape.v6),
-                out: &mut (*all).outputs[self.staged].0,
-            })
-        }
-    }
-
-    /// Puts the first `length` octets of the room that [`Batch::slot`] gave for `index` in line to be sent.
-    #[inline]
-    pub fn stage(&mut self, index: usize, length: usize) {
-        assert!(index < self.received && self.staged <= index && length <= UDP_REPLY_MAX);
-        // SAFETY: both indices are below UDP_BATCH; the pointers stay within our memory.
-        unsafe {
-            let all = self.memory.as_ptr();
-            (*all).tx_parts[self.staged].iov_len = length;
-            let header = &mut (*all).tx[self.staged].msg_hdr;
-            header.msg_name = (&raw mut (*all).names[index]).cast();
-            if self.shape.info {
-                header.msg_control = (&raw mut (*all).infos[index]).cast();
-                release_interface(&mut (*all).infos[index], self.shape.v6);
+            let length = ((*header).msg_len as usize).min(UDP_QUERY_MAX);
+            let query = std::slice::from_raw_parts((&raw const (*all).inputs[index]).cast::<u8>(), length);
+            let name = &raw mut (*all).names[index];
+            let room = &mut (*all).outputs[staged].0;
+            let Some(length) = respond(query, source(name, self.v6), room) else { return true };
+            (*all).tx_parts[staged].iov_len = length.min(UDP_REPLY_MAX);
+            let answer = &raw mut (*all).tx[staged].msg_hdr;
+            (*answer).msg_name = name.cast();
+            if self.info_length != 0 {
+                let info = &raw mut (*all).infos[index];
+                release_interface(&mut *info, self.v6);
+                (*answer).msg_control = info.cast();
             }
         }
-        self.staged += 1;
+        self.staged = staged + 1;
+        true
     }
 
     /// Sends what is staged; gives the number of answers that the kernel did not take. A full send buffer is

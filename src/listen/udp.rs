@@ -1,7 +1,6 @@
 //! UDP: a thread with a socket of its own; it takes what has arrived, answers each query, and sends the
 //! answers: two system calls a batch. A panic costs the query that caused it, nothing else.
 
-use crate::limits::UDP_REPLY_MAX;
 use crate::listen::sys::{Batch, Shape};
 use crate::listen::{Respond, Service, fresh_worker, worth_a_line};
 use crate::metrics::{Counters, Metrics};
@@ -106,15 +105,11 @@ impl<S, F: Respond<S>> Answering<S, F> {
         self.counters.queries.add(received as u64);
         let mut next = 0;
         while next < received {
-            let (service, worker, counters) = (&self.service, &mut self.worker, &self.counters);
-            let finished = catch_unwind(AssertUnwindSafe(|| {
-                while next < received {
-                    let index = next;
-                    next += 1;
-                    answer_one(batch, index, counters, |request, out| (service.respond)(&state, worker, request, out));
-                }
-            }));
-            if finished.is_err() {
+            let (respond, worker, counters) = (&self.service.respond, &mut self.worker, &*self.counters);
+            let rest = AssertUnwindSafe(|| {
+                answer_from(&mut next, received, batch, counters, |request, out| respond(&state, worker, request, out))
+            });
+            if catch_unwind(rest).is_err() {
                 self.after_panic();
             }
         }
@@ -131,24 +126,31 @@ impl<S, F: Respond<S>> Answering<S, F> {
     }
 }
 
+/// Answers the queries from `next` on; `next` is always behind the one that is being answered.
 #[inline]
-fn answer_one(
+fn answer_from(
+    next: &mut usize,
+    received: usize,
     batch: &mut Batch,
-    index: usize,
     counters: &Counters,
-    respond: impl FnOnce(&Request<'_>, &mut [u8]) -> Verdict,
+    mut respond: impl FnMut(&Request<'_>, &mut [u8]) -> Verdict,
 ) {
-    let Some(slot) = batch.slot(index) else {
-        counters.oversize.add(1);
-        return;
-    };
-    let request = Request { bytes: slot.query, source: slot.source, transport: Transport::Udp };
-    match respond(&request, slot.out) {
-        Verdict::Send(length) => {
-            let length = length.min(UDP_REPLY_MAX);
-            counters.answered(slot.out[3]);
-            batch.stage(index, length);
+    for index in *next..received {
+        *next = index + 1;
+        let usable = batch.answer(index, |bytes, source, out| {
+            match respond(&Request { bytes, source, transport: Transport::Udp }, out) {
+                Verdict::Send(length) => {
+                    counters.answered(out[3]);
+                    Some(length)
+                }
+                Verdict::Drop => {
+                    counters.silent.add(1);
+                    None
+                }
+            }
+        });
+        if !usable {
+            counters.oversize.add(1);
         }
-        Verdict::Drop => counters.silent.add(1),
     }
 }
