@@ -124,7 +124,7 @@ pub(crate) fn subnet_option(address: IpAddr, source: u8) -> Vec<u8> {
     };
     let mut out = vec![0, family, source, 0];
     out.extend(&octets[..usize::from(source).div_ceil(8)]);
-    if source % 8 != 0 {
+    if !source.is_multiple_of(8) {
         *out.last_mut().expect("four octets stand before") &= 0xff << (8 - source % 8);
     }
     out

@@ -75,7 +75,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.udp.take().map(udp::Threads::stop);
-        self.tcp.take().map(tcp::Thread::stop);
+        if let Some(udp) = self.udp.take() {
+            udp.stop();
+        }
+        if let Some(tcp) = self.tcp.take() {
+            tcp.stop();
+        }
     }
 }
