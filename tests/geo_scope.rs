@@ -10,7 +10,7 @@ mod addresses;
 #[path = "geo_scope/world.rs"]
 mod world;
 
-use addresses::{bits, flip, mask, merge, tunnel, wrap};
+use addresses::{address, bits, flip, mask, merge, number, tunnel, wrap};
 use geosteer::geo::{Databases, GeoMap, Group, MapSpec, Matcher, Region, ScopeLimits, View, matching};
 use geosteer::id::ClassId;
 use geosteer::worker::Draw;
@@ -117,6 +117,13 @@ impl World {
         for block in blocks.iter().copied().chain(TUNNELS.iter().map(|block| block.parse().unwrap())) {
             note(&mut edges, block);
         }
+        // A change inside a block of the longest scope shows from the next such block on.
+        let next = |edge: &IpAddr| {
+            let (bits, max) = (bits(*edge), if edge.is_ipv4() { v4 } else { v6 });
+            let last = number(mask(*edge, max)) | (u128::MAX >> (128 - bits + max));
+            (last < u128::MAX >> (128 - bits)).then(|| address(last + 1, bits))
+        };
+        edges.extend(edges.iter().filter_map(next).collect::<Vec<_>>());
         Self { databases, regions, groups, limits, map, view, classes, edges, blocks, known: RefCell::default() }
     }
 
@@ -154,7 +161,8 @@ impl World {
             let sibling = flip(block, hit.scope - 1);
             let mut others = self.clients_in(draw, sibling, hit.scope);
             let barrier = others.iter().any(|other| tunnel(*other).is_some() != tunnel(block).is_some());
-            others.push(sibling);
+            // What lasts over the whole of it has no edge inside; Teredo's blocks begin at their last address.
+            others.extend([sibling, merge(sibling, hit.scope, u128::MAX)]);
             let different = others.iter().any(|other| self.decide(*other, bits) != got);
             assert!(barrier || different, "{what}: everybody in the block one bit shorter gets the same");
         }
