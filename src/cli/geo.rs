@@ -71,15 +71,14 @@ struct Source {
 
 /// The text to print, and whether anything is known.
 fn lookup(args: &Lookup) -> Result<(String, bool), GeoError> {
-    let mut sources = Vec::new();
-    for databases in open_each(&args.database)? {
-        sources.push(source(&databases, args.address));
-    }
-    let databases = open(&args.database)?;
+    let each = open_each(&args.database)?;
+    let sources = each.iter().map(|databases| source(databases, args.address)).collect();
+    let together = if let [_, _, ..] = &each[..] { Some(open(&args.database)?) } else { None };
+    let databases = together.as_ref().unwrap_or(&each[0]);
     let location = databases.locate(args.address);
     let known = location.country.is_some() || location.continent.is_some() || location.asn.is_some();
     let location = LocationView::of(&location);
-    let found = Found { address: args.address, location, databases: sources, attribution: attribution(&databases) };
+    let found = Found { address: args.address, location, databases: sources, attribution: attribution(databases) };
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&found).expect("strings and numbers are JSON"))
     } else {
@@ -90,13 +89,10 @@ fn lookup(args: &Lookup) -> Result<(String, bool), GeoError> {
 
 /// The databases together: for each field the first that knows wins.
 fn open(files: &[PathBuf]) -> Result<Databases, GeoError> {
-    if files.is_empty() {
-        return Databases::embedded();
-    }
     files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>().map(Databases::new)
 }
 
-/// Each database alone, to say which one knows what.
+/// Each database alone, to say which one knows what; the embedded one if no file is named.
 fn open_each(files: &[PathBuf]) -> Result<Vec<Databases>, GeoError> {
     if files.is_empty() {
         return Ok(vec![Databases::embedded()?]);
@@ -115,7 +111,9 @@ fn source(databases: &Databases, address: IpAddr) -> Source {
     let facts = facts.first().expect("it was opened with one database");
     let location = databases.locate(address);
     let network = location.network.map(|network| network.to_string());
-    Source { database: facts.label.to_string(), kind: facts.kind.to_string(), network, knows: known(&location) }
+    // The continent may follow from the country: what the file has no field for, it does not know.
+    let knows = known(&location).into_iter().filter(|field| facts.fields.contains(field)).collect();
+    Source { database: facts.label.to_string(), kind: facts.kind.to_string(), network, knows }
 }
 
 fn known(location: &Location) -> Vec<&'static str> {

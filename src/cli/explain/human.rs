@@ -55,7 +55,7 @@ pub fn human(report: &Report, paint: Paint) -> String {
         row("row", &format!("policy {}, {}{fence}", of.policy, of.at));
     }
     if !report.trail.is_empty() {
-        row("pools", "");
+        let _ = writeln!(text, "{}", paint.strong("pools"));
         report.trail.iter().for_each(|pool| trail(&mut text, pool, paint));
     }
     tail(&mut text, report, paint);
@@ -100,7 +100,8 @@ fn place(report: &Report) -> String {
 /// One pool with its endpoints.
 fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
     let mark = if pool.picked { paint.good("→") } else { " ".to_owned() };
-    let share = pool.share.map_or_else(String::new, |share| format!(", {share} % of the clients"));
+    let of = if pool.pick == "split, per query" { "queries" } else { "clients" };
+    let share = pool.share.map_or_else(String::new, |share| format!(", {share} % of the {of}"));
     let from = if pool.from_default { ", from default" } else { "" };
     let pick = if pool.pick == "order" { String::new() } else { format!(" ({})", pool.pick) };
     let head = format!("{} {:<12}", pool.step, pool.pool);

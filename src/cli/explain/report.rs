@@ -328,7 +328,8 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
             name: data.name.to_string(),
             address: address_words(&data.address),
             picked: endpoint.note == EndpointNote::Picked,
-            share: share.filter(|_| live(endpoint.note) && count > 1),
+            // Where all of them are answered nobody draws.
+            share: share.filter(|_| live(endpoint.note) && count > u64::from(pool.answers)),
             why: match endpoint.note {
                 EndpointNote::Picked => "in the answer",
                 EndpointNote::Live => "live, not picked",
