@@ -17,6 +17,7 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use std::net::SocketAddr;
 
 mod state;
+#[allow(unused_imports, reason = "each test binary uses some of it")]
 pub use state::{balanced_state, state_of};
 
 /// The numbers of the types that the texts use.
