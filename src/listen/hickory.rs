@@ -1,6 +1,6 @@
 //! The hickory adapter: geosteer as a request handler of a [hickory-server], so that people can put a balanced zone
 //! into a server of their own, beside their own handlers and transports. The answers are those of
-//! [`respond`](crate::respond::respond), byte work included; here they are only taken apart into records and handed over.
+//! [`respond`], byte work included; here they are only taken apart into records and handed over.
 //!
 //! What hickory-server 0.26 does to an answer on the way, and what follows from it:
 //!
