@@ -176,7 +176,8 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
         let first = configured.first.index();
         let tier = |tier: &[u16]| {
             let of_tier = tier.iter().map(|&at| first + usize::from(at));
-            of_tier.filter_map(|id| candidates.iter().find(|c| c.endpoint.index() == id).copied()).collect()
+            let found = |id| candidates.binary_search_by_key(&id, |candidate| candidate.endpoint.index()).ok();
+            of_tier.filter_map(found).map(|at| candidates[at]).collect()
         };
         let tiers: Vec<_> = order.tiers.iter().map(|members| tier(members)).collect();
         self.own.push(Own::Near { pool, table: Table::nearest(configured.answers, &tiers) });
