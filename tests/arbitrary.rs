@@ -56,6 +56,11 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// True if the query has a client subnet option of family 0 and source 0.
+fn echoes_no_family(message: &[u8]) -> bool {
+    message.windows(8).any(|window| window == [0, 8, 0, 4, 0, 0, 0, 0])
+}
+
 fn check(server: &mut Server, message: &[u8]) -> Result<(), TestCaseError> {
     for transport in [Transport::Udp, Transport::Stream] {
         let Some(reply) = server.raw(message, transport) else {
@@ -67,8 +72,11 @@ fn check(server: &mut Server, message: &[u8]) -> Result<(), TestCaseError> {
         prop_assert_eq!(reply[2] & 0xf9, message[2] & 0x79 | 0x80);
         prop_assert!(transport == Transport::Stream || reply.len() <= 1232);
         let decoded = Message::from_vec(&reply);
-        prop_assert!(decoded.is_ok(), "{:?}: {:02x?}", decoded, reply);
-        let has_opt = decoded.is_ok_and(|decoded| decoded.edns.is_some());
+        // A subnet option of family 0 with source 0 says "no subnet" and is echoed as sent; hickory-proto knows no such
+        // family and reads nothing of a message that has it.
+        let unread = matches!(&decoded, Err(problem) if format!("{problem:?}").contains("UnknownAddressFamily(0)"));
+        prop_assert!(decoded.is_ok() || unread && echoes_no_family(message), "{:?}: {:02x?}", decoded, reply);
+        let has_opt = unread || decoded.is_ok_and(|decoded| decoded.edns.is_some());
         prop_assert!(has_opt || transport == Transport::Stream || reply.len() <= 512);
     }
     Ok(())
