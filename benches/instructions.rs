@@ -1,0 +1,154 @@
+//! User-space instructions a query, counted by callgrind: repeatable on noisy machines.
+//!
+//! `cargo bench --bench instructions [-- --engine | --server] [--queries N] [--json]`
+//!
+//! The engine's figure is `respond` alone, called in a loop. The server's figure is everything between two system
+//! calls, as the slope between a short and a long load on the built binary, so that its start cancels out.
+
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/proof/common/state.rs"]
+mod state;
+mod support;
+
+use geosteer::limits::UDP_REPLY_MAX;
+use geosteer::respond::{Request, Transport, Verdict, respond};
+use geosteer::state::State;
+use geosteer::worker::Worker;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use support::ask::Ask;
+use support::load::{Load, Until};
+use support::queries::Stream;
+use support::server::{Server, Start, has, static_probe};
+use support::table::Table;
+use support::zones::{self, METHODS, NAMES, POLICIES};
+
+/// Queries of one measurement unless `--queries` says otherwise.
+const QUERIES: u64 = 20_000;
+
+fn main() {
+    if let Some(zone) = support::option("--inner") {
+        return inner(&zone);
+    }
+    if !has("valgrind") {
+        println!("instructions: valgrind is not installed, nothing is counted");
+        return;
+    }
+    let (engine, server) = (support::flag("--engine"), support::flag("--server"));
+    if engine || !server {
+        let mut table = Table::new("instructions a query: respond alone", &["queries", "instructions"]);
+        for zone in ["small", "methods", "100k"] {
+            for (stream, count) in streams(zone).iter().zip(engine_counts(zone)) {
+                table.row(vec![stream.name.clone(), count.to_string()]);
+            }
+        }
+        table.print();
+    }
+    if server || !engine {
+        let mut table = Table::new("instructions a query: the whole server", &["queries", "instructions"]);
+        for stream in streams("small") {
+            table.row(vec![stream.name.clone(), server_slope(&stream).to_string()]);
+        }
+        table.print();
+    }
+}
+
+fn queries() -> u64 {
+    support::number("--queries", QUERIES)
+}
+
+fn zone_text(zone: &str) -> String {
+    match zone {
+        "small" => zones::three_regions(),
+        "methods" => zones::methods(),
+        "100k" => zones::many_names(NAMES, POLICIES),
+        _ => panic!("no zone is called {zone}"),
+    }
+}
+
+/// What is asked of each zone.
+fn streams(zone: &str) -> Vec<Stream> {
+    match zone {
+        "small" => vec![
+            Stream::same("static", &Ask::new("static.example.com", 1).edns()),
+            Stream::same("geo, resolver's address", &Ask::new("www.example.com", 1).edns()),
+            Stream::subnets("geo + subnet", "www.example.com", 100_000),
+            Stream::missing("NXDOMAIN", 50_000),
+        ],
+        "methods" => {
+            let stream =
+                |(method, name): &(&str, &str)| Stream::subnets(method, &format!("{name}.example.com"), 100_000);
+            METHODS.iter().map(stream).collect()
+        }
+        _ => vec![Stream::many_names("100,000 names + subnet", NAMES as u32, 100_000)],
+    }
+}
+
+/// Runs this program under callgrind, which writes one file for each stream.
+fn engine_counts(zone: &str) -> Vec<u64> {
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let out = directory.path().join("counts");
+    let program = std::env::current_exe().expect("this program has a path");
+    let status = Command::new("valgrind")
+        .args(["--tool=callgrind", "--toggle-collect=*measured*", "--dump-after=*measured*"])
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(program)
+        .args(["--inner", zone, "--queries", &queries().to_string()])
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "callgrind runs");
+    (1..=streams(zone).len()).map(|part| total(&directory.path().join(format!("counts.{part}"))) / queries()).collect()
+}
+
+/// The instructions that one of callgrind's files counts.
+fn total(file: &Path) -> u64 {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|problem| panic!("{}: {problem}", file.display()));
+    let line = text.lines().find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")));
+    line.and_then(|count| count.trim().parse().ok()).expect("callgrind writes a total")
+}
+
+/// The part that runs under callgrind: each stream once. The first query's allocations drown in the number.
+fn inner(zone: &str) {
+    let state = state::state(&zone_text(zone));
+    let mut worker = Worker::new(1);
+    for stream in streams(zone) {
+        measured(&state, &mut worker, &stream, queries());
+    }
+}
+
+#[inline(never)]
+fn measured(state: &State, worker: &mut Worker, stream: &Stream, count: u64) {
+    let mut out = [0; UDP_REPLY_MAX];
+    for message in stream.messages.iter().cycle().take(count as usize) {
+        one(state, worker, message, &mut out);
+    }
+}
+
+#[inline(always)]
+fn one(state: &State, worker: &mut Worker, message: &[u8], out: &mut [u8]) {
+    let request = Request { bytes: message, source: ([198, 51, 100, 53], 5353).into(), transport: Transport::Udp };
+    let verdict = respond(state, worker, black_box(&request), black_box(out));
+    assert!(matches!(verdict, Verdict::Send(_)), "every query here has an answer");
+}
+
+/// Instructions a query of the server's process.
+fn server_slope(stream: &Stream) -> u64 {
+    let (short, long) = (queries() / 4, queries());
+    let [(few, less), (many, more)] = [short, long].map(|count| server_count(stream, count));
+    (more - less) / (many - few)
+}
+
+/// Answers and instructions of one life of the server.
+fn server_count(stream: &Stream, count: u64) -> (u64, u64) {
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let out = directory.path().join("counts");
+    let wrapper =
+        ["valgrind".to_owned(), "--tool=callgrind".to_owned(), format!("--callgrind-out-file={}", out.display())];
+    let zone = zones::three_regions();
+    let server = Server::start(&Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() });
+    let load = Load { sockets: 4, window: 16, until: Until::Answers(count), ..Load::default() };
+    let run = load.run(server.address, stream);
+    server.stop();
+    (run.answered, total(&out))
+}

@@ -1,0 +1,171 @@
+//! A load generator: closed loop over UDP with a window of open queries a socket, or a fixed rate.
+
+#![expect(clippy::disallowed_methods, reason = "a load generator measures time")]
+
+use super::queries::Stream;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// A query without an answer for this long is lost.
+const LOST: Duration = Duration::from_millis(500);
+
+/// How hard and how long to ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Sockets, each a flow of its own.
+    pub(crate) sockets: usize,
+    /// Open queries a socket.
+    pub(crate) window: usize,
+    /// Queries a second; 0: as fast as answers come.
+    pub(crate) rate: f64,
+    /// When to stop.
+    pub(crate) until: Until,
+}
+
+/// When a load stops.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// After so many answers.
+    Answers(u64),
+    /// After so long.
+    Time(Duration),
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { sockets: 8, window: 16, rate: 0.0, until: Until::Time(Duration::from_secs(3)) }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    /// Answers that fit an open query.
+    pub(crate) answered: u64,
+    /// Queries that were given up.
+    pub(crate) lost: u64,
+    /// Answers by RCODE.
+    pub(crate) rcodes: [u64; 16],
+    /// From the first query to the last answer.
+    pub(crate) elapsed: Duration,
+    /// Microseconds from query to answer, sorted.
+    micros: Vec<u32>,
+}
+
+impl Outcome {
+    /// Answers a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.answered as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// Microseconds within which `share` of the answers came.
+    pub(crate) fn percentile(&self, share: f64) -> u32 {
+        let last = self.micros.len().saturating_sub(1);
+        self.micros.get((last as f64 * share) as usize).copied().unwrap_or(0)
+    }
+}
+
+struct Flow {
+    socket: UdpSocket,
+    open: Vec<Option<Instant>>,
+    free: Vec<u16>,
+}
+
+impl Load {
+    /// Puts the load on `server`; the local side is on the same address family's loopback.
+    pub(crate) fn run(&self, server: SocketAddr, stream: &Stream) -> Outcome {
+        let mut flows: Vec<Flow> = (0..self.sockets).map(|_| Flow::open(server, self.window)).collect();
+        let mut outcome = Outcome::default();
+        let (start, mut sent, mut swept) = (Instant::now(), 0u64, Instant::now());
+        loop {
+            let mut idle = true;
+            for flow in &mut flows {
+                let room = self.room(start.elapsed(), sent, flow.free.len());
+                sent += flow.send(room, stream, sent);
+                idle &= flow.receive(&mut outcome) == 0;
+            }
+            let now = Instant::now();
+            if self.over(now - start, outcome.answered) {
+                break;
+            }
+            if now - swept > LOST / 5 {
+                swept = now;
+                outcome.lost += flows.iter_mut().map(|flow| flow.sweep(now)).sum::<u64>();
+            }
+            if idle {
+                std::thread::yield_now();
+            }
+        }
+        outcome.elapsed = start.elapsed();
+        outcome.micros.sort_unstable();
+        outcome
+    }
+
+    fn room(&self, elapsed: Duration, sent: u64, free: usize) -> usize {
+        let due = if self.rate > 0.0 { (self.rate * elapsed.as_secs_f64()) as u64 } else { u64::MAX };
+        free.min(usize::try_from(due.saturating_sub(sent)).unwrap_or(usize::MAX))
+    }
+
+    fn over(&self, elapsed: Duration, answered: u64) -> bool {
+        match self.until {
+            Until::Answers(count) => answered >= count || elapsed > Duration::from_secs(600),
+            Until::Time(time) => elapsed >= time,
+        }
+    }
+}
+
+impl Flow {
+    fn open(server: SocketAddr, window: usize) -> Self {
+        let any: SocketAddr =
+            if server.is_ipv4() { ([127, 0, 0, 1], 0).into() } else { (std::net::Ipv6Addr::LOCALHOST, 0).into() };
+        let socket = UdpSocket::bind(any).expect("a socket on loopback");
+        socket.connect(server).expect("a route to the server");
+        socket.set_nonblocking(true).expect("sockets can be non-blocking");
+        let window = u16::try_from(window).expect("windows are small");
+        Self { socket, open: vec![None; usize::from(window)], free: (0..window).collect() }
+    }
+
+    fn send(&mut self, room: usize, stream: &Stream, sent: u64) -> u64 {
+        let mut message = [0; 512];
+        for count in 0..room as u64 {
+            let query = &stream.messages[(sent + count) as usize % stream.messages.len()];
+            let id = *self.free.last().expect("room counts the free ids");
+            message[..query.len()].copy_from_slice(query);
+            message[..2].copy_from_slice(&id.to_be_bytes());
+            if self.socket.send(&message[..query.len()]).is_err() {
+                return count;
+            }
+            self.free.pop();
+            self.open[usize::from(id)] = Some(Instant::now());
+        }
+        room as u64
+    }
+
+    fn receive(&mut self, outcome: &mut Outcome) -> usize {
+        let mut reply = [0; 4096];
+        let mut count = 0;
+        while let Ok(length) = self.socket.recv(&mut reply) {
+            let id = u16::from_be_bytes([reply[0], reply[1]]);
+            let Some(asked) = self.open.get_mut(usize::from(id)).and_then(Option::take) else { continue };
+            assert!(length >= 12, "a reply has a header");
+            self.free.push(id);
+            outcome.answered += 1;
+            outcome.rcodes[usize::from(reply[3] & 15)] += 1;
+            outcome.micros.push(asked.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
+            count += 1;
+        }
+        count
+    }
+
+    fn sweep(&mut self, now: Instant) -> u64 {
+        let mut lost = 0;
+        for (id, open) in self.open.iter_mut().enumerate() {
+            if open.is_some_and(|asked| now - asked > LOST) {
+                *open = None;
+                self.free.push(id as u16);
+                lost += 1;
+            }
+        }
+        lost
+    }
+}

@@ -1,0 +1,149 @@
+//! The server under measurement: the built binary as a child process, its zones in a scratch directory, its
+//! costs read from /proc.
+
+#![expect(clippy::disallowed_methods, reason = "waiting for a process and measuring it takes a clock")]
+
+use super::ask::Ask;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    /// Where it answers.
+    pub(crate) address: SocketAddr,
+    /// From the start of the process to the first right answer.
+    pub(crate) ready: Duration,
+    directory: TempDir,
+}
+
+/// How to start it.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    /// The zone's text.
+    pub(crate) zone: &'a str,
+    /// Put before the server's command line: `taskset`, `valgrind` and their arguments.
+    pub(crate) wrapper: &'a [String],
+    /// Listen on the wildcard address and not on 127.0.0.1.
+    pub(crate) wildcard: bool,
+    /// The query that shows that it serves, and a piece of its right answer.
+    pub(crate) probe: (Ask, Vec<u8>),
+}
+
+/// The probe of every zone here: `static.example.com` has 192.0.2.1.
+pub(crate) fn static_probe() -> (Ask, Vec<u8>) {
+    (Ask::new("static.example.com", 1), vec![192, 0, 2, 1])
+}
+
+/// Arguments that pin a process to the last processor, if the machine has several and `taskset`.
+pub(crate) fn pinned() -> Vec<String> {
+    let last = std::thread::available_parallelism().map_or(1, |count| count.get()) - 1;
+    if last == 0 || !has("taskset") {
+        return Vec::new();
+    }
+    ["taskset".to_owned(), "-c".to_owned(), last.to_string()].into()
+}
+
+/// True if `program` can be started.
+pub(crate) fn has(program: &str) -> bool {
+    let run = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    run.is_ok_and(|status| status.success())
+}
+
+impl Server {
+    /// Starts the server and waits for its first right answer.
+    pub(crate) fn start(start: &Start<'_>) -> Self {
+        let directory = tempfile::tempdir().expect("a scratch directory");
+        std::fs::create_dir(directory.path().join("zones")).expect("the scratch directory is ours");
+        std::fs::write(directory.path().join("zones/example.com.toml"), start.zone).expect("room for the zone");
+        let port = free_port();
+        let listen = if start.wildcard { "0.0.0.0" } else { "127.0.0.1" };
+        let config = format!("zones = [\"zones\"]\n[dns]\nlisten = [\"{listen}:{port}\"]\nthreads = 1\n");
+        std::fs::write(directory.path().join("geosteer.toml"), config).expect("room for the configuration");
+        let began = Instant::now();
+        let child = command(start.wrapper, directory.path()).spawn().expect("the server starts");
+        let address = ([127, 0, 0, 1], port).into();
+        let mut server = Self { child, address, ready: Duration::ZERO, directory };
+        server.wait_for(&start.probe, Duration::from_secs(300));
+        server.ready = began.elapsed();
+        server
+    }
+
+    /// Asks until `probe`'s answer holds what it should.
+    pub(crate) fn wait_for(&mut self, probe: &(Ask, Vec<u8>), limit: Duration) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
+        socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout above zero");
+        let (query, began) = (probe.0.bytes(), Instant::now());
+        let mut reply = [0; 4096];
+        while began.elapsed() < limit {
+            let exit = self.child.try_wait().expect("our child");
+            assert!(exit.is_none(), "the server ended: {exit:?}");
+            if socket.send_to(&query, self.address).is_ok()
+                && let Ok(length) = socket.recv(&mut reply)
+                && reply[..length].windows(probe.1.len()).any(|piece| piece == probe.1)
+            {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        panic!("no right answer within {limit:?}");
+    }
+
+    /// Puts another zone in place and asks for a reload.
+    pub(crate) fn reload(&self, zone: &str) {
+        std::fs::write(self.directory.path().join("zones/example.com.toml"), zone).expect("room for the zone");
+        let sent = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIGHUP reaches the server");
+    }
+
+    /// Ends the server as an operator would, and waits for it.
+    pub(crate) fn stop(mut self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM reaches the server");
+        let status = self.child.wait().expect("our child");
+        assert!(status.success(), "SIGTERM drains and exits 0, not {status}");
+    }
+
+    /// Processor time used so far, all threads.
+    pub(crate) fn cpu(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("a live process");
+        let nanos = tasks.flatten().filter_map(|task| {
+            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(nanos.sum())
+    }
+
+    /// A line of /proc/PID/status in megabytes: `VmRSS`, `VmHWM`.
+    pub(crate) fn megabytes(&self, field: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a live process");
+        let line = status.lines().find(|line| line.starts_with(field)).expect("Linux says it");
+        let kilobytes: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
+        kilobytes / 1024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(wrapper: &[String], directory: &Path) -> Command {
+    let mut words = wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_geosteer")]);
+    let mut command = Command::new(words.next().expect("the binary at least"));
+    command.args(words).arg("run").arg("--config").arg(directory.join("geosteer.toml"));
+    command.current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// A port that was free a moment ago, for UDP and TCP.
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
+    socket.local_addr().expect("a bound socket").port()
+}
