@@ -54,10 +54,10 @@ fn measure(what: &str, mode: &str, count: usize) {
     let (cpu, probes) = (cpu_ns() - cpu, ends.len() as u64);
     let late_mean = (prober.stats().late_total_us() - late) / probes.max(1);
     let slots = evenness(&ends, from, span);
-    let failed = prober.stats().ended(Outcome::Fail) + prober.stats().ended(Outcome::Inconclusive);
+    let [failed, unjudged] = [Outcome::Fail, Outcome::Inconclusive].map(|outcome| prober.stats().ended(outcome));
     println!("{what}: {count} endpoints, interval {INTERVAL:?}");
     println!("  first round          {} probes in {first_round:.2?}", first.len());
-    println!("  probes               {probes} in {span:?}, not passed in all {failed}");
+    println!("  probes               {probes} in {span:?}; failed since the start {failed}, not judged {unjudged}");
     println!("  CPU of the prober    {:.1} % of one core", cpu as f64 / span.as_nanos() as f64 * 100.0);
     println!("  CPU a probe          {:.0} µs", cpu as f64 / 1_000.0 / probes.max(1) as f64);
     println!("  late                 mean {late_mean} µs, most {} µs", prober.stats().take_late_max_us());

@@ -61,8 +61,8 @@ pub const PROBE_BODY_MAX: usize = 65_536;
 pub const SLOWDOWN_MAX: u32 = 6;
 /// First probes of new targets that start at once.
 pub const FIRST_PROBES_AT_ONCE: u64 = 256;
-/// First probes of new targets that start per second beyond those.
-pub const FIRST_PROBES_PER_SECOND: u64 = 4_000;
+/// First probes of new targets that start per second beyond those: about a third of a core.
+pub const FIRST_PROBES_PER_SECOND: u64 = 2_000;
 /// Probes under way at the same time; what is due beyond waits for one to end.
 pub const PROBES_AT_ONCE: usize = 8_192;
 /// Probe jitter, in percent of the interval to either side.
