@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The client of one endpoint under one check.
 #[derive(Debug)]
@@ -40,6 +40,10 @@ impl HttpProbe {
             .dns_resolver(Pinned(address.clone()))
             .http1_only()
             .pool_max_idle_per_host(0)
+            // A connection lives no longer than its deadline: keep-alive would be three system calls for nothing.
+            .tcp_keepalive(None::<Duration>)
+            .tcp_keepalive_interval(None::<Duration>)
+            .tcp_keepalive_retries(None::<u32>)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
