@@ -127,7 +127,11 @@ fn measured(state: &State, worker: &mut Worker, stream: &Stream, count: u64) {
 
 #[inline(always)]
 fn one(state: &State, worker: &mut Worker, message: &[u8], out: &mut [u8]) {
-    let request = Request { bytes: message, source: ([198, 51, 100, 53], 5353).into(), transport: Transport::Udp };
+    let request = Request {
+        bytes: message,
+        source: std::net::SocketAddr::from(([198, 51, 100, 53], 5353)).into(),
+        transport: Transport::Udp,
+    };
     let verdict = respond(state, worker, black_box(&request), black_box(out));
     assert!(matches!(verdict, Verdict::Send(_)), "every query here has an answer");
 }

@@ -13,6 +13,7 @@
 // Here and not in Cargo.toml, since tests may unwrap and share `pub` helpers.
 #![warn(clippy::unwrap_used, unreachable_pub)]
 
+pub mod address;
 pub mod cli;
 pub mod client;
 pub mod clock;

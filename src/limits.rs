@@ -15,6 +15,8 @@ pub const UDP_REPLY_MIN: usize = 512;
 pub const STREAM_REPLY_MAX: usize = 65_535;
 /// Longest chain of CNAME and DNAME records followed inside static data.
 pub const CHAIN_MAX: usize = 16;
+/// Octets that the layouts of views by IPv4 address may take in all; further views are walked bit by bit.
+pub const VIEWS_SIZE: usize = 8 << 20;
 /// Most addresses in one balanced answer.
 pub const ANSWERS_MAX: u8 = 16;
 /// Most addresses that `balance = "all"` gives in one answer, and its default.

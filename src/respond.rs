@@ -4,17 +4,15 @@
 mod aside;
 mod records;
 
-use crate::client::{Client, Family, Subnet};
-use crate::id::{NameId, ZoneId};
+use crate::client::{Client, Family, Heeded, Source, Wish};
+use crate::id::NameId;
 use crate::state::State;
-use crate::steer::{self, Answer, Want};
+use crate::steer::{self, Answer, Picks, Want};
 use crate::wire::code::{class, extended, rcode, rtype};
-use crate::wire::edns::{Edns, SubnetOption};
-use crate::wire::reply::{Extras, QUESTION, Section, reject};
-use crate::wire::{Fault, Query, Reply};
+use crate::wire::reply::{QUESTION, Section, reject};
+use crate::wire::{Asked, Fault, Query, Reply};
 use crate::worker::Worker;
-use crate::zone::{Found, Outcome};
-use std::net::SocketAddr;
+use crate::zone::{Holder, NodeId, Outcome, Usual};
 
 /// How a query came in, as far as the answer depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -31,7 +29,7 @@ pub struct Request<'a> {
     /// The message.
     pub bytes: &'a [u8],
     /// Where it came from.
-    pub source: SocketAddr,
+    pub source: Source,
     /// How.
     pub transport: Transport,
 }
@@ -64,124 +62,199 @@ impl Ending {
 
 /// Answers one query into `out` (≥ `UDP_REPLY_MAX` octets for UDP, `STREAM_REPLY_MAX` for streams). Never
 /// fails, blocks, logs or allocates.
+///
+/// The usual query, of an existing name and its addresses or plain records, is answered from top to bottom by code
+/// that is all inlined ([`answer_usual`]); every other one takes the long way ([`answer_any`]) to the same answers.
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
-    let query = match Query::parse(request.bytes, &request.source) {
-        Ok(query) => query,
-        Err(Fault::Ignore) => return Verdict::Drop,
-        Err(Fault::Reject { rcode, echo, edns }) => {
-            return Verdict::Send(reject(request.bytes, rcode, echo, edns, out));
+    if let Some(asked) = Asked::read(request.bytes) {
+        let node = state.snapshot.zones.node(asked.name());
+        if let Some(query) = asked.with_rest()
+            && request.source.port != 0
+        {
+            return answer_usual(state, worker, request, query, node, out);
         }
-    };
-    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
-    match answer(state, worker, &request.source, &query, &mut reply) {
-        Some(Ending { rcode, error }) => {
-            let nsid = state.identity.nsid.as_deref();
-            Verdict::Send(reply.finish(&query, rcode, Extras { nsid, error }))
-        }
-        None => Verdict::Drop,
+    }
+    respond_to_any(state, worker, request, out)
+}
+
+/// Answers any message.
+#[cold]
+fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
+    match Query::parse(request.bytes, request.source.port) {
+        Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
+        Err(Fault::Reject { rcode, echo, edns }) => Verdict::Send(reject(request.bytes, rcode, echo, edns, out)),
+        Err(Fault::Ignore) => Verdict::Drop,
     }
 }
 
-/// Writes the sections. `None`: there is nothing to say yet.
+/// Answers the usual query, and hands any other one on.
 #[inline(always)]
-fn answer(
+fn answer_usual(
     state: &State,
     worker: &mut Worker,
-    source: &SocketAddr,
-    query: &Query<'_>,
-    reply: &mut Reply<'_>,
-) -> Option<Ending> {
-    if (query.qclass != class::IN || matches!(query.qtype, rtype::AXFR | rtype::IXFR))
-        && let Some(ending) = aside::answer(&state.identity, query, reply)
-    {
-        return Some(ending);
-    }
+    request: &Request<'_>,
+    query: Query<'_>,
+    node: Option<NodeId>,
+    out: &mut [u8],
+) -> Verdict {
     let zones = &state.snapshot.zones;
-    let node = zones.node(query.name());
-    if let Some((zone, set)) = node.and_then(|node| zones.plain(node, query.qtype)) {
-        return Some(match believed_subnet(state, zone, source, query, reply) {
-            Ok(_) => records::plain(zones, set, reply),
-            Err(()) => Ending::plain(rcode::FORMERR),
-        });
-    }
-    let Some(found) = zones.find_from(node, query.name(), query.qtype) else {
-        return Some(Ending::explained(rcode::REFUSED, extended::NOT_AUTHORITATIVE, ""));
-    };
-    let Ok(subnet) = believed_subnet(state, found.zone, source, query, reply) else {
-        return Some(Ending::plain(rcode::FORMERR));
-    };
-    match found.outcome {
-        Outcome::Addresses(name) => {
-            let family = if query.qtype == rtype::A { Family::V4 } else { Family::V6 };
-            let client = Client::new(source.ip(), subnet);
-            steered(state, worker, &client, (name, Want::Addresses(family)), query, found, reply)
+    if let Some(node) = node
+        && query.qclass() == class::IN
+    {
+        match zones.usual(node, query.qtype()) {
+            Usual::Addresses(holder, name) => {
+                let subnet = heed_subnet(state, holder, request, &query);
+                if subnet.wish != Wish::Malformed {
+                    let asked =
+                        Question { name, want: Want::Addresses(family(query.qtype())), node: Some(node), subnet };
+                    return steered(state, worker, request, asked, query, out);
+                }
+            }
+            Usual::Records(holder, set) if !set.has_related() => {
+                let subnet = heed_subnet(state, holder, request, &query);
+                if subnet.wish != Wish::Malformed {
+                    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+                    reply.authoritative = true;
+                    reply.scope = scope(subnet.wish, 0);
+                    return match reply.append(Section::Answer, set.count, zones.image(set)) {
+                        Some(_) => finish(state, &query, reply, Ending::plain(rcode::NOERROR)),
+                        None => truncated(state, query, reply),
+                    };
+                }
+            }
+            Usual::Records(..) | Usual::Other => {}
         }
-        Outcome::Target(name) => {
-            let client = Client::new(source.ip(), subnet);
-            steered(state, worker, &client, (name, Want::Target), query, found, reply)
-        }
-        _ => Some(records::answer(zones, query, &found, reply)),
     }
+    answer_any(state, worker, request, query, node, out)
 }
 
-/// The client subnet to decide by, if one was sent and is believed; settles whether the option is answered.
-///
-/// # Errors
-/// The option is malformed and would have been used.
-#[inline(always)]
-fn believed_subnet(
+/// Answers any query. `node`: where its name was found.
+#[cold]
+fn answer_any(
     state: &State,
-    zone: ZoneId,
-    source: &SocketAddr,
-    query: &Query<'_>,
-    reply: &mut Reply<'_>,
-) -> Result<Option<Subnet>, ()> {
-    let option = match &query.edns {
-        None | Some(Edns { subnet: SubnetOption::Absent, .. }) => return Ok(None),
-        Some(edns) => &edns.subnet,
-    };
-    if !state.snapshot.settings[zone.index()].ecs.believes(source.ip()) {
-        return Ok(None);
+    worker: &mut Worker,
+    request: &Request<'_>,
+    query: Query<'_>,
+    node: Option<NodeId>,
+    out: &mut [u8],
+) -> Verdict {
+    let zones = &state.snapshot.zones;
+    let mut reply = Reply::new(&query, request.transport == Transport::Stream, &mut *out);
+    if (query.qclass() != class::IN || matches!(query.qtype(), rtype::AXFR | rtype::IXFR))
+        && let Some(ending) = aside::answer(&state.identity, &query, &mut reply)
+    {
+        return finish(state, &query, reply, ending);
     }
-    match option {
-        SubnetOption::Sent(sent) => {
-            reply.scope = Some(0);
-            Ok(sent.subnet)
+    let Some(found) = zones.find_from(node, query.name(), query.qtype()) else {
+        let ending = Ending::explained(rcode::REFUSED, extended::NOT_AUTHORITATIVE, "");
+        return finish(state, &query, reply, ending);
+    };
+    let subnet = heed_subnet(state, Holder { zone: found.zone, believes_all: false }, request, &query);
+    if subnet.wish == Wish::Malformed {
+        return finish(state, &query, reply, Ending::plain(rcode::FORMERR));
+    }
+    let (name, want) = match found.outcome {
+        Outcome::Addresses(name) => (name, Want::Addresses(family(query.qtype()))),
+        Outcome::Target(name) => (name, Want::Target),
+        _ => {
+            reply.scope = scope(subnet.wish, 0);
+            let ending = records::answer(zones, &query, &found, &mut reply);
+            return finish(state, &query, reply, ending);
         }
-        SubnetOption::Malformed | SubnetOption::Absent => Err(()),
+    };
+    steered(state, worker, request, Question { name, want, node, subnet }, query, out)
+}
+
+/// The family of the addresses that a type of record has.
+#[inline(always)]
+const fn family(qtype: u16) -> Family {
+    if qtype == rtype::A { Family::V4 } else { Family::V6 }
+}
+
+/// The client subnet option, as far as the zone heeds it.
+#[inline(always)]
+fn heed_subnet(state: &State, holder: Holder, request: &Request<'_>, query: &Query<'_>) -> Heeded {
+    let believed = || holder.believes_all || state.snapshot.believes(holder.zone, request.source.address);
+    if query.edns.subnet.is_sent() && believed() { query.edns.subnet.read() } else { Heeded::none(Wish::Nothing) }
+}
+
+/// What the reply's client subnet option tells, if it has one, where the answer is for a block of `decided` bits.
+#[inline(always)]
+const fn scope(wish: Wish, decided: u8) -> Option<u8> {
+    match wish {
+        Wish::Used => Some(decided),
+        Wish::Unused => Some(0),
+        Wish::Nothing | Wish::Malformed => None,
     }
 }
 
-/// Writes what steering decides for a balanced name.
-#[inline]
+/// What steering is asked for.
+#[derive(Clone, Copy)]
+struct Question {
+    name: NameId,
+    want: Want,
+    /// Where the name was found.
+    node: Option<NodeId>,
+    subnet: Heeded,
+}
+
+/// Answers with what steering decides for a balanced name.
+#[inline(always)]
 fn steered(
     state: &State,
     worker: &mut Worker,
-    client: &Client,
-    (name, want): (NameId, Want),
-    query: &Query<'_>,
-    found: Found,
-    reply: &mut Reply<'_>,
-) -> Option<Ending> {
-    let (decision, picks) = steer::decide(state, worker, name, client, want);
-    if reply.scope.is_some() && client.subnet.is_some() {
-        reply.scope = Some(decision.scope);
-    }
-    let rtype = if want == Want::Target { rtype::CNAME } else { query.qtype };
-    match decision.answer {
-        Answer::Records { count, ttl } => {
-            reply.authoritative = true;
-            for pick in 0..count {
-                if reply.record(Section::Answer, QUESTION, rtype, ttl, picks.rdata(pick)).is_none() {
-                    reply.truncate();
-                    break;
-                }
-            }
-            Some(Ending::plain(rcode::NOERROR))
+    request: &Request<'_>,
+    asked: Question,
+    query: Query<'_>,
+    out: &mut [u8],
+) -> Verdict {
+    let client = Client::of(request.source.address, &asked.subnet);
+    let decision = steer::decide(state, worker, asked.name, &client, asked.want);
+    let picks = Picks::last(state, worker, asked.want);
+    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+    reply.scope = scope(asked.subnet.wish, decision.scope);
+    let Answer::Records { ttl } = decision.answer else {
+        return nothing(state, decision.answer, query, asked.node, reply);
+    };
+    reply.authoritative = true;
+    let fits = match asked.want {
+        Want::Addresses(Family::V4) => reply.addresses::<4, 16>(rtype::A, ttl, picks.v4()),
+        Want::Addresses(Family::V6) => reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6()),
+        Want::Target => {
+            picks.target().is_none_or(|name| reply.record(Section::Answer, QUESTION, rtype::CNAME, ttl, name).is_some())
         }
-        // A row that has nothing live answers NODATA where another row has records: the scope says for whom.
-        Answer::NoData => Some(records::no_data(&state.snapshot.zones, query, found, reply)),
-        Answer::ServFail => Some(Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy")),
-        Answer::Pending => None,
+    };
+    if !fits {
+        return truncated(state, query, reply);
     }
+    finish(state, &query, reply, Ending::plain(rcode::NOERROR))
+}
+
+/// Says that a balanced name has no records for this client, or nothing at all.
+#[cold]
+fn nothing(state: &State, answer: Answer, query: Query<'_>, node: Option<NodeId>, mut reply: Reply<'_>) -> Verdict {
+    let zones = &state.snapshot.zones;
+    let ending = match answer {
+        // A row that has nothing live answers NODATA where another row has records: the scope says for whom.
+        Answer::NoData => match zones.find_from(node, query.name(), query.qtype()) {
+            Some(found) => records::no_data(zones, &query, found, &mut reply),
+            None => Ending::plain(rcode::SERVFAIL),
+        },
+        Answer::ServFail => Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy"),
+        Answer::Pending | Answer::Records { .. } => return Verdict::Drop,
+    };
+    finish(state, &query, reply, ending)
+}
+
+/// Says that the answer has no room.
+#[cold]
+fn truncated(state: &State, query: Query<'_>, mut reply: Reply<'_>) -> Verdict {
+    reply.truncate();
+    finish(state, &query, reply, Ending::plain(rcode::NOERROR))
+}
+
+/// Ends a reply.
+#[inline(always)]
+fn finish(state: &State, query: &Query<'_>, reply: Reply<'_>, Ending { rcode, error }: Ending) -> Verdict {
+    Verdict::Send(reply.finish(query, rcode, error, || state.identity.nsid.as_deref()))
 }

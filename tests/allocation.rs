@@ -62,8 +62,8 @@ fn no_answer_of_any_kind_allocates_after_the_first() {
         let before = COUNT.with(Cell::get);
         for bytes in &messages {
             for transport in [Transport::Udp, Transport::Stream] {
-                let source = "198.51.100.9:53".parse().unwrap();
-                respond(&state, &mut worker, &Request { bytes, source, transport }, &mut out);
+                let source: std::net::SocketAddr = "198.51.100.9:53".parse().unwrap();
+                respond(&state, &mut worker, &Request { bytes, source: source.into(), transport }, &mut out);
             }
         }
         counts.push(COUNT.with(Cell::get) - before);

@@ -79,8 +79,8 @@ fn query(id: u16, (name, rtype, subnet): Asked) -> Vec<u8> {
 
 fn in_process(state: &State, query: &[u8]) -> Message {
     let mut out = vec![0; 65_535];
-    let source = "127.0.0.1:5353".parse().unwrap();
-    let request = Request { bytes: query, source, transport: Transport::Udp };
+    let source: std::net::SocketAddr = "127.0.0.1:5353".parse().unwrap();
+    let request = Request { bytes: query, source: source.into(), transport: Transport::Udp };
     match respond(state, &mut Worker::new(1), &request, &mut out) {
         Verdict::Send(length) => Message::from_vec(&out[..length]).unwrap(),
         Verdict::Drop => panic!("no answer to {query:02x?}"),

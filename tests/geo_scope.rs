@@ -11,6 +11,7 @@ mod addresses;
 mod world;
 
 use addresses::{address, bits, flip, mask, merge, number, tunnel, wrap};
+use geosteer::address::Bits;
 use geosteer::geo::{Databases, GeoMap, Group, MapSpec, Matcher, Region, ScopeLimits, View, matching};
 use geosteer::id::ClassId;
 use geosteer::worker::Draw;
@@ -66,6 +67,8 @@ struct World {
     limits: ScopeLimits,
     map: GeoMap,
     view: View,
+    /// The same, its verdicts laid out by IPv4 address.
+    laid_out: View,
     classes: Vec<ClassId>,
     /// First addresses at which anything may change.
     edges: Vec<IpAddr>,
@@ -112,7 +115,13 @@ impl World {
         let map = GeoMap::compile(&databases, &spec).unwrap();
         let kinds = 1 + draw.below(5);
         let classes: Vec<ClassId> = map.profiles().iter().map(|_| ClassId::new(draw.below(kinds) as usize)).collect();
-        let view = map.view(&classes);
+        let (view, mut laid_out) = (map.view(&classes), map.view(&classes));
+        let room = map.lay_out(&mut laid_out, 1 << 30);
+        assert_eq!(map.lay_out(&mut map.view(&classes), 0), 0, "no room, none taken");
+        assert!(
+            room < 1 << 30 || classes.iter().all(|class| *class == classes[0]),
+            "a view that tells clients apart is laid out"
+        );
         let blocks: Vec<IpNet> = SPECIAL_BLOCKS.iter().map(|block| block.parse().unwrap()).collect();
         for block in blocks.iter().copied().chain(TUNNELS.iter().map(|block| block.parse().unwrap())) {
             note(&mut edges, block);
@@ -124,16 +133,30 @@ impl World {
             (last < u128::MAX >> (128 - bits)).then(|| address(last + 1, bits))
         };
         edges.extend(edges.iter().filter_map(next).collect::<Vec<_>>());
-        Self { databases, regions, groups, limits, map, view, classes, edges, blocks, known: RefCell::default() }
+        Self {
+            databases,
+            regions,
+            groups,
+            limits,
+            map,
+            view,
+            laid_out,
+            classes,
+            edges,
+            blocks,
+            known: RefCell::default(),
+        }
     }
 
     /// Asks as one client, and as others inside and outside of the scope that it gets.
     fn ask(&self, draw: &mut Draw, seen: &mut Seen, seed: u64) {
         let address = self.client(draw);
         let bits = bits(address);
-        assert_eq!(self.map.find_address(&self.view, address), self.class(address), "{seed} {address}");
+        assert_eq!(self.map.find_address(&self.view, address.into()), self.class(address), "{seed} {address}");
         let source = 1 + draw.below(u32::from(bits)) as u8;
-        let hit = self.map.find_subnet(&self.view, address, source);
+        let first = Bits::from(address).first_of(source);
+        let hit = self.map.find_subnet(&self.view, first);
+        assert_eq!(hit, self.map.find_subnet(&self.laid_out, first), "{seed}: {address}/{source} by address");
         let expected = self.decide(address, source);
         let got = if hit.special { SPECIAL } else { hit.class.index() };
         assert_eq!(got, expected, "world {seed}: {address}/{source} in {:?}", self.limits);
@@ -253,7 +276,7 @@ impl World {
             })
             .collect();
         assert_eq!(found.len(), 1, "one profile is that of {address}: {regions:?} {orders:?} {special} {location:?}");
-        assert_eq!(self.map.profile(address).index(), found[0], "{address}");
+        assert_eq!(self.map.profile(address.into()).index(), found[0], "{address}");
         self.classes[found[0]]
     }
 

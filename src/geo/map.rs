@@ -1,5 +1,6 @@
 //! The compiled map and its look-ups: region and exact scope of a client in one walk.
 
+use super::blocks::{BLOCK_SIZE, Blocks};
 use super::compile;
 use super::databases::{Databases, GeoError};
 use super::nearness::{Group, Order};
@@ -7,8 +8,8 @@ use super::region::Region;
 use super::sets::{Set, SetId, Sets};
 use super::trie::Trie;
 use super::tunnel;
+use crate::address::{Bits, Family};
 use crate::id::{ClassId, OrderId, ProfileId, RegionId};
-use std::net::IpAddr;
 
 /// Clients that no selector and no nearness order tells apart.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -71,6 +72,8 @@ pub struct View {
     classes: Box<[u16]>,
     /// The one class that everybody has.
     everybody: Option<ClassId>,
+    /// The same verdicts laid out by IPv4 address, unless that took too much room.
+    v4: Option<Blocks>,
 }
 
 /// Several classes: walk on.
@@ -159,37 +162,55 @@ impl GeoMap {
             });
         }
         let everybody = classes.first().copied().filter(|first| classes.iter().all(|class| class == first));
-        View { verdicts: verdicts.into(), classes: small, everybody }
+        View { verdicts: verdicts.into(), classes: small, everybody, v4: None }
     }
 
-    /// The class and exact scope of a client subnet: `source` ≥ 1 bits of `address` are known.
-    #[must_use]
-    pub fn find_subnet(&self, view: &View, address: IpAddr, source: u8) -> Hit {
-        if let Some(class) = view.everybody {
-            return Hit { class, scope: 0, special: false };
+    /// Lays a view's verdicts out by IPv4 address, if that takes at most `room` octets. Gives what is left of them.
+    pub fn lay_out(&self, view: &mut View, room: usize) -> usize {
+        if view.everybody.is_some() {
+            return room;
         }
-        let decides = |set: SetId| view.verdict(set) != MIXED;
-        let (set, scope) = match address {
-            IpAddr::V4(v4) => self.v4.subnet(mask_v4(v4.into(), source), decides),
-            IpAddr::V6(v6) => {
-                let address = mask_v6(v6.into(), source);
-                match tunnel::inside(address) {
-                    Some((inner, offset)) => {
-                        let (set, scope) = self.v4.subnet(inner, decides);
-                        (set, offset + scope)
-                    }
-                    None => self.v6.subnet(address, decides),
-                }
-            }
+        let blocks = Blocks::new(&self.v4, |branch| view.verdict(branch.set), MIXED, room / BLOCK_SIZE);
+        view.v4 = blocks.filter(|blocks| blocks.size() <= room);
+        room - view.v4.as_ref().map_or(0, Blocks::size)
+    }
+
+    /// The class and exact scope of a client subnet, given its first address: how many bits of it are known makes no
+    /// difference, since the scope may be longer than them.
+    #[inline(always)]
+    #[must_use]
+    pub fn find_subnet(&self, view: &View, address: Bits) -> Hit {
+        let (verdict, scope) = match (&view.v4, address.family) {
+            (Some(blocks), Family::V4) => blocks.find(address.as_v4()),
+            _ => match view.everybody {
+                Some(class) => return Hit { class, scope: 0, special: false },
+                None => self.walk_subnet(view, address),
+            },
         };
-        let verdict = view.verdict(set);
         let special = verdict >= BARRIER;
         Hit { class: ClassId::new(if special { 0 } else { usize::from(verdict) }), scope, special }
     }
 
+    /// The verdict on a subnet, and the depth at which it is reached.
+    #[cold]
+    fn walk_subnet(&self, view: &View, address: Bits) -> (u16, u8) {
+        let decides = |set: SetId| view.verdict(set) != MIXED;
+        let (set, scope) = match address.family {
+            Family::V4 => self.v4.subnet(address.as_v4(), decides),
+            Family::V6 => match tunnel::inside(address.as_v6()) {
+                Some((inner, offset)) => {
+                    let (set, scope) = self.v4.subnet(inner, decides);
+                    (set, offset + scope)
+                }
+                None => self.v6.subnet(address.as_v6(), decides),
+            },
+        };
+        (view.verdict(set), scope)
+    }
+
     /// The class of one address at full length (a resolver's own).
     #[must_use]
-    pub fn find_address(&self, view: &View, address: IpAddr) -> ClassId {
+    pub fn find_address(&self, view: &View, address: Bits) -> ClassId {
         if let Some(class) = view.everybody {
             return class;
         }
@@ -203,18 +224,18 @@ impl GeoMap {
 
     /// The profile of one address at full length.
     #[must_use]
-    pub fn profile(&self, address: IpAddr) -> ProfileId {
+    pub fn profile(&self, address: Bits) -> ProfileId {
         self.single(self.walk(address, |set| matches!(self.sets.entry(set), Set::Single(_))))
     }
 
     /// Walks along a whole address.
     #[inline]
-    fn walk(&self, address: IpAddr, decides: impl Fn(SetId) -> bool) -> SetId {
-        match address {
-            IpAddr::V4(v4) => self.v4.address(u32::from(v4), decides),
-            IpAddr::V6(v6) => match tunnel::inside(v6.into()) {
+    fn walk(&self, address: Bits, decides: impl Fn(SetId) -> bool) -> SetId {
+        match address.family {
+            Family::V4 => self.v4.address(address.as_v4(), decides),
+            Family::V6 => match tunnel::inside(address.as_v6()) {
                 Some((inner, _)) => self.v4.address(inner, decides),
-                None => self.v6.address(u128::from(v6), decides),
+                None => self.v6.address(address.as_v6(), decides),
             },
         }
     }
@@ -235,16 +256,4 @@ impl View {
         // A view of another map: say "mixed", and let the walk end at a leaf.
         self.verdicts.get(set as usize).copied().unwrap_or(MIXED)
     }
-}
-
-/// The first address of a block.
-#[inline(always)]
-fn mask_v4(address: u32, source: u8) -> u32 {
-    address & !u32::MAX.checked_shr(u32::from(source)).unwrap_or(0)
-}
-
-/// The first address of a block.
-#[inline(always)]
-fn mask_v6(address: u128, source: u8) -> u128 {
-    address & !u128::MAX.checked_shr(u32::from(source)).unwrap_or(0)
 }

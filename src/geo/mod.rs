@@ -10,6 +10,7 @@
 //! a query:  address, source bits → GeoMap::find_subnet → class and exact scope
 //! ```
 
+mod blocks;
 mod compile;
 mod databases;
 mod embedded;

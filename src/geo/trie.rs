@@ -130,6 +130,16 @@ impl Trie {
         (self.root, 0)
     }
 
+    /// The branch of the whole space.
+    pub(super) const fn root(&self) -> Branch {
+        self.root
+    }
+
+    /// The two branches below one; none below a leaf.
+    pub(super) fn below(&self, branch: Branch) -> Option<[Branch; 2]> {
+        branch.below().map(|below| [self.branches[below], self.branches[below + 1]])
+    }
+
     /// Branches of the table.
     pub(super) const fn len(&self) -> usize {
         self.branches.len()

@@ -60,7 +60,7 @@ impl Handler {
         // A panic in an earlier answer leaves nothing half-done that matters: the buffer is written anew.
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         let Desk { worker, out } = &mut *desk;
-        match respond(&state, worker, &Request { bytes, source, transport }, out) {
+        match respond(&state, worker, &Request { bytes, source: source.into(), transport }, out) {
             Verdict::Send(length) => Some(read(&out[..length], bytes)),
             Verdict::Drop => None,
         }

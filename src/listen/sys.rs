@@ -2,11 +2,12 @@
 //! info, socket options, the limit on descriptors, and giving freed memory back.
 #![expect(unsafe_code, reason = "system calls that no safe crate of ours wraps; each block states why it is sound")]
 
+use crate::client::{Bits, Source};
 use crate::limits::{UDP_BATCH, UDP_QUERY_MAX, UDP_REPLY_MAX};
 use libc::{c_int, c_uint, iovec, mmsghdr, socklen_t};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
 
@@ -122,12 +123,8 @@ impl Batch {
     /// Gives the query at `index` of those received, its source (a v4-mapped address as the IPv4 address that it is) and
     /// `UDP_REPLY_MAX` octets of room to `respond`; if that says so, puts so many octets in line to be sent. False
     /// if the query was longer than our buffer or came without its packet info. Each index is for one call.
-    #[inline]
-    pub fn answer(
-        &mut self,
-        index: usize,
-        respond: impl FnOnce(&[u8], SocketAddr, &mut [u8]) -> Option<usize>,
-    ) -> bool {
+    #[inline(always)]
+    pub fn answer(&mut self, index: usize, respond: impl FnOnce(&[u8], Source, &mut [u8]) -> Option<usize>) -> bool {
         let (all, staged) = (self.memory.as_ptr(), self.staged);
         assert!(index < UDP_BATCH && staged < UDP_BATCH);
         // SAFETY: both indices are within the arrays; the kernel wrote at most `iov_len` octets of the input and an
@@ -202,21 +199,19 @@ impl Drop for Batch {
 ///
 /// # Safety
 /// `name` points to a `sockaddr_in6` if `v6`, else to a `sockaddr_in`, both within valid memory.
-#[inline]
-unsafe fn source(name: *const libc::sockaddr_in6, v6: bool) -> SocketAddr {
+#[inline(always)]
+unsafe fn source(name: *const libc::sockaddr_in6, v6: bool) -> Source {
     if !v6 {
         // SAFETY: the caller's promise; sockaddr_in is smaller and no more aligned than sockaddr_in6.
         let name = unsafe { &*name.cast::<libc::sockaddr_in>() };
-        let address = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
-        return SocketAddr::V4(SocketAddrV4::new(address, u16::from_be(name.sin_port)));
+        return Source { address: Bits::v4(u32::from_be(name.sin_addr.s_addr)), port: u16::from_be(name.sin_port) };
     }
     // SAFETY: the caller's promise.
     let name = unsafe { &*name };
-    let (address, port) = (Ipv6Addr::from(name.sin6_addr.s6_addr), u16::from_be(name.sin6_port));
-    match address.to_ipv4_mapped() {
-        Some(address) => SocketAddr::V4(SocketAddrV4::new(address, port)),
-        None => SocketAddr::V6(SocketAddrV6::new(address, port, 0, name.sin6_scope_id)),
-    }
+    let address = u128::from_be_bytes(name.sin6_addr.s6_addr);
+    let mapped = address >> 32 == 0xffff;
+    let address = if mapped { Bits::v4(address as u32) } else { Bits::v6(address) };
+    Source { address, port: u16::from_be(name.sin6_port) }
 }
 
 /// Turns the packet info of a query into that of its answer: the address stays, the interface is left to the

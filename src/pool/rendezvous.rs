@@ -7,22 +7,22 @@
 //! standard library's hash or floating point: every node gives the same answer for ever. The mixing function is the
 //! finaliser of splitmix64, the logarithm a table of 256 steps in 32-bit fixed point.
 
-use std::net::IpAddr;
+use crate::address::{Bits, Family};
 
 /// A client's block under a salt: what is hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Key(u64);
 
 impl Key {
-    /// The key of the `bits` first bits of `address`, salted.
+    /// The key of the `bits` first bits of `address`, salted; of an IPv6 address at most 64 count.
     #[must_use]
-    pub fn of(address: IpAddr, bits: u8, salt: u64) -> Self {
-        let (high, tag) = match address {
-            IpAddr::V4(v4) => (u64::from(v4.to_bits()) << 32, 4),
-            IpAddr::V6(v6) => ((v6.to_bits() >> 64) as u64, 6),
+    pub const fn of(address: Bits, bits: u8, salt: u64) -> Self {
+        let tag = match address.family {
+            Family::V4 => 4,
+            Family::V6 => 6,
         };
-        let mask = u64::MAX.checked_shl(64_u32.saturating_sub(u32::from(bits))).unwrap_or(0);
-        Self(mix((high & mask).wrapping_add(tag) ^ salt))
+        let mask = !u64::MAX.unbounded_shr(bits as u32);
+        Self(mix((address.high & mask).wrapping_add(tag) ^ salt))
     }
 
     /// A further, independent key.
@@ -145,9 +145,9 @@ mod tests {
     #[test]
     fn the_hash_is_the_same_on_every_platform_and_for_ever() {
         assert_eq!(name_bits(b"fra1"), 0x340a_c3c8_d3f9_3dc2);
-        let key = Key::of(IpAddr::from([192, 0, 2, 77]), 24, name_bits(b"\x03www"));
-        assert_eq!(key, Key::of(IpAddr::from([192, 0, 2, 1]), 24, name_bits(b"\x03www")));
-        assert_ne!(key, Key::of(IpAddr::from([192, 0, 3, 1]), 24, name_bits(b"\x03www")));
+        let key = Key::of(Bits::v4(0xc000_024d), 24, name_bits(b"\x03www"));
+        assert_eq!(key, Key::of(Bits::v4(0xc000_0201), 24, name_bits(b"\x03www")));
+        assert_ne!(key, Key::of(Bits::v4(0xc000_0301), 24, name_bits(b"\x03www")));
         assert_eq!(key.bits(), 0xdf9_8fb7_fcdb_430d);
         assert_eq!(key.distance(name_bits(b"fra1")), 23_873_731_993);
     }

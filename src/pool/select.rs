@@ -4,10 +4,10 @@
 use super::Balance;
 use super::balance::{all, failover, hash, nearest, round_robin, weighted};
 use super::rendezvous::Key;
+use crate::address::Bits;
 use crate::id::EndpointId;
 use crate::limits::ANSWERS_MAX;
 use crate::worker::Draw;
-use std::net::IpAddr;
 
 /// What is told of a member when a table is laid out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,9 +100,10 @@ impl Table {
         self.members.iter().map(|member| member.endpoint)
     }
 
-    /// Picks the members of one answer. `cursor` is where the calling thread stands in this pool.
-    #[inline]
-    pub fn pick(&self, asker: &Asker, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
+    /// Picks the members of one answer. `asker` says for whom, if the method wants to know; `cursor` is where the
+    /// calling thread stands in this pool.
+    #[inline(always)]
+    pub fn pick(&self, asker: impl Fn() -> Asker, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
         let (members, answers) = (&*self.members, usize::from(self.answers));
         if members.is_empty() {
             return;
@@ -111,9 +112,9 @@ impl Table {
             Layout::Weighted { total } => weighted::pick(members, *total, answers, draw, out),
             Layout::RoundRobin => round_robin::pick(members, answers, cursor, out),
             Layout::Failover => failover::pick(members, answers, out),
-            Layout::Hash { names } => hash::pick(members, names, answers, asker.endpoint_key(), out),
-            Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker.endpoint_key(), out),
-            Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker.near_key(), out),
+            Layout::Hash { names } => hash::pick(members, names, answers, asker().endpoint_key(), out),
+            Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker().endpoint_key(), out),
+            Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker().near_key(), out),
             Layout::All => all::pick(members, answers, cursor, out),
         }
     }
@@ -123,7 +124,7 @@ impl Table {
 #[derive(Clone, Copy, Debug)]
 pub struct Asker {
     /// The address that decides: the client subnet's first, or the resolver's.
-    pub address: IpAddr,
+    pub address: Bits,
     /// Bits of it that choose an endpoint.
     pub endpoint_bits: u8,
     /// Bits of it that choose a pool, or among the equally near.
@@ -172,7 +173,17 @@ impl Picked {
         self.count = 0;
     }
 
+    /// Takes `count` members instead of what was there, as many as fit.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, count: usize, mut next: impl FnMut() -> EndpointId) {
+        self.count = count.min(self.ids.len());
+        for place in &mut self.ids[..self.count] {
+            *place = next();
+        }
+    }
+
     /// Puts one more at the end; what does not fit is left out.
+    #[inline(always)]
     pub(super) fn push(&mut self, endpoint: EndpointId) {
         if let Some(place) = self.ids.get_mut(self.count) {
             *place = endpoint;

@@ -2,10 +2,10 @@
 
 use super::rendezvous::name_bits;
 use super::{Asker, Balance, Candidate, Picked, Table};
+use crate::address::Bits;
 use crate::id::EndpointId;
 use crate::worker::Draw;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
 
 fn candidates(weights: &[u32]) -> Vec<Candidate> {
     let candidate = |(index, &weight): (usize, &u32)| Candidate {
@@ -21,14 +21,13 @@ fn table(balance: Balance, answers: u8, candidates: &[Candidate], of_all: usize)
 }
 
 fn asker(block: u32) -> Asker {
-    let address = IpAddr::V4(Ipv4Addr::from_bits(block << 8));
-    Asker { address, endpoint_bits: 24, pool_bits: 16, salt: 7 }
+    Asker { address: Bits::v4(block << 8), endpoint_bits: 24, pool_bits: 16, salt: 7 }
 }
 
 /// The picks of one answer.
 fn pick(table: &Table, asker: &Asker, cursor: &mut u32, draw: &mut Draw) -> Vec<usize> {
     let mut picked = Picked::new();
-    table.pick(asker, cursor, draw, &mut picked);
+    table.pick(|| *asker, cursor, draw, &mut picked);
     picked.as_slice().iter().map(|id| id.index()).collect()
 }
 
@@ -195,7 +194,7 @@ fn a_client_stays_with_its_endpoint_for_all_addresses_of_its_block_and_owners_di
     let mut differ = 0;
     for block in 0..1_000_u32 {
         let of = |host: u32, salt: u64| {
-            let asker = Asker { address: Ipv4Addr::from_bits(block << 8 | host).into(), salt, ..asker(0) };
+            let asker = Asker { address: Bits::v4(block << 8 | host), salt, ..asker(0) };
             pick(&table, &asker, &mut 0, &mut Draw::new(0))
         };
         assert_eq!(of(1, 1), of(254, 1));

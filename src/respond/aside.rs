@@ -17,8 +17,8 @@ const VERSION: [&[u8]; 2] = [b"\x07version\x04bind\x00", b"\x07version\x06server
 /// Answers such a question; `None` if it is one for a zone after all (class ANY).
 #[cold]
 pub(super) fn answer(identity: &Identity, query: &Query<'_>, reply: &mut Reply<'_>) -> Option<Ending> {
-    let transfer = matches!(query.qtype, rtype::AXFR | rtype::IXFR);
-    match query.qclass {
+    let transfer = matches!(query.qtype(), rtype::AXFR | rtype::IXFR);
+    match query.qclass() {
         class::CH => Some(chaos(identity, query, reply)),
         class::IN | class::ANY if transfer => {
             Some(Ending::explained(rcode::REFUSED, extended::PROHIBITED, "no zone transfers"))
@@ -31,7 +31,7 @@ pub(super) fn answer(identity: &Identity, query: &Query<'_>, reply: &mut Reply<'
 /// What the server says of itself, as far as it is configured to.
 fn chaos(identity: &Identity, query: &Query<'_>, reply: &mut Reply<'_>) -> Ending {
     let asked = |names: [&[u8]; 2]| names.iter().any(|name| name.eq_ignore_ascii_case(query.name().wire()));
-    let text = match query.qtype {
+    let text = match query.qtype() {
         rtype::TXT | rtype::ANY if asked(ID) => identity.nsid.as_deref(),
         rtype::TXT | rtype::ANY if asked(VERSION) => identity.version.as_deref(),
         _ => None,

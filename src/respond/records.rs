@@ -7,7 +7,6 @@ use crate::limits::{CHAIN_MAX, NAME_MAX, TTL_STATIC};
 use crate::wire::code::{rcode, rtype};
 use crate::wire::query::HEADER;
 use crate::wire::reply::{POINTER_MAX, QUESTION, RECORD_HEADER, Section};
-use crate::wire::span::PADDING;
 use crate::wire::{Query, Reply, Span};
 use crate::zone::{Found, Outcome, Set, Zones};
 
@@ -42,18 +41,6 @@ impl Place {
 /// A compression pointer. Chains are short, so offsets are far below the bound where this is used for owners.
 const fn pointer(at: usize) -> u16 {
     0xc000 | at as u16
-}
-
-/// Writes the usual answer: the image fits the question as it is.
-#[inline]
-pub(super) fn plain(zones: &Zones, set: &Set, reply: &mut Reply<'_>) -> Ending {
-    reply.authoritative = true;
-    match reply.append(Section::Answer, set.count, zones.image(*set)) {
-        Some(at) if set.has_related() => add_related(zones, reply, *set, at),
-        Some(_) => {}
-        None => reply.truncate(),
-    }
-    Ending::plain(rcode::NOERROR)
 }
 
 /// Writes the answer for what was found.
@@ -126,7 +113,7 @@ fn chase(zones: &Zones, query: &Query<'_>, mut found: Found, mut place: Place, r
             return Ending::plain(rcode::NOERROR);
         };
         // What is asked for is the alias itself, or the rest is not ours to tell.
-        let next = if query.qtype == rtype::ANY { None } else { zones.find(name.span(), query.qtype) };
+        let next = if query.qtype() == rtype::ANY { None } else { zones.find(Span::new(name.wire()), query.qtype()) };
         let Some(next) = next else { break };
         let again = !matches!(next.outcome, Outcome::Redirect(..)) && seen[..=step].contains(&next.node);
         if again && !next.wildcard && matches!(next.outcome, Outcome::Alias(_)) {
@@ -135,7 +122,7 @@ fn chase(zones: &Zones, query: &Query<'_>, mut found: Found, mut place: Place, r
         if step + 1 < CHAIN_MAX {
             seen[step + 1] = next.node;
         }
-        let length = name.span().length();
+        let length = name.wire().len();
         let apex = if next.zone == place.zone { place.apex } else { at + length - zones.apex_length(next.zone) };
         place = Place { at, length, zone: next.zone, apex };
         found = next;
@@ -177,7 +164,7 @@ fn follow_redirect(
 /// Copies a set and turns its pointers: `owner` in place of the question, `apex` to where the apex stands here.
 #[inline]
 fn put(zones: &Zones, reply: &mut Reply<'_>, section: Section, set: Set, owner: u16, apex: usize) -> Option<usize> {
-    let start = reply.append(section, set.count, zones.image(set))?;
+    let start = reply.append(section, set.count, zones.image(&set))?;
     if owner != QUESTION {
         let mut at = start;
         for _ in 0..set.count {
@@ -208,44 +195,33 @@ fn add_related(zones: &Zones, reply: &mut Reply<'_>, set: Set, start: usize) {
     }
 }
 
-/// The current name of a chain, with the padding that a look-up needs.
+/// The current name of a chain.
 #[derive(Clone, Copy)]
 struct NameBuffer {
-    bytes: [u8; PADDING + NAME_MAX],
-    end: usize,
-    labels: usize,
+    bytes: [u8; NAME_MAX],
+    length: usize,
 }
 
 impl NameBuffer {
     fn new(wire: &[u8]) -> Self {
-        let mut name = Self { bytes: [0; PADDING + NAME_MAX], end: PADDING, labels: 0 };
+        let mut name = Self { bytes: [0; NAME_MAX], length: 0 };
         name.set(wire, &[]);
         name
     }
 
     /// Takes `head` with `tail` behind it; false if that is too long for a name.
     fn set(&mut self, head: &[u8], tail: &[u8]) -> bool {
-        let (middle, end) = (PADDING + head.len(), PADDING + head.len() + tail.len());
-        if end > self.bytes.len() {
+        let length = head.len() + tail.len();
+        if length > self.bytes.len() {
             return false;
         }
-        self.bytes[PADDING..middle].copy_from_slice(head);
-        self.bytes[middle..end].copy_from_slice(tail);
-        self.end = end;
-        let mut at = PADDING;
-        self.labels = 0;
-        while at < end && self.bytes[at] != 0 {
-            at += 1 + usize::from(self.bytes[at]);
-            self.labels += 1;
-        }
+        self.bytes[..head.len()].copy_from_slice(head);
+        self.bytes[head.len()..length].copy_from_slice(tail);
+        self.length = length;
         true
     }
 
     fn wire(&self) -> &[u8] {
-        &self.bytes[PADDING..self.end]
-    }
-
-    fn span(&self) -> Span<'_> {
-        Span::new(&self.bytes, PADDING, self.end, self.labels)
+        &self.bytes[..self.length]
     }
 }

@@ -1,12 +1,13 @@
 //! From a specification to a snapshot: maps, routes, targets, record data and zones.
 
 use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
-use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits};
+use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits, View};
 use crate::health::{Check, CheckKind, TargetAddress};
-use crate::id::{CheckId, MapId, NameId, TargetId};
+use crate::id::{CheckId, ClassId, MapId, NameId, TargetId};
+use crate::limits::VIEWS_SIZE;
 use crate::pool::rendezvous::name_bits;
 use crate::pool::{Address, Endpoint, Pool};
-use crate::steer::{BalancedName, Compiler, Groups, Sources, lanes};
+use crate::steer::{BalancedName, Compiler, Groups, Route, Sources, lanes};
 use crate::zone::{BalancedOwner, Zones};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,6 +16,9 @@ use std::sync::Arc;
 
 /// What one map is compiled from, by content: regions' matchers, places, limits.
 type MapKey = (Vec<Vec<Matcher>>, Vec<Vec<Option<[u64; 2]>>>, ScopeLimits);
+
+/// The map of each zone that has a balanced name.
+type MapOf = Vec<Option<MapId>>;
 
 /// Compiles a specification.
 pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, BuildError> {
@@ -30,7 +34,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         name.route = compiler.route(name, (map, &maps[map.index()]), &groups[zone], limits);
     }
     let (plan, routes, views) = compiler.finish();
-    let views = views.into_iter().map(|(map, classes)| (map, maps[map.index()].view(&classes))).collect();
+    let views = lay_out_views(views, &maps);
     let owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
         .map(|(index, name)| BalancedOwner {
             owner: &name.owner,
@@ -41,7 +45,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         .collect();
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
-    let facts = names.iter().map(facts).collect();
+    let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
     let Watches { targets, watches, watched } = watch(&checks, &pools, &endpoints);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
     pools.shrink_to_fit();
@@ -96,7 +100,7 @@ fn maps(
     names: &[BalancedName],
     groups: &[Groups],
     databases: &Databases,
-) -> Result<(Vec<GeoMap>, Vec<Option<MapId>>), BuildError> {
+) -> Result<(Vec<Arc<GeoMap>>, MapOf), BuildError> {
     let mut balanced = vec![false; zones.len()];
     for name in names {
         balanced[name.zone.index()] = true;
@@ -116,7 +120,7 @@ fn maps(
                 let map = GeoMap::compile(databases, &spec).map_err(|error| {
                     BuildError(format!("{}: the map cannot be compiled: {}", zone.file, error.0).into())
                 })?;
-                maps.push(map);
+                maps.push(Arc::new(map));
                 let id = MapId::new(maps.len() - 1);
                 by_content.insert(key, id);
                 id
@@ -127,9 +131,29 @@ fn maps(
     Ok((maps, map_of))
 }
 
-fn facts(name: &BalancedName) -> NameFacts {
-    let salt = name_bits(name.owner.to_lowercase().wire());
-    NameFacts { route: name.route, ttl: name.ttl, ttl_min: name.ttl_min.min(name.ttl), salt }
+/// The views, each laid out by address as long as there is room for that.
+fn lay_out_views(views: Vec<(MapId, Vec<ClassId>)>, maps: &[Arc<GeoMap>]) -> Vec<(Arc<GeoMap>, View)> {
+    let mut room = VIEWS_SIZE;
+    let lay_out = |(id, classes): (MapId, Vec<ClassId>)| {
+        let map = &maps[id.index()];
+        let mut view = map.view(&classes);
+        room = map.lay_out(&mut view, room);
+        (Arc::clone(map), view)
+    };
+    views.into_iter().map(lay_out).collect()
+}
+
+fn facts(name: &BalancedName, route: &Route) -> NameFacts {
+    NameFacts {
+        route: name.route,
+        view: route.view,
+        first: route.first,
+        endpoint_bits: route.endpoint_bits,
+        pool_bits: route.pool_bits,
+        ttl: name.ttl,
+        ttl_min: name.ttl_min.min(name.ttl),
+        salt: name_bits(name.owner.to_lowercase().wire()),
+    }
 }
 
 /// Record data by endpoint, one table a family.

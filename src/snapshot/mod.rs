@@ -6,9 +6,10 @@ mod spec;
 
 pub use spec::{Ecs, Spec, ZoneSpec};
 
+use crate::client::Bits;
 use crate::geo::{GeoMap, View};
 use crate::health::{Check, TargetAddress};
-use crate::id::{CheckId, EndpointId, MapId, RouteId, TargetId};
+use crate::id::{CheckId, EndpointId, RouteId, TargetId, ZoneId};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Groups, Plan, Policy, Route};
 use crate::zone::Zones;
@@ -44,9 +45,9 @@ pub struct Snapshot {
     /// RDATA of AAAA records by endpoint; empty if no endpoint has one.
     pub(crate) rdata_v6: Vec<[u8; 16]>,
     /// Maps, one for each distinct set of regions, groups and limits.
-    pub maps: Vec<GeoMap>,
+    pub maps: Vec<Arc<GeoMap>>,
     /// Views on the maps: one for each distinct partition of the clients.
-    pub views: Vec<(MapId, View)>,
+    pub views: Vec<(Arc<GeoMap>, View)>,
     /// What is probed: each (address, check) once; checks of kind `none` have no target.
     pub targets: Vec<Target>,
     /// For each endpoint and family, the range of `watched` that holds its targets.
@@ -82,6 +83,11 @@ impl std::error::Error for BuildError {}
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameFacts {
     pub(crate) route: RouteId,
+    /// What it needs of its route.
+    pub(crate) view: u32,
+    pub(crate) first: u32,
+    pub(crate) endpoint_bits: [u8; 2],
+    pub(crate) pool_bits: [u8; 2],
     pub(crate) ttl: u32,
     pub(crate) ttl_min: u32,
     /// The bits of the owner name in lower case: the salt of its stable choices.
@@ -95,6 +101,11 @@ impl Snapshot {
     /// A bound of the compiler is exceeded.
     pub fn build(spec: Spec, databases: Arc<crate::geo::Databases>) -> Result<Self, BuildError> {
         build::build(spec, databases)
+    }
+
+    /// True if a zone uses a client subnet that came from `resolver`.
+    pub(crate) fn believes(&self, zone: ZoneId, resolver: Bits) -> bool {
+        self.settings[zone.index()].ecs.believes(resolver.into())
     }
 
     /// The targets that vote for one endpoint in one family (0 IPv4 or a host name, 1 IPv6).

@@ -55,17 +55,16 @@ pub struct Ecs {
 }
 
 impl Ecs {
-    /// True if a client subnet that this resolver sends is used. A question asked by every query with a subnet: the
-    /// usual list, everybody, is settled by its first entry of the family.
-    #[inline]
+    /// True if everybody's client subnets are used.
+    pub(crate) fn believes_all(&self) -> bool {
+        let all = |family: fn(&IpNet) -> bool| self.trusted.iter().any(|net| family(net) && net.prefix_len() == 0);
+        self.enabled && all(|net| matches!(net, IpNet::V4(_))) && all(|net| matches!(net, IpNet::V6(_)))
+    }
+
+    /// True if a client subnet that this resolver sends is used.
     #[must_use]
     pub fn believes(&self, resolver: IpAddr) -> bool {
         let resolver = resolver.to_canonical();
-        let within = |network: &IpNet| match (network, resolver) {
-            (IpNet::V4(network), IpAddr::V4(address)) => network.prefix_len() == 0 || network.contains(&address),
-            (IpNet::V6(network), IpAddr::V6(address)) => network.prefix_len() == 0 || network.contains(&address),
-            _ => false,
-        };
-        self.enabled && self.trusted.iter().any(within)
+        self.enabled && self.trusted.iter().any(|network| network.contains(&resolver))
     }
 }

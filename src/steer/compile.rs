@@ -28,13 +28,13 @@ pub struct Route {
     /// The index of its view in `Snapshot::views`.
     pub(crate) view: u32,
     /// The index of its first class in the plan; a class is also a live row.
-    pub(super) first: u32,
+    pub(crate) first: u32,
     /// How many classes it has.
     pub(super) classes: u16,
     /// Bits of a client's address that choose an endpoint, by family.
-    pub(super) endpoint_bits: [u8; 2],
+    pub(crate) endpoint_bits: [u8; 2],
     /// Bits of a client's address that choose a pool, by family.
-    pub(super) pool_bits: [u8; 2],
+    pub(crate) pool_bits: [u8; 2],
 }
 
 impl Route {

@@ -1,14 +1,12 @@
 //! The decision of one query: who is asking → class → live row → pool → members. A walk over finished tables.
 
-use super::compile::Route;
-use super::live::{Leaf, Own, choose_part};
-use crate::client::{Client, Family};
-use crate::id::{ClassId, EndpointId, NameId};
-use crate::pool::{Address, Asker, Picked};
+use super::live::{Leaf, Live, Own, RowChunk, choose_part};
+use crate::client::{Bits, Client, Family};
+use crate::id::{ClassId, EndpointId, NameId, PoolId};
+use crate::pool::{Address, Asker, Picked, Table};
 use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::worker::Worker;
-use std::net::IpAddr;
+use crate::worker::{Draw, Worker};
 
 /// What a query asks the decision for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,8 +32,6 @@ impl Want {
 pub enum Answer {
     /// The picks' record data.
     Records {
-        /// How many.
-        count: usize,
         /// TTL, seconds.
         ttl: u32,
     },
@@ -58,89 +54,102 @@ pub struct Decision {
     pub class: ClassId,
 }
 
-/// The class of a client, the address that decided it, and the scope.
+/// Whose clients an answer is for: the class of the address that decides, and the scope.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Located {
     pub(super) class: ClassId,
-    pub(super) address: IpAddr,
     pub(super) scope: u8,
     /// A subnet decided, not the resolver's address.
     pub(super) by_subnet: bool,
 }
 
-/// Finds out whose clients an answer is for.
-#[inline]
-pub(super) fn locate(snapshot: &Snapshot, route: &Route, client: &Client) -> Located {
-    let (map, view) = &snapshot.views[route.view as usize];
-    let map = &snapshot.maps[map.index()];
-    let mut scope = 0;
-    if let Some(subnet) = client.subnet {
-        if route.classes == 1 {
-            return Located { class: ClassId::new(0), address: subnet.address, scope, by_subnet: true };
+impl Located {
+    /// The address that decides.
+    #[inline(always)]
+    pub(super) fn address(self, client: &Client) -> Bits {
+        match client.subnet() {
+            Some(address) if self.by_subnet => *address,
+            _ => client.resolver,
         }
-        let hit = map.find_subnet(view, subnet.address, subnet.source);
+    }
+}
+
+/// Finds out whose clients an answer is for.
+#[inline(always)]
+pub(super) fn locate(snapshot: &Snapshot, view: u32, client: &Client) -> Located {
+    let (map, view) = &snapshot.views[view as usize];
+    let mut scope = 0;
+    if let Some(address) = client.subnet() {
+        let hit = map.find_subnet(view, *address);
         if !hit.special {
-            return Located { class: hit.class, address: subnet.address, scope: hit.scope, by_subnet: true };
+            return Located { class: hit.class, scope: hit.scope, by_subnet: true };
         }
         scope = hit.scope;
     }
-    let class = if route.classes == 1 { ClassId::new(0) } else { map.find_address(view, client.resolver) };
-    Located { class, address: client.resolver, scope, by_subnet: false }
+    // The resolver's address decides.
+    Located { class: map.find_address(view, client.resolver), scope, by_subnet: false }
 }
 
-/// Takes the decision of one query. The picks stand in the worker until its next decision.
-#[inline]
+/// Takes the decision of one query. What it picked stands in the worker until its next decision.
+#[inline(never)]
 #[must_use]
-pub fn decide<'s>(
-    state: &'s State,
-    worker: &'s mut Worker,
-    name: NameId,
-    client: &Client,
-    want: Want,
-) -> (Decision, Picks<'s>) {
+pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
     worker.follow(state);
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
-    let route = &snapshot.routes[facts.route.index()];
-    let located = locate(snapshot, route, client);
+    let located = locate(snapshot, facts.view, client);
     let lane = want.lane();
-    let (row, chunk) = state.live.row(route.first as usize + located.class.index(), lane);
-    let family = Family::of(located.address) as usize;
-    // The stable choices hash so many bits of the subnet: no scope may be shorter.
-    let scope = if located.by_subnet { located.scope.max(row.prefix[family]) } else { located.scope };
-    let asker = Asker {
-        address: located.address,
-        endpoint_bits: route.endpoint_bits[family],
-        pool_bits: route.pool_bits[family],
-        salt: facts.salt,
+    let (row, chunk) = state.live.row(facts.first as usize + located.class.index(), lane);
+    let scope = match client.subnet() {
+        // The stable choices hash so many bits of the subnet: no scope may be shorter.
+        Some(address) if located.by_subnet => located.scope.max(row.prefix[address.family as usize]),
+        _ => located.scope,
+    };
+    let asker = || {
+        let address = located.address(client);
+        let family = address.family as usize;
+        let (endpoint_bits, pool_bits) = (facts.endpoint_bits[family], facts.pool_bits[family]);
+        Asker { address, endpoint_bits, pool_bits, salt: facts.salt }
     };
     worker.picked.clear();
-    let mut leaf = row.leaf;
-    let answer = loop {
-        let (pool, table) = match leaf {
-            Leaf::Pending => break Answer::Pending,
-            Leaf::NoData => break Answer::NoData,
-            Leaf::ServFail => break Answer::ServFail,
-            Leaf::Pool { pool, set } => match state.live.pool(pool).table(set, lane) {
-                Some(table) => (pool, table),
-                None => break Answer::NoData,
-            },
-            Leaf::Own(index) => match &chunk.own[index as usize] {
-                Own::Near { pool, table } => (*pool, table),
-                Own::Split { sticky, parts } => {
-                    let key = sticky.then(|| asker.split_key());
-                    leaf = choose_part(parts, key, &mut worker.draw);
-                    continue;
-                }
-            },
-        };
-        let (cursor, draw, picked) = worker.rotation(pool, lane);
-        table.pick(&asker, cursor, draw, picked);
-        let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
-        let count = if want == Want::Target { picked.len().min(1) } else { picked.len() };
-        break Answer::Records { count, ttl };
+    let served = match &row.table {
+        Some((pool, table)) => Ok((*pool, &**table)),
+        None => served_by(&state.live, row.leaf, chunk, lane, &asker(), &mut worker.draw),
     };
-    (Decision { answer, scope, class: located.class }, Picks { snapshot, want, picked: &worker.picked })
+    let answer = match served {
+        Ok((pool, table)) => {
+            let (cursor, draw, picked) = worker.rotation(pool, lane);
+            table.pick(asker, cursor, draw, picked);
+            let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
+            Answer::Records { ttl }
+        }
+        Err(answer) => answer,
+    };
+    Decision { answer, scope, class: located.class }
+}
+
+/// The pool and its table that serve a leaf, splits followed; or the answer if there is none.
+#[inline(never)]
+fn served_by<'s>(
+    live: &'s Live,
+    mut leaf: Leaf,
+    chunk: &'s RowChunk,
+    lane: usize,
+    asker: &Asker,
+    draw: &mut Draw,
+) -> Result<(PoolId, &'s Table), Answer> {
+    loop {
+        match leaf {
+            Leaf::Pending => return Err(Answer::Pending),
+            Leaf::NoData => return Err(Answer::NoData),
+            Leaf::ServFail => return Err(Answer::ServFail),
+            Leaf::Pool { pool, set } => return live.serves(pool, set, lane),
+            Leaf::Own(index) => match &chunk.own[index as usize] {
+                Own::Near { pool, table } => return Ok((*pool, table)),
+                Own::Split { sticky, parts } => leaf = choose_part(parts, sticky.then(|| asker.split_key()), draw),
+            },
+        }
+    }
 }
 
 /// The chosen members of one answer.
@@ -152,21 +161,41 @@ pub struct Picks<'s> {
 }
 
 impl<'s> Picks<'s> {
-    /// Wire RDATA of the `index`th pick: 4 octets, 16 octets, or an uncompressed name.
-    ///
-    /// # Panics
-    /// `index` is not below the decision's `count`.
-    #[inline]
+    /// What the last decision of `worker` picked.
+    #[inline(always)]
     #[must_use]
-    pub fn rdata(&self, index: usize) -> &'s [u8] {
-        let endpoint = self.picked.as_slice()[index].index();
+    pub fn last(state: &'s State, worker: &'s Worker, want: Want) -> Self {
+        Self { snapshot: &state.snapshot, want, picked: &worker.picked }
+    }
+
+    /// RDATA of the A records.
+    #[inline(always)]
+    pub fn v4(&self) -> impl ExactSizeIterator<Item = &'s [u8; 4]> {
+        self.picked.as_slice().iter().map(|endpoint| &self.snapshot.rdata_v4[endpoint.index()])
+    }
+
+    /// RDATA of the AAAA records.
+    #[inline(always)]
+    pub fn v6(&self) -> impl ExactSizeIterator<Item = &'s [u8; 16]> {
+        self.picked.as_slice().iter().map(|endpoint| &self.snapshot.rdata_v6[endpoint.index()])
+    }
+
+    /// RDATA of the CNAME record: an uncompressed name.
+    #[must_use]
+    pub fn target(&self) -> Option<&'s [u8]> {
+        match &self.snapshot.endpoints[self.picked.as_slice().first()?.index()].address {
+            Address::Host(name) => Some(name.wire()),
+            Address::Ip { .. } => None,
+        }
+    }
+
+    /// Wire RDATA of the picks, in the order of the answer: for explanations.
+    #[must_use]
+    pub fn rdata(&self) -> Vec<Box<[u8]>> {
         match self.want {
-            Want::Addresses(Family::V4) => &self.snapshot.rdata_v4[endpoint],
-            Want::Addresses(Family::V6) => &self.snapshot.rdata_v6[endpoint],
-            Want::Target => match &self.snapshot.endpoints[endpoint].address {
-                Address::Host(name) => name.wire(),
-                Address::Ip { .. } => &[0],
-            },
+            Want::Addresses(Family::V4) => self.v4().map(|address| Box::from(&address[..])).collect(),
+            Want::Addresses(Family::V6) => self.v6().map(|address| Box::from(&address[..])).collect(),
+            Want::Target => self.target().into_iter().map(Box::from).collect(),
         }
     }
 

@@ -1,11 +1,11 @@
 //! One decision, explained: the row of the client is resolved again by the live code, with a trail that records.
 
 use super::compile::{FlatRow, Origin, Part, Route, StepView, flatten, row_of};
-use super::decide::{Answer, Decision, Located, Want, decide, locate};
+use super::decide::{Answer, Decision, Picks, Want, decide, locate};
 use super::live::{Leaf, Own, Set, lanes};
 use super::resolve::{Resolver, Scene};
 use super::trail::{FallbackNote, PoolNote, Trail};
-use crate::client::{Client, Family};
+use crate::client::{Bits, Client};
 use crate::id::{EndpointId, NameId, PolicyId, PoolId, RegionId};
 use crate::pool::Gate;
 use crate::snapshot::Snapshot;
@@ -103,10 +103,11 @@ pub fn explain(state: &State, worker: &mut Worker, name: NameId, client: &Client
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
     let route = &snapshot.routes[facts.route.index()];
-    let (decision, picks) = decide(state, worker, name, client, want);
-    let located = locate(snapshot, route, client);
+    let decision = decide(state, worker, name, client, want);
+    let picks = Picks::last(state, worker, want);
+    let located = locate(snapshot, facts.view, client);
     let class = route.first as usize + located.class.index();
-    let (row, flat, origins) = row_of_class(snapshot, name, route, class, &located);
+    let (row, flat, origins) = row_of_class(snapshot, name, route, class, located.address(client));
     let steps: Vec<StepView<'_>> = views(&flat);
     let mut record = Record::default();
     let mut own: Vec<Own> = Vec::new();
@@ -121,15 +122,16 @@ pub fn explain(state: &State, worker: &mut Worker, name: NameId, client: &Client
     let leaf: Leaf = resolver.resolve(&steps, route.fallback);
     let cap_s = resolver.cap_s;
     debug_assert!(leaf != Leaf::Pending || decision.answer == Answer::Pending);
-    let family = Family::of(located.address) as usize;
+    let address = located.address(client);
+    let family = address.family as usize;
     Explanation {
         decision,
         picks: picks.endpoints().to_vec(),
         rdata: match decision.answer {
-            Answer::Records { count, .. } => (0..count).map(|index| picks.rdata(index).into()).collect(),
+            Answer::Records { .. } => picks.rdata(),
             _ => Vec::new(),
         },
-        address: located.address,
+        address: address.into(),
         by_subnet: located.by_subnet,
         map_scope: located.scope,
         hashed_bits: snapshot.plan.prefix(class)[family],
@@ -151,7 +153,7 @@ fn row_of_class(
     name: NameId,
     route: &Route,
     class: usize,
-    located: &Located,
+    address: Bits,
 ) -> (usize, FlatRow, Vec<Origin>) {
     let policy = &snapshot.policies[route.policy.index()];
     let map = &snapshot.maps[route.map.index()];
@@ -164,7 +166,7 @@ fn row_of_class(
             .collect(),
         near: snapshot.plan.near(class).to_vec(),
     };
-    let here = map.profiles().get(map.profile(located.address).index());
+    let here = map.profiles().get(map.profile(address).index());
     for profile in here.into_iter().chain(map.profiles()) {
         let row = row_of(policy, profile);
         let (flat, origins) = flatten(policy, row, route.fallback, &snapshot.pools, groups, (map, profile));

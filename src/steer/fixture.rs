@@ -152,13 +152,13 @@ impl World {
 /// A client known by its subnet, `address/bits`.
 pub(crate) fn subnet(text: &str) -> Client {
     let (address, source) = text.split_once('/').expect("address/bits");
-    let subnet = Subnet { address: address.parse().expect("an address"), source: source.parse().expect("bits") };
-    Client { resolver: IpAddr::from([198, 51, 100, 53]), subnet: Some(subnet) }
+    let subnet = Subnet::new(address.parse().expect("an address"), source.parse().expect("bits"));
+    Client::new(IpAddr::from([198, 51, 100, 53]), Some(subnet))
 }
 
 /// A client known by its resolver's address alone.
 pub(crate) fn resolver(address: &str) -> Client {
-    Client { resolver: address.parse().expect("an address"), subnet: None }
+    Client::new(address.parse().expect("an address"), None)
 }
 
 /// An answer's addresses.

@@ -3,6 +3,7 @@
 
 use super::Fallback;
 use super::compile::StepView;
+use super::decide::Answer;
 use super::resolve::{Resolver, Scene};
 use crate::client::Family;
 use crate::id::{EndpointId, PoolId};
@@ -51,7 +52,7 @@ const NONE: u8 = u8::MAX;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct PoolLive {
     /// The distinct tables.
-    tables: Box<[Table]>,
+    tables: Box<[Arc<Table>]>,
     /// The table of each set and family.
     index: [[u8; 2]; 3],
     /// Its gate is open and enough members are live.
@@ -112,7 +113,7 @@ impl PoolLive {
                 }
                 index[set][lane] = tables.len() as u8;
                 let of_all = usize::from(pool.count);
-                tables.push(Table::new(pool.balance, pool.answers, &sets[set][lane], of_all));
+                tables.push(Arc::new(Table::new(pool.balance, pool.answers, &sets[set][lane], of_all)));
             }
         }
         let by_nearness = pool.balance == crate::pool::Balance::Nearest;
@@ -136,7 +137,8 @@ impl PoolLive {
     }
 
     /// The members of a set that has one.
-    pub(super) fn table(&self, set: Set, lane: usize) -> Option<&Table> {
+    #[inline(always)]
+    pub(super) fn table(&self, set: Set, lane: usize) -> Option<&Arc<Table>> {
         self.tables.get(usize::from(self.index[set as usize][lane]))
     }
 
@@ -217,9 +219,11 @@ pub(super) fn choose_part(parts: &[SplitPart], key: Option<Key>, draw: &mut Draw
 }
 
 /// What serves one class of a route in one family.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Row {
     pub(super) leaf: Leaf,
+    /// The leaf's table, if it is a pool's: what nearly every query wants.
+    pub(super) table: Option<(PoolId, Arc<Table>)>,
     /// Seconds for which nothing that was looked at can change.
     pub(super) cap_s: u32,
     /// The shortest scopes, IPv4 and IPv6.
@@ -287,11 +291,18 @@ impl Live {
     }
 
     /// What is live of a pool.
+    #[inline(always)]
     pub(super) fn pool(&self, id: PoolId) -> &PoolLive {
         &self.pools[id.index() / CHUNK][id.index() % CHUNK]
     }
 
+    /// A pool's table, or the answer if it has no member of the family.
+    pub(super) fn serves(&self, pool: PoolId, set: Set, lane: usize) -> Result<(PoolId, &Table), Answer> {
+        self.pool(pool).table(set, lane).map(|table| (pool, &**table)).ok_or(Answer::NoData)
+    }
+
     /// A row and the chunk that holds what is its own.
+    #[inline(always)]
     pub(super) fn row(&self, class: usize, lane: usize) -> (&Row, &RowChunk) {
         let chunk = &*self.rows[class / CHUNK];
         (&chunk.rows[class % CHUNK][lane], chunk)
@@ -325,7 +336,12 @@ impl Live {
         };
         let mut resolver = Resolver { scene, own, trail: &mut (), cap_s: u32::MAX };
         let leaf = resolver.resolve(steps, route.fallback);
-        Row { leaf, cap_s: resolver.cap_s, prefix: snapshot.plan.prefix(class) }
+        let cap_s = resolver.cap_s;
+        let table = match leaf {
+            Leaf::Pool { pool, set } => self.pool(pool).table(set, lane).map(|table| (pool, Arc::clone(table))),
+            _ => None,
+        };
+        Row { leaf, table, cap_s, prefix: snapshot.plan.prefix(class) }
     }
 }
 

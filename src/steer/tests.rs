@@ -1,8 +1,8 @@
 //! The rules of "From health to answer", one by one.
 
 use super::fixture::{World, address, nearest, one, resolver, split, subnet};
-use super::{Answer, EndpointNote, Fallback, FallbackNote, PoolNote, Want, decide, explain};
-use crate::client::{Client, Family};
+use super::{Answer, Decision, EndpointNote, Fallback, FallbackNote, Picks, PoolNote, Want, decide, explain};
+use crate::client::{Client, Family, Subnet};
 use crate::health::{Timing, Tracker};
 use crate::id::{EndpointId, NameId};
 use crate::limits::SPLIT_V4;
@@ -19,15 +19,28 @@ const EU: &str = "20.1.2.0/24";
 const US: &str = "30.1.2.0/24";
 const ELSEWHERE: &str = "40.1.2.0/24";
 
+/// A decision with what it picked.
+fn decided<'s>(
+    state: &'s State,
+    worker: &'s mut Worker,
+    name: NameId,
+    client: &Client,
+    want: Want,
+) -> (Decision, Picks<'s>) {
+    let decision = decide(state, worker, name, client, want);
+    (decision, Picks::last(state, worker, want))
+}
+
 /// Every address that a client can be given.
 fn all_of(state: &State, name: NameId, client: &Client, want: Want) -> Vec<String> {
     let mut worker = Worker::new(3);
     let mut seen = HashSet::new();
     for _ in 0..200 {
-        let (decision, picks) = decide(state, &mut worker, name, client, want);
-        if let Answer::Records { count, .. } = decision.answer {
-            assert!(count > 0, "records, and none of them");
-            seen.extend((0..count).map(|index| address(picks.rdata(index)).to_string()));
+        let (decision, picks) = decided(state, &mut worker, name, client, want);
+        if let Answer::Records { .. } = decision.answer {
+            let rdata = picks.rdata();
+            assert!(!rdata.is_empty(), "records, and none of them");
+            seen.extend(rdata.iter().map(|rdata| address(rdata).to_string()));
         }
     }
     let mut seen: Vec<_> = seen.into_iter().collect();
@@ -36,11 +49,11 @@ fn all_of(state: &State, name: NameId, client: &Client, want: Want) -> Vec<Strin
 }
 
 fn answer(state: &State, name: NameId, client: &Client, want: Want) -> Answer {
-    decide(state, &mut Worker::new(1), name, client, want).0.answer
+    decide(state, &mut Worker::new(1), name, client, want).answer
 }
 
 fn scope(state: &State, name: NameId, client: &Client) -> u8 {
-    decide(state, &mut Worker::new(1), name, client, A).0.scope
+    decide(state, &mut Worker::new(1), name, client, A).scope
 }
 
 #[test]
@@ -254,9 +267,9 @@ fn a_sticky_split_keeps_shares_clients_and_families_together() {
     let (state, after) = (State::offline(world.build(), &[]), State::offline(wider.build(), &[]));
     let first = |state: &State, client: &Client, want| {
         let mut worker = Worker::new(1);
-        let (decision, picks) = decide(state, &mut worker, beta, client, want);
+        let (decision, picks) = decided(state, &mut worker, beta, client, want);
         assert_eq!(decision.scope, SPLIT_V4);
-        picks.rdata(0).last() == Some(&2)
+        picks.rdata()[0].last() == Some(&2)
     };
     let (mut share, mut share_after) = (0, 0);
     for block in 0..=65_535_u32 {
@@ -302,8 +315,9 @@ fn a_split_that_is_not_sticky_draws_per_query_and_hashes_nothing() {
     let state = State::offline(world.build(), &[]);
     assert_eq!(scope(&state, www, &subnet(EU)), 0);
     let mut worker = Worker::new(9);
-    let count =
-        (0..100_000).filter(|_| decide(&state, &mut worker, www, &subnet(EU), A).1.rdata(0) == [1, 1, 1, 1]).count();
+    let count = (0..100_000)
+        .filter(|_| *decided(&state, &mut worker, www, &subnet(EU), A).1.rdata()[0] == [1, 1, 1, 1])
+        .count();
     assert!((29_000..31_000).contains(&count), "{count}");
 }
 
@@ -388,7 +402,7 @@ fn nearness_chooses_among_the_endpoints_of_a_pool() {
     let picks = |failed: &[EndpointId]| {
         let state = State::offline(snapshot.clone(), failed);
         let mut worker = Worker::new(1);
-        let (_, picks) = decide(&state, &mut worker, www, &subnet("193.0.6.0/24"), A);
+        let (_, picks) = decided(&state, &mut worker, www, &subnet("193.0.6.0/24"), A);
         picks.endpoints().iter().map(|id| id.index()).collect::<Vec<_>>()
     };
     assert_eq!(picks(&[]), [1, 2]);
@@ -446,9 +460,9 @@ fn hostnames_are_one_cname_target() {
     assert!(snapshot.routes[0].types.cname && !snapshot.routes[0].types.a);
     let state = State::offline(snapshot, &[world.endpoint(pool, 0)]);
     let mut worker = Worker::new(1);
-    let (decision, picks) = decide(&state, &mut worker, www, &subnet(EU), Want::Target);
-    assert!(matches!(decision.answer, Answer::Records { count: 1, .. }), "{decision:?}");
-    assert_eq!(picks.rdata(0), Name::parse("lb1.example.net").unwrap().wire());
+    let (decision, picks) = decided(&state, &mut worker, www, &subnet(EU), Want::Target);
+    assert!(matches!(decision.answer, Answer::Records { .. }), "{decision:?}");
+    assert_eq!(*picks.rdata(), [Box::from(Name::parse("lb1.example.net").unwrap().wire())]);
 }
 
 #[test]
@@ -458,7 +472,8 @@ fn a_private_subnet_leaves_the_decision_to_the_resolver() {
     let policy = world.policy(vec![(Some(0), vec![one(fra)], false), (None, vec![one(nyc)], false)]);
     let www = world.name("www.example.com", policy, Fallback::All);
     let state = State::offline(world.build(), &[]);
-    let client = Client { resolver: "20.0.0.53".parse().unwrap(), ..subnet("192.168.7.0/24") };
+    let private = Subnet::new("192.168.7.0".parse().unwrap(), 24);
+    let client = Client::new("20.0.0.53".parse().unwrap(), Some(private));
     assert_eq!(all_of(&state, www, &client, A), ["1.1.1.1"]);
     assert_eq!(scope(&state, www, &client), 16);
 }
@@ -510,6 +525,6 @@ fn a_resolver_without_subnet_still_gets_its_stable_choice() {
     let www = world.name("www.example.com", policy, Fallback::All);
     let state = State::offline(world.build(), &[]);
     assert_eq!(all_of(&state, www, &resolver("20.0.0.1"), A), all_of(&state, www, &resolver("20.0.200.1"), A));
-    let (decision, _) = decide(&state, &mut Worker::new(1), www, &resolver("20.0.0.1"), A);
+    let decision = decide(&state, &mut Worker::new(1), www, &resolver("20.0.0.1"), A);
     assert_eq!(decision.scope, 0);
 }

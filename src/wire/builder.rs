@@ -3,7 +3,7 @@
 use super::Name;
 use super::code::{class, option, rtype};
 use super::edns::subnet_option;
-use crate::client::{Family, Subnet};
+use crate::client::Subnet;
 
 /// A query, described; [`QueryBuilder::build`] writes it.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl QueryBuilder {
     /// With a client subnet (RFC 7871); bits behind its length are cleared.
     #[must_use]
     pub fn subnet(mut self, subnet: Subnet) -> Self {
-        let octets = subnet_option(Family::of(subnet.address), subnet.address, subnet.source);
+        let octets = subnet_option(subnet);
         self.opt().options.extend_from_slice(&octets);
         self
     }

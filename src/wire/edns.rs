@@ -1,129 +1,177 @@
 //! EDNS (RFC 6891): what the OPT record of a query asks for, and the client subnet in it (RFC 7871).
 
 use super::code::option;
-use crate::client::{Family, Subnet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use crate::client::{Bits, Family, Heeded, Subnet, Wish};
 
-/// What a query's OPT record says.
+/// What a query's OPT record says, if it has one. All words are separate and plain: they travel in registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Edns {
-    /// The UDP payload size that the client takes, octets, as sent.
-    pub udp_size: u16,
-    /// The version; only 0 is spoken.
-    pub version: u8,
+pub struct Edns<'a> {
+    /// There is an OPT record; if not, all else is zero.
+    pub is_present: bool,
     /// DNSSEC OK (RFC 3225).
     pub dnssec_ok: bool,
     /// The name server identifier is asked for (RFC 5001).
     pub nsid: bool,
+    /// The version; only 0 is spoken.
+    pub version: u8,
+    /// The UDP payload size that the client takes, octets, as sent.
+    pub udp_size: usize,
     /// The client subnet option.
-    pub subnet: SubnetOption,
+    pub subnet: SubnetOption<'a>,
 }
 
-/// The client subnet option of a query.
+impl<'a> Edns<'a> {
+    /// The same with what the options say.
+    #[inline(always)]
+    pub(super) const fn with(self, options: Options<'a>) -> Self {
+        Self { nsid: options.nsid, subnet: options.subnet, ..self }
+    }
+}
+
+/// The client subnet option of a query as it was sent, code and length included: so it is echoed. What it says is
+/// read where it is used, by [`SubnetOption::read`]. Empty if none was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum SubnetOption {
-    /// None was sent.
-    #[default]
-    Absent,
-    /// One that RFC 7871 §7.1.2 and §7.2.1 forbid: FORMERR where client subnets are in use.
-    Malformed,
-    /// A good one.
-    Sent(Sent),
-}
-
-/// A well-formed client subnet option.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Sent {
-    /// Offset of the option (its code) in the message: it is echoed as it was sent.
-    pub at: u16,
-    /// Octets of the option, code and length included.
-    pub length: u8,
-    /// The subnet; `None` if the client asks for no use of one (source 0).
-    pub subnet: Option<Subnet>,
-}
+pub struct SubnetOption<'a>(&'a [u8]);
 
 /// Octets of an option before its data: code and length.
 pub const OPTION_HEADER: usize = 4;
 /// Octets of an OPT record without options.
 pub const OPT_LENGTH: usize = 11;
+/// Octets of a client subnet option without its address.
+const SUBNET_HEADER: usize = OPTION_HEADER + 4;
 
-/// Reads the options in `message[at..end]`. `None`: they do not add up to whole options.
-pub(super) fn read_options(message: &[u8], mut at: usize, end: usize, edns: &mut Edns) -> Option<()> {
-    while at < end {
-        let head: [u8; 4] = message.get(at..at + OPTION_HEADER)?.try_into().ok()?;
-        let length = OPTION_HEADER + usize::from(u16::from_be_bytes([head[2], head[3]]));
-        if at + length > end {
-            return None;
+/// Octets of one with the longest address.
+const SUBNET_MAX: usize = SUBNET_HEADER + 16;
+
+/// What the options of an OPT record say.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Options<'a> {
+    pub(super) nsid: bool,
+    pub(super) subnet: SubnetOption<'a>,
+}
+
+/// Reads the options that `octets` are. `None`: they do not add up to whole options.
+#[inline(always)]
+pub(super) fn read_options(octets: &[u8]) -> Option<Options<'_>> {
+    let Some(head) = octets.first_chunk::<OPTION_HEADER>() else {
+        return octets.is_empty().then(Options::default);
+    };
+    // Nearly always it is the one option that there is.
+    match u32::from_be_bytes(*head).checked_sub(u32::from(option::SUBNET) << 16) {
+        Some(length) if OPTION_HEADER + length as usize == octets.len() && octets.len() <= SUBNET_MAX => {
+            Some(Options { nsid: false, subnet: SubnetOption(octets) })
         }
+        _ => read_each(octets),
+    }
+}
+
+/// The same, option by option.
+#[cold]
+fn read_each(mut octets: &[u8]) -> Option<Options<'_>> {
+    let mut options = Options::default();
+    while !octets.is_empty() {
+        let head = octets.first_chunk::<OPTION_HEADER>()?;
+        let length = OPTION_HEADER + usize::from(u16::from_be_bytes([head[2], head[3]]));
+        let (one, rest) = octets.split_at_checked(length)?;
         match u16::from_be_bytes([head[0], head[1]]) {
-            option::SUBNET if edns.subnet == SubnetOption::Absent => edns.subnet = read_subnet(message, at, length),
-            option::SUBNET => edns.subnet = SubnetOption::Malformed,
-            option::NSID => edns.nsid = true,
+            option::SUBNET => options.subnet = options.subnet.or_one_more(one),
+            option::NSID => options.nsid = true,
             _ => {}
         }
-        at += length;
+        octets = rest;
     }
-    Some(())
+    Some(options)
 }
 
-/// Reads the client subnet option at `message[at..at + length]`.
-fn read_subnet(message: &[u8], at: usize, length: usize) -> SubnetOption {
-    let end = at + length;
-    let Some(&[family_high, family, source, scope]) = message.get(at + OPTION_HEADER..at + 8).filter(|_| length >= 8)
-    else {
-        return SubnetOption::Malformed;
-    };
-    let bits = u32::from(source);
-    if length - 8 != usize::from(source.div_ceil(8)) || scope != 0 {
-        return SubnetOption::Malformed;
+impl<'a> SubnetOption<'a> {
+    /// True if one was sent, be it malformed.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_sent(self) -> bool {
+        !self.0.is_empty()
     }
-    let address = match (u16::from_be_bytes([family_high, family]), bits) {
-        (0..=2, 0) => return SubnetOption::Sent(Sent { at: at as u16, length: length as u8, subnet: None }),
-        (1, 1..=32) => read_v4(message, end, bits),
-        (2, 1..=128) => read_v6(message, end, bits),
-        _ => None,
-    };
-    match address {
-        Some(address) => {
-            let subnet = Some(Subnet { address, source });
-            SubnetOption::Sent(Sent { at: at as u16, length: length as u8, subnet })
+
+    /// The octets to echo.
+    #[inline(always)]
+    #[must_use]
+    pub const fn octets(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// This one; a second one makes both of them malformed, and so does a length that no address has.
+    const fn or_one_more(self, octets: &'a [u8]) -> Self {
+        const MALFORMED: &[u8] = &[0];
+        Self(if self.is_sent() || octets.len() > SUBNET_MAX { MALFORMED } else { octets })
+    }
+
+    /// What it asks for.
+    #[inline(always)]
+    #[must_use]
+    pub fn read(self) -> Heeded {
+        const MALFORMED: Heeded = Heeded::none(Wish::Malformed);
+        let octets = self.0;
+        let Some(&[_, _, _, _, words @ ..]) = octets.first_chunk::<SUBNET_HEADER>() else { return MALFORMED };
+        // FAMILY, SOURCE PREFIX-LENGTH, SCOPE PREFIX-LENGTH.
+        let words = u32::from_be_bytes(words);
+        let (family, source, scope) = (words >> 16, words >> 8 & 0xff, words & 0xff);
+        if scope != 0 || octets.len() != SUBNET_HEADER + ((source as usize + 7) >> 3) {
+            return MALFORMED;
         }
-        None => SubnetOption::Malformed,
+        // Family 1 with 1 to 32 bits, in one comparison.
+        if (words >> 8).wrapping_sub(0x101) < 32 {
+            return read_v4(octets, source);
+        }
+        match (family, source) {
+            (0..=2, 0) => Heeded::none(Wish::Unused),
+            (2, 1..=128) => read_v6(octets, source),
+            _ => MALFORMED,
+        }
     }
 }
 
-/// The IPv4 address whose first `bits` bits end at `end`; `None` if bits behind them are set. What stands before
+/// The IPv4 address whose first `bits` bits end the option; malformed if bits behind them are set. What stands before
 /// the address is read with it and shifted out.
-fn read_v4(message: &[u8], end: usize, bits: u32) -> Option<IpAddr> {
-    let word = u32::from_be_bytes(message.get(end.checked_sub(4)?..end)?.try_into().ok()?);
-    let address = word << (32 - bits.next_multiple_of(8));
-    let rest = u32::MAX.checked_shr(bits).unwrap_or(0);
-    (address & rest == 0).then(|| IpAddr::V4(Ipv4Addr::from_bits(address)))
+#[inline(always)]
+fn read_v4(octets: &[u8], bits: u32) -> Heeded {
+    let Some(word) = octets.last_chunk() else { return Heeded::none(Wish::Malformed) };
+    // The octets that are not sent: 3, 2, 1 or none.
+    let address = u32::from_be_bytes(*word) << ((32 - bits) & 0x18);
+    // What is behind the bits; for 32 bits nothing.
+    let rest = (u64::from(address) << bits) as u32;
+    Heeded { wish: if rest == 0 { Wish::Used } else { Wish::Malformed }, address: Bits::v4(address) }
 }
 
 /// The same for IPv6.
-fn read_v6(message: &[u8], end: usize, bits: u32) -> Option<IpAddr> {
-    let word = u128::from_be_bytes(message.get(end.checked_sub(16)?..end)?.try_into().ok()?);
-    let address = word << (128 - bits.next_multiple_of(8));
-    let rest = u128::MAX.checked_shr(bits).unwrap_or(0);
-    (address & rest == 0).then(|| IpAddr::V6(Ipv6Addr::from_bits(address)))
+#[inline(always)]
+fn read_v6(octets: &[u8], bits: u32) -> Heeded {
+    let address = word_v6(octets);
+    let rest = address.unbounded_shl(bits);
+    Heeded { wish: if rest == 0 { Wish::Used } else { Wish::Malformed }, address: Bits::v6(address) }
+}
+
+/// The address of an option with at most sixteen octets of it, those that were not sent as zeros.
+#[cold]
+fn word_v6(octets: &[u8]) -> u128 {
+    let mut address = [0; 16];
+    for (into, from) in address.iter_mut().zip(&octets[SUBNET_HEADER..]) {
+        *into = *from;
+    }
+    u128::from_be_bytes(address)
 }
 
 /// The option that a query with this subnet carries, code and length included: for tests and explanations.
 #[must_use]
-pub fn subnet_option(family: Family, address: IpAddr, source: u8) -> Vec<u8> {
-    let octets = match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
+pub fn subnet_option(subnet: Subnet) -> Vec<u8> {
+    let (address, source) = (subnet.address(), subnet.source());
+    let octets = match address.family {
+        Family::V4 => address.as_v4().to_be_bytes().to_vec(),
+        Family::V6 => address.as_v6().to_be_bytes().to_vec(),
     };
-    let mut kept = octets[..usize::from(source.div_ceil(8))].to_vec();
-    if let Some(last) = kept.last_mut().filter(|_| !source.is_multiple_of(8)) {
-        *last &= 0xff << (8 - source % 8);
-    }
+    let kept = &octets[..usize::from(source.div_ceil(8))];
     let mut out = option::SUBNET.to_be_bytes().to_vec();
     out.extend_from_slice(&(4 + kept.len() as u16).to_be_bytes());
-    out.extend_from_slice(&[0, family as u8 + 1, source, 0]);
-    out.extend_from_slice(&kept);
+    out.extend_from_slice(&[0, address.family as u8 + 1, source, 0]);
+    out.extend_from_slice(kept);
     out
 }
 
@@ -131,13 +179,10 @@ pub fn subnet_option(family: Family, address: IpAddr, source: u8) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn read(octets: &[u8]) -> SubnetOption {
-        let mut message = vec![0xaa; 36];
-        message.extend_from_slice(&[0, 8, 0, octets.len() as u8]);
-        message.extend_from_slice(octets);
-        let mut edns = Edns::default();
-        read_options(&message, 36, message.len(), &mut edns).unwrap();
-        edns.subnet
+    fn read(octets: &[u8]) -> Heeded {
+        let mut option = vec![0, 8, 0, octets.len() as u8];
+        option.extend_from_slice(octets);
+        read_options(&option).unwrap().subnet.read()
     }
 
     #[test]
@@ -150,18 +195,16 @@ mod tests {
             (&[0, 2, 32, 0, 0x20, 1, 0xd, 0xb8], "2001:db8::", 32),
             (&[0, 2, 128, 0, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "2001:db8::1", 128),
         ] {
-            let SubnetOption::Sent(sent) = read(octets) else { panic!("{octets:?}") };
-            assert_eq!(sent.subnet, Some(Subnet { address: address.parse().unwrap(), source }));
-            assert_eq!((sent.at, usize::from(sent.length)), (36, octets.len() + 4));
-            let address: IpAddr = address.parse().unwrap();
-            assert_eq!(&subnet_option(Family::of(address), address, source)[4..], octets);
+            let subnet = Subnet::new(address.parse().unwrap(), source);
+            assert_eq!(read(octets), Heeded { wish: Wish::Used, address: subnet.address() }, "{octets:?}");
+            assert_eq!(&subnet_option(subnet)[4..], octets);
         }
     }
 
     #[test]
     fn source_zero_is_a_wish_for_no_subnet_in_every_family() {
         for family in 0..=2 {
-            assert!(matches!(read(&[0, family, 0, 0]), SubnetOption::Sent(Sent { subnet: None, .. })));
+            assert_eq!(read(&[0, family, 0, 0]).wish, Wish::Unused);
         }
     }
 
@@ -181,8 +224,17 @@ mod tests {
             &[0, 3, 0, 0],
             &[1, 1, 24, 0, 192, 0, 2],
             &[0, 0, 8, 0, 1],
+            &[0; 40],
         ] {
-            assert_eq!(read(octets), SubnetOption::Malformed, "{octets:?}");
+            assert_eq!(read(octets).wish, Wish::Malformed, "{octets:?}");
         }
+    }
+
+    #[test]
+    fn two_subnets_are_malformed_both() {
+        let octets = [0, 8, 0, 7, 0, 1, 24, 0, 192, 0, 2].repeat(2);
+        let options = read_options(&octets).unwrap();
+        assert!(options.subnet.is_sent());
+        assert_eq!(options.subnet.read().wish, Wish::Malformed);
     }
 }

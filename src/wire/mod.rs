@@ -14,6 +14,6 @@ pub mod span;
 
 pub use builder::QueryBuilder;
 pub use name::Name;
-pub use query::{Fault, Query};
+pub use query::{Asked, Fault, Query};
 pub use reply::Reply;
 pub use span::Span;

@@ -1,13 +1,14 @@
 //! A query: header, question and what follows, read in one pass and checked before anything is believed.
 
 use super::code::{rcode, rtype};
-use super::edns::{Edns, read_options};
+use super::edns::{Edns, OPT_LENGTH, read_options};
 use super::span::Span;
 use crate::limits::{LABEL_MAX, NAME_MAX};
-use std::net::SocketAddr;
 
 /// Octets of a message's header.
 pub const HEADER: usize = 12;
+/// The QR bit in the third octet.
+const RESPONSE: u8 = 0x80;
 /// The four bits of the OPCODE in the third octet.
 const OPCODE: u8 = 0x78;
 
@@ -15,20 +16,15 @@ const OPCODE: u8 = 0x78;
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     message: &'a [u8],
-    /// Where the question's name ends.
-    name_end: u16,
-    labels: u8,
-    /// QTYPE.
-    pub qtype: u16,
-    /// QCLASS.
-    pub qclass: u16,
-    /// What its OPT record says, if it has one.
-    pub edns: Option<Edns>,
+    /// What stands in its question.
+    question: Question,
+    /// What its OPT record says.
+    pub edns: Edns<'a>,
 }
 
 /// Why a message is no query that has an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
+pub enum Fault<'a> {
     /// It deserves no reply: a response, a fragment, or something from port 0.
     Ignore,
     /// It gets an error.
@@ -37,15 +33,16 @@ pub enum Fault {
         rcode: u16,
         /// Octets of header and question that are echoed; [`HEADER`] if the question is not.
         echo: usize,
-        /// The OPT record, if one was understood.
-        edns: Option<Edns>,
+        /// The OPT record, as far as it was understood.
+        edns: Edns<'a>,
     },
 }
 
 /// A question as read.
+#[derive(Clone, Copy, Debug)]
 struct Question {
+    /// Where its name ends.
     name_end: usize,
-    labels: u8,
     qtype: u16,
     qclass: u16,
 }
@@ -59,14 +56,67 @@ struct Counts {
     additional: u16,
 }
 
+/// The counts of a message of one question, as they stand in its header.
+const ONE_QUESTION: u64 = 1 << 48;
+/// The same with one additional record.
+const ONE_QUESTION_ONE_MORE: u64 = ONE_QUESTION | 1;
+
+/// The question of a message that looks as nearly all do: a query of one question, and behind it at most one record.
+/// The name can be looked up before the rest is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    message: &'a [u8],
+    question: Question,
+    counts: u64,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads the header and the question. `None` says nothing: ask [`Query::parse`].
+    #[inline(always)]
+    #[must_use]
+    pub fn read(message: &'a [u8]) -> Option<Self> {
+        let &[_, _, flags, _, counts @ ..] = message.first_chunk::<HEADER>()?;
+        if flags & (RESPONSE | OPCODE) != 0 {
+            return None;
+        }
+        Some(Self { message, question: read_question(message)?, counts: u64::from_be_bytes(counts) })
+    }
+
+    /// QNAME, in the case sent.
+    #[inline(always)]
+    #[must_use]
+    pub fn name(&self) -> Span<'a> {
+        Span::new(&self.message[HEADER..self.question.name_end])
+    }
+
+    /// QTYPE.
+    #[inline(always)]
+    #[must_use]
+    pub const fn qtype(&self) -> u16 {
+        self.question.qtype
+    }
+
+    /// Reads what is behind the question: nothing, or an OPT record. `None` says nothing: ask [`Query::parse`].
+    #[inline(always)]
+    #[must_use]
+    pub fn with_rest(self) -> Option<Query<'a>> {
+        let Self { message, question, counts } = self;
+        let edns = match counts {
+            ONE_QUESTION if message.len() == question.end() => Edns::default(),
+            ONE_QUESTION_ONE_MORE => read_opt(message, question.end())?,
+            _ => return None,
+        };
+        (question.qtype != rtype::OPT).then_some(Query { message, question, edns })
+    }
+}
+
 impl<'a> Query<'a> {
-    /// Reads a message.
+    /// Reads any message; it came from this port.
     ///
     /// # Errors
     /// What is to be ignored, and what gets FORMERR, NOTIMP (opcodes other than QUERY) or BADVERS.
-    #[inline(always)]
-    pub fn parse(message: &'a [u8], source: &SocketAddr) -> Result<Self, Fault> {
-        if message.len() < HEADER || message[2] & 0x80 != 0 || source.port() == 0 {
+    pub fn parse(message: &'a [u8], port: u16) -> Result<Self, Fault<'a>> {
+        if message.len() < HEADER || message[2] & RESPONSE != 0 || port == 0 {
             return Err(Fault::Ignore);
         }
         let counts = Counts {
@@ -76,29 +126,25 @@ impl<'a> Query<'a> {
             additional: u16::from_be_bytes([message[10], message[11]]),
         };
         let question = if counts.question == 1 { read_question(message) } else { None };
-        let Some(Question { name_end, labels, qtype, qclass }) = question else {
+        let Some(question) = question else {
             return Err(reject_without_question(message, counts));
         };
-        let end = name_end + 4;
-        let mut edns = None;
-        let rest = if counts.middle == 0 && counts.additional == 0 {
-            (end == message.len()).then_some(())
-        } else {
-            read_records(message, end, counts, &mut edns)
-        };
+        let mut edns = Edns::default();
+        let rest = read_records(message, question.end(), counts, &mut edns);
         let rcode = if message[2] & OPCODE != 0 {
             rcode::NOTIMP
-        } else if rest.is_none() || qtype == rtype::OPT {
+        } else if rest.is_none() || question.qtype == rtype::OPT {
             rcode::FORMERR
-        } else if edns.is_some_and(|edns| edns.version != 0) {
+        } else if edns.version != 0 {
             rcode::BADVERS
         } else {
-            return Ok(Self { message, name_end: name_end as u16, labels, qtype, qclass, edns });
+            return Ok(Self { message, question, edns });
         };
-        Err(Fault::Reject { rcode, echo: end, edns })
+        Err(Fault::Reject { rcode, echo: question.end(), edns })
     }
 
     /// The message.
+    #[inline]
     #[must_use]
     pub const fn message(&self) -> &'a [u8] {
         self.message
@@ -108,84 +154,121 @@ impl<'a> Query<'a> {
     #[inline]
     #[must_use]
     pub fn name(&self) -> Span<'a> {
-        Span::new(self.message, HEADER, usize::from(self.name_end), usize::from(self.labels))
+        Span::new(&self.message[HEADER..self.question.name_end])
+    }
+
+    /// QTYPE.
+    #[inline]
+    #[must_use]
+    pub const fn qtype(&self) -> u16 {
+        self.question.qtype
+    }
+
+    /// QCLASS.
+    #[inline]
+    #[must_use]
+    pub const fn qclass(&self) -> u16 {
+        self.question.qclass
     }
 
     /// Octets of header and question.
+    #[inline]
     #[must_use]
     pub const fn question_end(&self) -> usize {
-        self.name_end as usize + 4
+        self.question.end()
+    }
+}
+
+impl Question {
+    /// Where the question ends.
+    #[inline]
+    const fn end(self) -> usize {
+        self.name_end + 4
     }
 }
 
 /// The error of a message whose question cannot be read or is not the only one. It may still say in which
 /// dialect the error is to be told: without a question the OPT record can be found, behind a bad one it cannot.
 #[cold]
-fn reject_without_question(message: &[u8], counts: Counts) -> Fault {
+fn reject_without_question(message: &[u8], counts: Counts) -> Fault<'_> {
     let opcode = message[2] & OPCODE;
     let rcode = if opcode == 0 { rcode::FORMERR } else { rcode::NOTIMP };
-    let mut edns = None;
+    let mut edns = Edns::default();
     if counts.question == 0 && read_records(message, HEADER, counts, &mut edns).is_none() {
-        edns = None;
+        edns = Edns::default();
     }
     Fault::Reject { rcode, echo: HEADER, edns }
 }
 
 /// Reads the question behind the header. `None`: cut short, compressed, or a name that is too long.
-#[inline]
+#[inline(always)]
 fn read_question(message: &[u8]) -> Option<Question> {
     let window = &message[..message.len().min(HEADER + NAME_MAX)];
     let mut at = HEADER;
-    let mut labels = 0;
     loop {
         let length = usize::from(*window.get(at)?);
         at += 1 + length;
-        if length == 0 {
-            break;
-        }
-        if length > LABEL_MAX {
+        // One look for the two ways out: the root, and what is no label.
+        if length.wrapping_sub(1) >= LABEL_MAX {
+            if length == 0 {
+                break;
+            }
             return None;
         }
-        labels += 1;
     }
-    let fixed: [u8; 4] = message.get(at..at + 4)?.try_into().ok()?;
-    let [type_high, type_low, class_high, class_low] = fixed;
+    let &[type_high, type_low, class_high, class_low] = message.get(at..)?.first_chunk::<4>()?;
     Some(Question {
         name_end: at,
-        labels,
         qtype: u16::from_be_bytes([type_high, type_low]),
         qclass: u16::from_be_bytes([class_high, class_low]),
     })
 }
 
+/// Octets of a record behind its owner, before its data.
+const FIXED: usize = 10;
+
+/// Reads the OPT record of version 0 that stands at `at` and ends the message. `None`: it is another one, or not
+/// well-formed.
+#[inline(always)]
+fn read_opt(message: &[u8], at: usize) -> Option<Edns<'_>> {
+    let (head, options) = message.get(at..)?.split_first_chunk::<OPT_LENGTH>()?;
+    let [0, fixed @ ..] = head else { return None };
+    let edns = read_fixed(fixed);
+    let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+    if u16::from_be_bytes([fixed[0], fixed[1]]) != rtype::OPT || length != options.len() || edns.version != 0 {
+        return None;
+    }
+    Some(edns.with(read_options(options)?))
+}
+
+/// What the fixed part of an OPT record says.
+#[inline(always)]
+fn read_fixed(fixed: &[u8; FIXED]) -> Edns<'static> {
+    Edns {
+        is_present: true,
+        udp_size: usize::from(u16::from_be_bytes([fixed[2], fixed[3]])),
+        version: fixed[5],
+        dnssec_ok: fixed[6] & 0x80 != 0,
+        ..Edns::default()
+    }
+}
+
 /// Reads the records behind the question and keeps the OPT record's words. `None`: cut short, octets left over,
 /// two OPT records, or one that is out of place.
-fn read_records(message: &[u8], mut at: usize, counts: Counts, edns: &mut Option<Edns>) -> Option<()> {
-    for _ in 0..counts.middle {
+fn read_records<'a>(message: &'a [u8], mut at: usize, counts: Counts, edns: &mut Edns<'a>) -> Option<()> {
+    for number in 0..counts.middle + u32::from(counts.additional) {
         let owner_end = skip_name(message, at)?;
-        let head: &[u8; 10] = message.get(owner_end..owner_end + 10)?.try_into().ok()?;
-        if u16::from_be_bytes([head[0], head[1]]) == rtype::OPT {
-            return None;
-        }
-        at = owner_end + 10 + usize::from(u16::from_be_bytes([head[8], head[9]]));
-    }
-    for _ in 0..counts.additional {
-        let owner_end = skip_name(message, at)?;
-        let head: &[u8; 10] = message.get(owner_end..owner_end + 10)?.try_into().ok()?;
-        let end = owner_end + 10 + usize::from(u16::from_be_bytes([head[8], head[9]]));
-        if u16::from_be_bytes([head[0], head[1]]) == rtype::OPT {
-            if edns.is_some() || message[at] != 0 || end > message.len() {
+        let fixed = message.get(owner_end..)?.first_chunk::<FIXED>()?;
+        let data = owner_end + FIXED;
+        let end = data + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+        if u16::from_be_bytes([fixed[0], fixed[1]]) == rtype::OPT {
+            if number < counts.middle || edns.is_present || message[at] != 0 || end > message.len() {
                 return None;
             }
-            let read = edns.insert(Edns {
-                udp_size: u16::from_be_bytes([head[2], head[3]]),
-                version: head[5],
-                dnssec_ok: head[6] & 0x80 != 0,
-                ..Edns::default()
-            });
+            *edns = read_fixed(fixed);
             // What another version's options mean is not ours to judge.
-            if read.version == 0 {
-                read_options(message, owner_end + 10, end, read)?;
+            if edns.version == 0 {
+                *edns = edns.with(read_options(&message[data..end])?);
             }
         }
         at = end;
@@ -207,5 +290,69 @@ fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
         if at - start >= NAME_MAX {
             return None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Subnet;
+    use crate::wire::{Name, QueryBuilder};
+    use crate::worker::Draw;
+
+    /// What the short way reads of a message, if it reads it.
+    fn short(message: &[u8]) -> Option<String> {
+        Asked::read(message).and_then(Asked::with_rest).map(|query| format!("{query:?}"))
+    }
+
+    /// What the long way reads.
+    fn long(message: &[u8]) -> Option<String> {
+        Query::parse(message, 53).ok().map(|query| format!("{query:?}"))
+    }
+
+    fn messages() -> Vec<Vec<u8>> {
+        let name = Name::parse("www.example.com").unwrap();
+        let plain = || QueryBuilder::new(name.clone(), rtype::A).recursion_desired();
+        let subnet = |text: &str, bits| Subnet::new(text.parse().unwrap(), bits);
+        vec![
+            plain().build(),
+            plain().udp_size(1232).build(),
+            plain().dnssec_ok().build(),
+            plain().subnet(subnet("192.0.2.0", 24)).build(),
+            plain().subnet(subnet("2001:db8::", 56)).build(),
+            plain().subnet(subnet("192.0.2.0", 24)).nsid().build(),
+            plain().nsid().build(),
+        ]
+    }
+
+    #[test]
+    fn the_short_way_reads_what_nearly_all_messages_are() {
+        for message in messages() {
+            assert!(short(&message).is_some());
+        }
+    }
+
+    #[test]
+    fn the_short_way_reads_nothing_that_the_long_way_reads_otherwise() {
+        let mut draw = Draw::new(7);
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            for mut message in messages() {
+                for _ in 0..=draw.below(2) {
+                    let at = draw.below(message.len() as u32) as usize;
+                    message[at] = if draw.below(2) == 0 { draw.below(4) as u8 } else { draw.next() as u8 };
+                }
+                let cut = if draw.below(8) == 0 { draw.below(message.len() as u32) as usize } else { message.len() };
+                let message = &message[..cut];
+                match short(message) {
+                    None => refused += 1,
+                    some => {
+                        read += 1;
+                        assert_eq!(some, long(message), "{message:02x?}");
+                    }
+                }
+            }
+        }
+        assert!(read > 20_000 && refused > 20_000, "{read} {refused}");
     }
 }

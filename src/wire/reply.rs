@@ -2,7 +2,7 @@
 //! What does not fit is not written, and says so.
 
 use super::code::{class, option, rtype};
-use super::edns::{Edns, OPT_LENGTH, OPTION_HEADER, Sent, SubnetOption};
+use super::edns::{Edns, OPT_LENGTH, OPTION_HEADER};
 use super::query::{HEADER, Query};
 use crate::limits::{STREAM_REPLY_MAX, UDP_REPLY_MAX, UDP_REPLY_MIN};
 
@@ -24,16 +24,8 @@ pub enum Section {
     Additional = 2,
 }
 
-/// What goes into the OPT record beside the client subnet.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Extras<'a> {
-    /// The name server identifier, if there is one; written if it was asked for (RFC 5001).
-    pub nsid: Option<&'a str>,
-    /// An extended error and its text (RFC 8914).
-    pub error: Option<(u16, &'static str)>,
-}
-
-/// A reply in the making.
+/// A reply in the making. The usual answer is written by code that is all inlined, so that these words stay in
+/// registers; what is unusual takes the reply by value and goes on elsewhere.
 #[derive(Debug)]
 pub struct Reply<'o> {
     out: &'o mut [u8],
@@ -58,12 +50,12 @@ impl<'o> Reply<'o> {
     #[must_use]
     pub fn new(query: &Query<'_>, stream: bool, out: &'o mut [u8]) -> Self {
         let end = query.question_end();
-        out[..end].copy_from_slice(&query.message()[..end]);
-        let (size, kept) = match &query.edns {
-            None => (if stream { STREAM_REPLY_MAX } else { UDP_REPLY_MIN }, 0),
-            Some(edns) => (reply_size(edns.udp_size, stream), OPT_LENGTH + subnet_length(edns)),
-        };
+        copy(&mut out[..end], &query.message()[..end]);
+        let edns = &query.edns;
+        // Without EDNS the client takes 512 octets, which is what the bounds make of 0.
+        let size = if stream { STREAM_REPLY_MAX } else { edns.udp_size.clamp(UDP_REPLY_MIN, UDP_REPLY_MAX) };
         let size = size.min(out.len());
+        let kept = if edns.is_present { OPT_LENGTH + edns.subnet.octets().len() } else { 0 };
         Self {
             out,
             at: end,
@@ -86,31 +78,51 @@ impl<'o> Reply<'o> {
         if end > self.limit {
             return None;
         }
-        self.out[at..end].copy_from_slice(records);
+        copy(&mut self.out[at..end], records);
         self.at = end;
         self.counts[section as usize] += count;
         Some(at)
     }
 
     /// Writes one record of class IN whose owner is a pointer. Gives the offset of its data.
-    #[inline]
+    #[inline(always)]
     pub fn record(&mut self, section: Section, owner: u16, rtype: u16, ttl: u32, rdata: &[u8]) -> Option<usize> {
         let start = self.at + RECORD_HEADER;
         let end = start + rdata.len();
         if end > self.limit {
             return None;
         }
-        let mut head = [0; RECORD_HEADER];
-        head[0..2].copy_from_slice(&owner.to_be_bytes());
-        head[2..4].copy_from_slice(&rtype.to_be_bytes());
-        head[4..6].copy_from_slice(&class::IN.to_be_bytes());
-        head[6..10].copy_from_slice(&ttl.to_be_bytes());
-        head[10..12].copy_from_slice(&(rdata.len() as u16).to_be_bytes());
-        self.out[self.at..start].copy_from_slice(&head);
+        self.out[self.at..start].copy_from_slice(&record_header(owner, rtype, ttl, rdata.len() as u16));
         self.out[start..end].copy_from_slice(rdata);
         self.at = end;
         self.counts[section as usize] += 1;
         Some(start)
+    }
+
+    /// Writes addresses of the question's name into the answer section, `RECORD` octets a record; false if they have no
+    /// room.
+    #[inline(always)]
+    pub fn addresses<'r, const N: usize, const RECORD: usize>(
+        &mut self,
+        rtype: u16,
+        ttl: u32,
+        rdatas: impl ExactSizeIterator<Item = &'r [u8; N]>,
+    ) -> bool {
+        const { assert!(RECORD == RECORD_HEADER + N) };
+        let count = rdatas.len();
+        let end = self.at + RECORD * count;
+        if end > self.limit {
+            return false;
+        }
+        let mut record = [0; RECORD];
+        record[..RECORD_HEADER].copy_from_slice(&record_header(QUESTION, rtype, ttl, N as u16));
+        for (written, rdata) in self.out[self.at..end].as_chunks_mut::<RECORD>().0.iter_mut().zip(rdatas) {
+            record[RECORD_HEADER..].copy_from_slice(rdata);
+            *written = record;
+        }
+        self.at = end;
+        self.counts[Section::Answer as usize] += count as u16;
+        true
     }
 
     /// Overwrites two octets of what was appended.
@@ -125,18 +137,6 @@ impl<'o> Reply<'o> {
         u16::from_be_bytes([self.out[at], self.out[at + 1]])
     }
 
-    /// The next record's offset.
-    #[must_use]
-    pub const fn offset(&self) -> usize {
-        self.at
-    }
-
-    /// True once [`Reply::truncate`] was called.
-    #[must_use]
-    pub const fn is_truncated(&self) -> bool {
-        self.truncated
-    }
-
     /// Takes every record out and sets TC: the client asks again over a stream (RFC 2181 §9).
     #[cold]
     pub fn truncate(&mut self) {
@@ -145,55 +145,80 @@ impl<'o> Reply<'o> {
         self.truncated = true;
     }
 
-    /// Writes the header and, if the query had one, the OPT record. Gives the message's length.
+    /// Writes the header and, if the query had one, the OPT record with its options: the client subnet, the name
+    /// server identifier if it was asked for (RFC 5001), an extended error and its text (RFC 8914). Gives the message's
+    /// length.
     #[inline(always)]
-    pub fn finish(&mut self, query: &Query<'_>, rcode: u16, extras: Extras<'_>) -> usize {
-        let additional = self.counts[Section::Additional as usize] + u16::from(query.edns.is_some());
+    pub fn finish<'n>(
+        mut self,
+        query: &Query<'_>,
+        rcode: u16,
+        error: Option<(u16, &'static str)>,
+        nsid: impl FnOnce() -> Option<&'n str>,
+    ) -> usize {
         let message = query.message();
-        let mut head = [0; HEADER - 2];
         // QR, and OPCODE and RD as they were; a query's own AA and TC mean nothing.
         // An answer to class ANY cannot be authoritative (RFC 1035 §3.2.5, §6.2).
-        let authoritative = self.authoritative && query.qclass == class::IN;
-        head[0] = 0x80 | (message[2] & 0x79) | u8::from(authoritative) << 2 | u8::from(self.truncated) << 1;
+        let authoritative = self.authoritative && query.qclass() == class::IN;
         // CD is copied (RFC 4035 §3.1.6); RA, Z and AD stay clear.
-        head[1] = (message[3] & 0x10) | (rcode & 0xf) as u8;
-        head[3] = 1;
-        head[4..6].copy_from_slice(&self.counts[0].to_be_bytes());
-        head[6..8].copy_from_slice(&self.counts[1].to_be_bytes());
-        head[8..10].copy_from_slice(&additional.to_be_bytes());
-        self.out[2..HEADER].copy_from_slice(&head);
-        if let Some(edns) = &query.edns {
-            self.write_opt(message, edns, rcode, extras);
+        let flags = u16::from_be_bytes([message[2], message[3]]) & 0x7910
+            | 0x8000
+            | u16::from(authoritative) << 10
+            | u16::from(self.truncated) << 9
+            | rcode & 0xf;
+        self.out[2..4].copy_from_slice(&flags.to_be_bytes());
+        let [answers, authority, additional] = self.counts.map(u64::from);
+        let additional = additional + u64::from(query.edns.is_present);
+        let counts = 1 << 48 | answers << 32 | authority << 16 | additional;
+        self.out[4..HEADER].copy_from_slice(&counts.to_be_bytes());
+        if !query.edns.is_present {
+            return self.at;
         }
+        let end = self.write_opt(query, rcode);
+        if query.edns.nsid || error.is_some() {
+            return self.write_extras(end, if query.edns.nsid { nsid() } else { None }, error);
+        }
+        end
+    }
+
+    /// Writes the OPT record with the client subnet option; their room was kept. Gives the message's length.
+    #[inline(always)]
+    fn write_opt(&mut self, query: &Query<'_>, rcode: u16) -> usize {
+        let Some(scope) = self.scope else {
+            let end = self.at + OPT_LENGTH;
+            self.out[self.at..end].copy_from_slice(&opt_record(&query.edns, rcode, 0));
+            return end;
+        };
+        let echo = query.edns.subnet.octets();
+        let end = self.at + OPT_LENGTH + echo.len();
+        if let Some((record, option)) = self.out[self.at..end].split_first_chunk_mut::<OPT_LENGTH>() {
+            *record = opt_record(&query.edns, rcode, echo.len() as u16);
+            copy(option, echo);
+            if let Some(octet) = option.get_mut(OPTION_HEADER + 3) {
+                *octet = scope;
+            }
+        }
+        end
+    }
+
+    /// Writes what else the OPT record tells, as far as it fits, behind what stands up to `end`. Gives the message's
+    /// length.
+    #[cold]
+    fn write_extras(mut self, end: usize, nsid: Option<&str>, error: Option<(u16, &str)>) -> usize {
+        let opt = self.at;
+        self.at = end;
+        if let Some(nsid) = nsid {
+            self.option(option::NSID, &[], nsid);
+        }
+        if let Some((code, text)) = error {
+            self.option(option::ERROR, &code.to_be_bytes(), text);
+        }
+        let length = (self.at - opt - OPT_LENGTH) as u16;
+        self.patch(opt + OPT_LENGTH - 2, length);
         self.at
     }
 
-    /// Writes the OPT record. Its own room was kept; NSID and the extended error are written if they fit as well.
-    #[inline]
-    fn write_opt(&mut self, message: &[u8], edns: &Edns, rcode: u16, extras: Extras<'_>) {
-        let start = self.at;
-        self.out[start..start + OPT_LENGTH].copy_from_slice(&opt_record(edns, rcode));
-        self.at += OPT_LENGTH;
-        if let (SubnetOption::Sent(Sent { at, length, .. }), Some(scope)) = (edns.subnet, self.scope) {
-            let (at, length) = (usize::from(at), usize::from(length));
-            self.out[self.at..self.at + length].copy_from_slice(&message[at..at + length]);
-            self.out[self.at + OPTION_HEADER + 3] = scope;
-            self.at += length;
-        }
-        if edns.nsid
-            && let Some(nsid) = extras.nsid
-        {
-            self.option(option::NSID, &[], nsid);
-        }
-        if let Some((code, text)) = extras.error {
-            self.option(option::ERROR, &code.to_be_bytes(), text);
-        }
-        let length = (self.at - start - OPT_LENGTH) as u16;
-        self.patch(start + OPT_LENGTH - 2, length);
-    }
-
     /// Writes one option if there is room for it.
-    #[cold]
     fn option(&mut self, code: u16, head: &[u8], text: &str) {
         let length = head.len() + text.len();
         if self.at + OPTION_HEADER + length > self.size {
@@ -208,34 +233,60 @@ impl<'o> Reply<'o> {
 
 /// The reply to a message that is no query: its header, at most its question, and an error.
 #[cold]
-pub fn reject(message: &[u8], rcode: u16, echo: usize, edns: Option<Edns>, out: &mut [u8]) -> usize {
+pub fn reject(message: &[u8], rcode: u16, echo: usize, edns: Edns<'_>, out: &mut [u8]) -> usize {
     out[..echo].copy_from_slice(&message[..echo]);
     out[2] = 0x80 | (message[2] & 0x79);
     out[3] = (message[3] & 0x10) | (rcode & 0xf) as u8;
-    out[4..HEADER].copy_from_slice(&[0, u8::from(echo > HEADER), 0, 0, 0, 0, 0, u8::from(edns.is_some())]);
-    let Some(edns) = edns else { return echo };
+    out[4..HEADER].copy_from_slice(&[0, u8::from(echo > HEADER), 0, 0, 0, 0, 0, u8::from(edns.is_present)]);
+    if !edns.is_present {
+        return echo;
+    }
     let end = echo + OPT_LENGTH;
-    out[echo..end].copy_from_slice(&opt_record(&edns, rcode));
+    out[echo..end].copy_from_slice(&opt_record(&edns, rcode, 0));
     end
 }
 
-/// The most octets a reply may have for a client that takes `asked` of them over UDP.
-fn reply_size(asked: u16, stream: bool) -> usize {
-    if stream { STREAM_REPLY_MAX } else { usize::from(asked).clamp(UDP_REPLY_MIN, UDP_REPLY_MAX) }
+/// A record of class IN up to its data.
+#[inline(always)]
+fn record_header(owner: u16, rtype: u16, ttl: u32, length: u16) -> [u8; RECORD_HEADER] {
+    let mut head = [0; RECORD_HEADER];
+    head[0..2].copy_from_slice(&owner.to_be_bytes());
+    head[2..4].copy_from_slice(&rtype.to_be_bytes());
+    head[4..6].copy_from_slice(&class::IN.to_be_bytes());
+    head[6..10].copy_from_slice(&ttl.to_be_bytes());
+    head[10..12].copy_from_slice(&length.to_be_bytes());
+    head
 }
 
-/// Octets that the client subnet option takes in the reply.
-fn subnet_length(edns: &Edns) -> usize {
-    match edns.subnet {
-        SubnetOption::Sent(sent) => usize::from(sent.length),
-        SubnetOption::Absent | SubnetOption::Malformed => 0,
+/// An OPT record up to its options, of so many octets: our size, the upper bits of the RCODE, version 0, DO as it was
+/// (RFC 3225 §3).
+#[inline]
+fn opt_record(edns: &Edns<'_>, rcode: u16, options: u16) -> [u8; OPT_LENGTH] {
+    let [type_high, type_low] = rtype::OPT.to_be_bytes();
+    let [size_high, size_low] = (UDP_REPLY_MAX as u16).to_be_bytes();
+    let [length_high, length_low] = options.to_be_bytes();
+    let flags = u8::from(edns.dnssec_ok) << 7;
+    [0, type_high, type_low, size_high, size_low, (rcode >> 4) as u8, 0, flags, 0, length_high, length_low]
+}
+
+/// Copies octets. What is copied here is short: two halves that overlap take less than finding out how to copy best.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    match from.len() {
+        8..=16 => copy_ends::<8>(to, from),
+        17..=32 => copy_ends::<16>(to, from),
+        33..=64 => copy_ends::<32>(to, from),
+        _ => to.copy_from_slice(from),
     }
 }
 
-/// An OPT record without options: our size, the upper bits of the RCODE, version 0, DO as it was (RFC 3225 §3).
-fn opt_record(edns: &Edns, rcode: u16) -> [u8; OPT_LENGTH] {
-    let [type_high, type_low] = rtype::OPT.to_be_bytes();
-    let [size_high, size_low] = (UDP_REPLY_MAX as u16).to_be_bytes();
-    let flags = u8::from(edns.dnssec_ok) << 7;
-    [0, type_high, type_low, size_high, size_low, (rcode >> 4) as u8, 0, flags, 0, 0, 0]
+/// Copies the first and the last `N` octets.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk::<N>()) {
+        *to = *from;
+    }
 }

@@ -6,7 +6,6 @@ use super::{BalancedOwner, Flags, Meta, NO_NAME, Node, NodeId, Record, Set, Tabl
 use crate::id::ZoneId;
 use crate::snapshot::ZoneSpec;
 use crate::wire::code::rtype;
-use crate::wire::span::PADDING;
 use crate::wire::{Name, Span};
 
 impl Zones {
@@ -45,12 +44,10 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(specs: &'a [ZoneSpec], expected: usize) -> Self {
-        let mut names = Vec::with_capacity(expected * 16);
-        names.resize(PADDING, 0);
         let out = Zones {
             table: Table::with_room_for(expected),
             nodes: Vec::with_capacity(expected),
-            names,
+            names: Vec::with_capacity(expected * 16),
             sets: Vec::with_capacity(expected),
             images: Vec::with_capacity(expected * 8),
             zones: Vec::with_capacity(specs.len()),
@@ -89,9 +86,7 @@ impl<'a> Builder<'a> {
 
     /// The zone that holds what is above `name`, while the table has apexes alone.
     fn closest_zone(&self, name: &Name) -> Option<ZoneId> {
-        let mut padded = vec![0; PADDING];
-        padded.extend_from_slice(name.wire());
-        let mut at = span(&padded, PADDING, name);
+        let mut at = Span::new(name.wire());
         while let Some(parent) = at.parent() {
             if let Some(node) = self.out.node(parent) {
                 return Some(self.out.nodes[node.index()].zone);
@@ -105,17 +100,17 @@ impl<'a> Builder<'a> {
     fn push(&mut self, name: &Name, zone: ZoneId, parent: NodeId) -> NodeId {
         let start = self.out.names.len();
         self.out.names.extend(name.wire().iter().map(u8::to_ascii_lowercase));
-        self.push_at(start, name.labels().count(), zone, parent)
+        self.push_at(start, zone, parent)
     }
 
     /// The same for a name that stands in the arena already, from `start` to a root label.
-    fn push_at(&mut self, start: usize, labels: usize, zone: ZoneId, parent: NodeId) -> NodeId {
+    fn push_at(&mut self, start: usize, zone: ZoneId, parent: NodeId) -> NodeId {
         let length = name_length(&self.out.names[start..]).expect("a whole name was put into the arena");
-        let name = Span::new(&self.out.names, start, start + length, labels);
+        let name = Span::new(&self.out.names[start..start + length]);
         let id = NodeId(self.out.nodes.len() as u32);
         let is_wildcard = name.wire().starts_with(b"\x01*");
         self.out.table.insert(name.hash(), id);
-        self.out.deepest = self.out.deepest.max(labels);
+        self.out.deepest = self.out.deepest.max(name.labels());
         self.out.nodes.push(Node {
             name: start as u32,
             zone,
@@ -125,7 +120,7 @@ impl<'a> Builder<'a> {
             balanced: NO_NAME,
             set_count: 0,
             name_length: length as u8,
-            flags: Flags::default(),
+            flags: Flags(if self.specs[zone.index()].ecs.believes_all() { Flags::BELIEVES } else { 0 }),
         });
         self.parents.push(parent);
         if is_wildcard && parent != NodeId::NONE {
@@ -140,7 +135,7 @@ impl<'a> Builder<'a> {
         let start = self.out.names.len();
         self.out.names.extend(owner.wire().iter().map(u8::to_ascii_lowercase));
         let mut missing = 0;
-        let mut at = span(&self.out.names, start, owner);
+        let mut at = Span::new(&self.out.names[start..]);
         let (mut parent, offset) = loop {
             if let Some(node) = self.out.node(at) {
                 break (node, start + owner.wire().len() - at.length());
@@ -154,7 +149,6 @@ impl<'a> Builder<'a> {
                 }
             }
         };
-        let labels = at.labels();
         let ours = self.out.nodes[parent.index()].zone == zone;
         if missing == 0 || !ours {
             self.out.names.truncate(start);
@@ -167,8 +161,8 @@ impl<'a> Builder<'a> {
             starts.push(position);
             position += 1 + usize::from(self.out.names[position]);
         }
-        for (index, &position) in starts.iter().rev().enumerate() {
-            parent = self.push_at(position, labels + 1 + index, zone, parent);
+        for position in starts.into_iter().rev() {
+            parent = self.push_at(position, zone, parent);
         }
         Some(parent)
     }
@@ -251,15 +245,14 @@ impl<'a> Builder<'a> {
         if above == NodeId::NONE && self.out.nodes[id.index()].flags.has(Flags::CUT) {
             above = id;
         }
-        self.out.nodes[id.index()].above = above;
+        let node = &mut self.out.nodes[id.index()];
+        node.above = above;
+        node.flags.0 |= if above == NodeId::NONE { 0 } else { Flags::HIDDEN };
     }
 
     /// The closest node above a parent side; it exists, since the apex of the outer zone does.
     fn node_above(&self, side: NodeId) -> NodeId {
-        let node = &self.out.nodes[side.index()];
-        let start = node.name as usize;
-        let end = start + usize::from(node.name_length);
-        let mut at = Span::new(&self.out.names, start, end, count_labels(&self.out.names[start..end]));
+        let mut at = Span::new(self.out.name(side));
         while let Some(parent) = at.parent() {
             if let Some(found) = self.out.node(parent) {
                 return found;
@@ -316,9 +309,7 @@ impl<'a> Builder<'a> {
     /// The node with the static addresses of `target`, a name in the records of `id`, and whether the records are of
     /// no use without them.
     fn related_node(&self, id: NodeId, target: &[u8]) -> Option<(NodeId, bool)> {
-        let mut padded = vec![0; PADDING];
-        padded.extend_from_slice(target);
-        let found = self.out.node(Span::new(&padded, PADDING, padded.len(), count_labels(target)))?;
+        let found = self.out.node(Span::new(target))?;
         let (owner, node) = (&self.out.nodes[id.index()], &self.out.nodes[found.index()]);
         if !node.flags.has(Flags::ADDRESS) {
             return None;
@@ -338,20 +329,4 @@ impl<'a> Builder<'a> {
         self.out.images.shrink_to_fit();
         self.out
     }
-}
-
-/// The name in a padded buffer.
-fn span<'b>(buffer: &'b [u8], start: usize, name: &Name) -> Span<'b> {
-    Span::new(buffer, start, start + name.wire().len(), name.labels().count())
-}
-
-/// Labels of a name in wire form, without the root.
-fn count_labels(wire: &[u8]) -> usize {
-    let mut at = 0;
-    let mut labels = 0;
-    while let Some(&length) = wire.get(at).filter(|length| **length != 0) {
-        at += 1 + usize::from(length);
-        labels += 1;
-    }
-    labels
 }

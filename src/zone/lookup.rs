@@ -20,6 +20,26 @@ pub struct Found {
     pub outcome: Outcome,
 }
 
+/// The zone that answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Holder {
+    /// Its id.
+    pub zone: ZoneId,
+    /// It believes everybody's client subnets; if not, whose it believes stands elsewhere.
+    pub believes_all: bool,
+}
+
+/// What nearly every query of an existing name finds, without a word more than the answer needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Usual<'z> {
+    /// Steering decides the addresses of the asked family.
+    Addresses(Holder, NameId),
+    /// Static records of the asked type; they fit the question as they are.
+    Records(Holder, &'z Set),
+    /// Anything else: ask [`Zones::find_from`].
+    Other,
+}
+
 /// What to answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -51,7 +71,6 @@ impl Zones {
     }
 
     /// The same, when it is known whether the name has a node of its own.
-    #[inline]
     #[must_use]
     pub fn find_from(&self, node: Option<NodeId>, name: Span<'_>, qtype: u16) -> Option<Found> {
         match node {
@@ -60,18 +79,27 @@ impl Zones {
         }
     }
 
-    /// The records of the usual case, in which neither a cut nor steering nor an alias has a say; they fit the
-    /// question as they are. `None` says nothing: ask [`Zones::find_from`].
-    #[inline]
+    /// What a node answers if neither a cut nor an alias has a say: nearly always one look.
+    #[inline(always)]
     #[must_use]
-    pub fn plain(&self, node: NodeId, qtype: u16) -> Option<(ZoneId, &Set)> {
+    pub fn usual(&self, node: NodeId, qtype: u16) -> Usual<'_> {
         let node = &self.nodes[node.index()];
-        if node.above != NodeId::NONE || node.balanced != NO_NAME || qtype == rtype::DS {
-            return None;
+        if node.flags.has(Flags::HIDDEN) || qtype == rtype::DS {
+            return Usual::Other;
+        }
+        let holder = Holder { zone: node.zone, believes_all: node.flags.has(Flags::BELIEVES) };
+        if qtype == rtype::A && node.flags.has(Flags::BALANCED_A)
+            || qtype == rtype::AAAA && node.flags.has(Flags::BALANCED_AAAA)
+        {
+            return Usual::Addresses(holder, NameId::new(node.balanced as usize));
         }
         let start = node.sets as usize;
-        let set = self.sets[start..start + usize::from(node.set_count)].iter().find(|set| set.rtype == qtype)?;
-        Some((node.zone, set))
+        let sets = &self.sets[start..start + usize::from(node.set_count)];
+        let first = sets.first().filter(|set| set.rtype == qtype);
+        match first.or_else(|| sets.iter().find(|set| set.rtype == qtype)) {
+            Some(set) if !node.flags.has(Flags::BALANCED_CNAME) => Usual::Records(holder, set),
+            _ => Usual::Other,
+        }
     }
 
     /// The RRset of a type at a node.
@@ -82,15 +110,29 @@ impl Zones {
     }
 
     /// The node of exactly this name.
+    #[inline(never)]
     #[must_use]
     pub fn node(&self, name: Span<'_>) -> Option<NodeId> {
-        if name.labels() > self.deepest {
-            return None;
+        let hash = name.hash();
+        match self.table.first(hash) {
+            // Usually it is there, in the case sent.
+            Some(node) if self.owner(node).is_some_and(|owner| name.is_exactly(owner)) => Some(node),
+            _ => self.node_under(hash, name),
         }
-        self.table.find(name.hash(), |node| {
-            let node = &self.nodes[node.index()];
-            usize::from(node.name_length) == name.length() && name.equals_lowercase(&self.names, node.name as usize)
-        })
+    }
+
+    /// The same, by all names of this hash and in any case.
+    #[cold]
+    fn node_under(&self, hash: u32, name: Span<'_>) -> Option<NodeId> {
+        self.table.find(hash, |node| self.owner(node).is_some_and(|owner| name.is(owner)))
+    }
+
+    /// The name of a node, in lower case.
+    #[inline(always)]
+    fn owner(&self, node: NodeId) -> Option<&[u8]> {
+        let node = self.nodes.get(node.index())?;
+        let start = node.name as usize;
+        self.names.get(start..start + usize::from(node.name_length))
     }
 
     #[inline]
@@ -103,6 +145,10 @@ impl Zones {
     #[inline(never)]
     fn find_below(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
         let mut ancestor = name.parent()?;
+        // What is deeper than every name of ours need not be looked up.
+        for _ in self.deepest..ancestor.labels() {
+            ancestor = ancestor.parent()?;
+        }
         let id = loop {
             if let Some(node) = self.node(ancestor) {
                 break node;

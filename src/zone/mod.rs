@@ -10,7 +10,7 @@ mod lookup;
 mod rrset;
 mod table;
 
-pub use lookup::{Found, Outcome};
+pub use lookup::{Found, Holder, Outcome, Usual};
 pub use rrset::{Related, Set};
 
 use crate::id::{NameId, ZoneId};
@@ -48,8 +48,7 @@ pub struct BalancedOwner<'a> {
 pub struct Zones {
     table: Table,
     nodes: Vec<Node>,
-    /// Owner names in lower case, behind [`crate::wire::span::PADDING`] octets. An empty non-terminal's name is the
-    /// end of a name below it.
+    /// Owner names in lower case. An empty non-terminal's name is the end of a name below it.
     names: Vec<u8>,
     /// RRsets, those of one node side by side.
     sets: Vec<Set>,
@@ -87,8 +86,8 @@ struct Node {
     /// The balanced name here, or `NO_NAME`.
     balanced: u32,
     set_count: u16,
-    name_length: u8,
     flags: Flags,
+    name_length: u8,
 }
 
 /// No balanced name.
@@ -96,27 +95,31 @@ const NO_NAME: u32 = u32::MAX;
 
 /// What is at a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Flags(u8);
+struct Flags(u16);
 
 impl Flags {
     /// The apex of its zone.
-    const APEX: u8 = 1;
+    const APEX: u16 = 1;
     /// A delegation: NS, and not the apex.
-    const CUT: u8 = 2;
+    const CUT: u16 = 2;
     /// A DNAME.
-    const DNAME: u8 = 4;
+    const DNAME: u16 = 4;
     /// A static CNAME.
-    const CNAME: u8 = 8;
+    const CNAME: u16 = 8;
     /// Static A or AAAA records.
-    const ADDRESS: u8 = 16;
+    const ADDRESS: u16 = 16;
     /// Balanced A records.
-    const BALANCED_A: u8 = 32;
+    const BALANCED_A: u16 = 32;
     /// Balanced AAAA records.
-    const BALANCED_AAAA: u8 = 64;
+    const BALANCED_AAAA: u16 = 64;
     /// A balanced CNAME.
-    const BALANCED_CNAME: u8 = 128;
+    const BALANCED_CNAME: u16 = 128;
+    /// Its zone believes everybody's client subnets.
+    const BELIEVES: u16 = 512;
+    /// Something above hides the node, or it is a cut itself: `Node::above` says what.
+    const HIDDEN: u16 = 256;
 
-    const fn has(self, flag: u8) -> bool {
+    const fn has(self, flag: u16) -> bool {
         self.0 & flag != 0
     }
 }
@@ -173,10 +176,7 @@ impl Zones {
     /// The balanced name that answers for `name`, be it by a wildcard.
     #[must_use]
     pub fn find_balanced(&self, name: &Name) -> Option<NameId> {
-        let mut padded = vec![0; crate::wire::span::PADDING];
-        padded.extend_from_slice(name.wire());
-        let span = crate::wire::Span::new(&padded, crate::wire::span::PADDING, padded.len(), name.labels().count());
-        self.find(span, crate::wire::code::rtype::ANY)?.balanced
+        self.find(crate::wire::Span::new(name.wire()), crate::wire::code::rtype::ANY)?.balanced
     }
 
     /// The name of a node, in lower case.

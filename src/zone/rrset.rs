@@ -56,7 +56,7 @@ impl super::Zones {
     /// The records of a set as they stand in a message, pointers for its owner as the question.
     #[inline]
     #[must_use]
-    pub fn image(&self, set: Set) -> &[u8] {
+    pub fn image(&self, set: &Set) -> &[u8] {
         let start = set.at as usize;
         &self.images[start..start + set.length as usize]
     }
@@ -72,7 +72,7 @@ impl super::Zones {
     /// nothing if the first is the whole name.
     #[must_use]
     pub fn target(&self, set: Set, zone: ZoneId) -> (&[u8], &[u8]) {
-        let image = self.image(set);
+        let image = self.image(&set);
         let length = usize::from(u16::from_be_bytes([image[RECORD_HEADER - 2], image[RECORD_HEADER - 1]]));
         let rdata = &image[RECORD_HEADER..RECORD_HEADER + length];
         match rdata {

@@ -1,4 +1,4 @@
-//! The hash table from names to nodes: open addressing, eight octets a slot, at most two thirds full.
+//! The hash table from names to nodes: open addressing, eight octets a slot, at most half full.
 
 use super::NodeId;
 
@@ -21,25 +21,38 @@ pub(super) struct Table {
 impl Table {
     /// A table that holds `expected` names without growing.
     pub(super) fn with_room_for(expected: usize) -> Self {
-        let size = (expected + expected / 2 + 8).next_power_of_two();
+        let size = (2 * expected + 8).next_power_of_two();
         Self { slots: vec![EMPTY; size], used: 0 }
     }
 
-    /// The node under `hash` for which `is_it` holds.
+    /// The node that stands first under `hash`, if it is of that hash.
     #[inline(always)]
-    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(NodeId) -> bool) -> Option<NodeId> {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+    pub(super) fn first(&self, hash: u32) -> Option<NodeId> {
+        let slot = self.slot(hash as usize);
+        // An empty slot has a node that no table has.
+        (slot.hash == hash).then_some(slot.node)
+    }
+
+    /// The node under `hash` for which `is_it` holds.
+    pub(super) fn find(&self, hash: u32, is_it: impl Fn(NodeId) -> bool) -> Option<NodeId> {
+        let mut at = hash as usize;
         loop {
-            let slot = self.slots[at];
+            // Half of the table is empty: the walk ends.
+            let slot = self.slot(at);
             if slot.node == NodeId::NONE {
                 return None;
             }
             if slot.hash == hash && is_it(slot.node) {
                 return Some(slot.node);
             }
-            at = (at + 1) & mask;
+            at += 1;
         }
+    }
+
+    /// The slot at a place that is counted round and round: the table's size is a power of two.
+    #[inline(always)]
+    fn slot(&self, at: usize) -> Slot {
+        self.slots[at & (self.slots.len() - 1)]
     }
 
     /// Octets of the slots.
@@ -49,7 +62,7 @@ impl Table {
 
     /// Puts in a node that is not there yet.
     pub(super) fn insert(&mut self, hash: u32, node: NodeId) {
-        if (self.used + 1) * 3 > self.slots.len() * 2 {
+        if (self.used + 1) * 2 > self.slots.len() {
             let grown = vec![EMPTY; self.slots.len() * 2];
             for slot in std::mem::replace(&mut self.slots, grown) {
                 if slot.node != NodeId::NONE {

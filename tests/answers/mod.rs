@@ -163,7 +163,7 @@ impl Server {
     /// Sends a message and gives the octets of the answer.
     pub fn raw(&mut self, message: &[u8], transport: Transport) -> Option<Vec<u8>> {
         let mut out = vec![0xee; if transport == Transport::Udp { 1232 } else { 65_535 }];
-        let request = Request { bytes: message, source: self.source, transport };
+        let request = Request { bytes: message, source: self.source.into(), transport };
         match respond(&self.state, &mut self.worker, &request, &mut out) {
             Verdict::Send(length) => {
                 out.truncate(length);
@@ -182,7 +182,7 @@ pub fn query(qname: &str, qtype: &str) -> QueryBuilder {
 /// `address/length`.
 pub fn subnet(text: &str) -> Subnet {
     let (address, source) = text.split_once('/').unwrap();
-    Subnet { address: address.parse().unwrap(), source: source.parse().unwrap() }
+    Subnet::new(address.parse().unwrap(), source.parse().unwrap())
 }
 
 /// A record as text; the library does not know DNAME.

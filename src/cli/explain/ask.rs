@@ -44,7 +44,7 @@ pub fn ask(state: &State, worker: &mut Worker, question: &Question) -> Result<Op
     // Any port but 0, which is never answered.
     let source = SocketAddr::new(question.resolver, 53_000);
     let mut out = vec![0; crate::limits::STREAM_REPLY_MAX];
-    let request = Request { bytes: &bytes, source, transport: Transport::Stream };
+    let request = Request { bytes: &bytes, source: source.into(), transport: Transport::Stream };
     match respond(state, worker, &request, &mut out) {
         Verdict::Send(length) => Ok(Some(read(&Message::from_vec(&out[..length])?))),
         Verdict::Drop => Ok(None),

@@ -193,7 +193,7 @@ impl Report {
         let zone = &snapshot.settings[snapshot.names[id.index()].zone.index()];
         let (address, source) = question.subnet;
         let trusted = zone.ecs.trusted.iter().any(|network| network.contains(&question.resolver));
-        let subnet = (source > 0 && zone.ecs.enabled && trusted).then_some(Subnet { address, source });
+        let subnet = (source > 0 && zone.ecs.enabled && trusted).then(|| Subnet::new(address, source));
         let client = Client::new(question.resolver, subnet);
         let how = explain_decision(state, &mut Worker::new(SEED), id, &client, want);
 

@@ -196,7 +196,7 @@ impl<S: 'static, F: Respond<S>> Connection<S, F> {
             }
             used += 2 + message.len();
             hub.counters.queries.add(1);
-            let request = Request { bytes: message, source: peer, transport: Transport::Stream };
+            let request = Request { bytes: message, source: peer.into(), transport: Transport::Stream };
             let room = &mut output[filled + 2..filled + 2 + STREAM_REPLY_MAX];
             match catch_unwind(AssertUnwindSafe(|| (hub.service.respond)(&state, worker, &request, room))) {
                 Ok(Verdict::Send(length)) => {

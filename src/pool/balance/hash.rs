@@ -13,6 +13,7 @@ use crate::pool::select::{Member, Picked};
 pub(in crate::pool) const DIRECT: usize = 16;
 
 /// Picks `answers` members by comparing their draws; `names` are the members' name bits, `number` their weights.
+#[inline(never)]
 pub(in crate::pool) fn pick(members: &[Member], names: &[u64], answers: usize, key: Key, out: &mut Picked) {
     if answers == 1 {
         let candidates = members.iter().zip(names).map(|(member, &name)| (name, member.number));
@@ -31,6 +32,7 @@ pub(in crate::pool) fn pick(members: &[Member], names: &[u64], answers: usize, k
 }
 
 /// Picks `answers` different members by the table.
+#[inline(never)]
 pub(in crate::pool) fn pick_slots(members: &[Member], slots: &[u16], answers: usize, key: Key, out: &mut Picked) {
     // The table's size is a power of two.
     let slot = |key: Key| usize::from(slots[(key.bits() >> 32) as usize & (slots.len() - 1)]);

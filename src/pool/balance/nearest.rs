@@ -5,6 +5,7 @@ use crate::pool::rendezvous::{Key, mix};
 use crate::pool::select::{Member, Picked};
 
 /// Picks `answers` members: first those of the nearest tier from where the client's key points, then on in order.
+#[inline(never)]
 pub(in crate::pool) fn pick(members: &[Member], tie: usize, answers: usize, key: Key, out: &mut Picked) {
     let mut taken = 0;
     if tie > 1 {

@@ -4,11 +4,13 @@
 use crate::pool::select::{Member, Picked};
 
 /// Picks `answers` members from where `cursor` stands, and moves it by one.
+#[inline(always)]
 pub(in crate::pool) fn pick(members: &[Member], answers: usize, cursor: &mut u32, out: &mut Picked) {
     let mut at = *cursor as usize % members.len();
     *cursor = cursor.wrapping_add(1);
-    for _ in 0..answers.min(members.len()) {
-        out.push(members[at].endpoint);
+    out.fill(answers.min(members.len()), || {
+        let endpoint = members[at].endpoint;
         at = if at + 1 == members.len() { 0 } else { at + 1 };
-    }
+        endpoint
+    });
 }

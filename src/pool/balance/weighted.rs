@@ -15,11 +15,17 @@ pub(in crate::pool) fn lay_out(members: &mut [Member]) -> u32 {
 }
 
 /// Picks `answers` members (at most all) whose `number` is a running sum that ends at `total`.
+#[inline(always)]
 pub(in crate::pool) fn pick(members: &[Member], total: u32, answers: usize, draw: &mut Draw, out: &mut Picked) {
     if answers == 1 {
         out.push(members[find(members, draw.below(total))].endpoint);
-        return;
+    } else {
+        pick_several(members, total, answers, draw, out);
     }
+}
+
+#[inline(never)]
+fn pick_several(members: &[Member], total: u32, answers: usize, draw: &mut Draw, out: &mut Picked) {
     // The members drawn so far in the order of the table: a later draw skips their stretches.
     let mut taken = [0_u16; ANSWERS_MAX as usize];
     let mut left = total;

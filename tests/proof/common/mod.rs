@@ -36,7 +36,7 @@ pub(crate) fn ask_in_process(state: &State, worker: &mut Worker, ask: &Ask) -> R
 pub(crate) fn send(state: &State, worker: &mut Worker, bytes: &[u8], transport: Transport) -> Option<Vec<u8>> {
     let room = if transport == Transport::Udp { UDP_REPLY_MAX } else { STREAM_REPLY_MAX };
     let mut out = vec![0; room];
-    match respond(state, worker, &Request { bytes, source: source(), transport }, &mut out) {
+    match respond(state, worker, &Request { bytes, source: source().into(), transport }, &mut out) {
         Verdict::Send(length) => {
             out.truncate(length);
             Some(out)
