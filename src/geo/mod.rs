@@ -6,8 +6,8 @@
 //!           operator's networks    ├→ sweep → profile of each range → trie → GeoMap
 //!           special, tunnel blocks ┘           (region, nearness)
 //!
-//! a route:  classes of profiles → GeoMap::view → verdict of each set of profiles
-//! a query:  address, source bits → GeoMap::find_subnet → class and exact scope
+//! a route:  classes of profiles → GeoMap::view → verdict of each set of profiles → blocks by IPv4 address
+//! a query:  first address of the subnet → GeoMap::find_subnet → class and exact scope
 //! ```
 
 mod blocks;
