@@ -67,6 +67,8 @@ pub const FIRST_PROBES_AT_ONCE: u64 = 256;
 pub const FIRST_PROBES_PER_SECOND: u64 = 2_000;
 /// Probes under way at the same time; what is due beyond waits for one to end.
 pub const PROBES_AT_ONCE: usize = 8_192;
+/// Probes start at multiples of this, milliseconds: those that share a step share the prober's waking up.
+pub const PROBE_STEP_MS: u64 = 10;
 /// Probe jitter, in percent of the interval to either side.
 pub const JITTER_PERCENT: u32 = 5;
 
@@ -124,6 +126,9 @@ pub const TCP_READ: usize = 16 << 10;
 pub const TCP_WRITE: usize = 16 << 10;
 /// TCP connections that the kernel keeps for us to accept.
 pub const TCP_BACKLOG: i32 = 4_096;
+/// A TCP client that connects and sends nothing is left to the kernel this long, seconds; what it costs there is a
+/// few hundred octets, and SYN cookies bound how many there can be.
+pub const TCP_DEFER_SECONDS: i32 = 3;
 /// Descriptors left to everything but TCP clients when the system's limit is low.
 pub const DESCRIPTORS_RESERVED: usize = 40;
 /// Time that stopping leaves for replies in flight, milliseconds.

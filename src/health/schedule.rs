@@ -3,10 +3,11 @@
 //! Every target has a *phase*, a fixed point within its interval. Phases come from the golden-ratio sequence, which
 //! spreads any number of points evenly in the order in which they are added. A probe is due at
 //! `phase + k × interval ± jitter`; jitter moves one probe and never the grid, so the spread stays even for ever.
+//! Times are rounded to steps of a few milliseconds, so that a prober of many targets wakes up for several at once.
 
 use super::{Millis, Outcome, Timing};
 use crate::id::TargetId;
-use crate::limits::{JITTER_PERCENT, SLOWDOWN_MAX};
+use crate::limits::{JITTER_PERCENT, PROBE_STEP_MS, SLOWDOWN_MAX};
 use crate::worker::Draw;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -131,7 +132,7 @@ impl Schedule {
         let grid = phase + earliest.saturating_sub(phase).div_ceil(interval) * interval;
         let swing = interval * Millis::from(JITTER_PERCENT) / 100;
         let jitter = ((u128::from(random) * u128::from(2 * swing + 1)) >> 64) as Millis;
-        let due = (grid + jitter).saturating_sub(swing);
+        let due = (grid + jitter).saturating_sub(swing) / PROBE_STEP_MS * PROBE_STEP_MS;
         entry.due = Some(due);
         self.heap.push(Reverse((due, target)));
     }
@@ -200,6 +201,16 @@ mod tests {
             let count = starts.iter().filter(|(at, _)| (window..window + 1_000).contains(at)).count();
             assert!((950..=1_050).contains(&count), "{count} probes in the second from {window}");
         }
+    }
+
+    #[test]
+    fn probes_that_are_due_within_one_step_are_due_together() {
+        let starts = run(10_000, 60_000, 500, Outcome::Pass);
+        let later: Vec<_> = starts.iter().map(|(at, _)| *at).filter(|at| *at > 0).collect();
+        assert!(later.iter().all(|at| at % PROBE_STEP_MS == 0));
+        let mut wakes = later.clone();
+        wakes.dedup();
+        assert!(wakes.len() * 8 < later.len(), "{} wake-ups for {} probes", wakes.len(), later.len());
     }
 
     #[test]

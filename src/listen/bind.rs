@@ -1,6 +1,6 @@
 //! Addresses → sockets, before anything else is loaded: whoever cannot have port 53 hears it at once.
 
-use crate::limits::{TCP_BACKLOG, TCP_UNREAD_MAX, UDP_RECEIVE_BUFFER, UDP_SEND_BUFFER, UDP_WAKE_MS};
+use crate::limits::{TCP_BACKLOG, TCP_DEFER_SECONDS, TCP_UNREAD_MAX, UDP_RECEIVE_BUFFER, UDP_SEND_BUFFER, UDP_WAKE_MS};
 use crate::listen::sys::{self, Shape};
 use crate::listen::udp;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -134,6 +134,7 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(TCP_UNREAD_MAX)?;
     socket.set_nonblocking(true)?;
+    sys::defer_accept(&socket, TCP_DEFER_SECONDS);
     socket.bind(&SockAddr::from(address))?;
     socket.listen(TCP_BACKLOG)?;
     Ok(socket.into())

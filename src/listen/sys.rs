@@ -270,6 +270,15 @@ pub fn set_buffers(socket: &impl AsRawFd, receive: c_int, send: c_int) {
     }
 }
 
+/// Asks the kernel to hand over a connection only once its client has sent something, or after about this long:
+/// who connects and says nothing costs us no descriptor. Where the system cannot do that, it hands over at once.
+pub fn defer_accept(socket: &impl AsRawFd, seconds: c_int) {
+    #[cfg(target_os = "linux")]
+    let _unsupported = set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (socket, seconds);
+}
+
 /// True if the system ran out of descriptors or memory: a shortage that passes.
 #[must_use]
 pub fn is_shortage(error: &io::Error) -> bool {

@@ -44,6 +44,8 @@ impl HttpProbe {
             .tcp_keepalive(None::<Duration>)
             .tcp_keepalive_interval(None::<Duration>)
             .tcp_keepalive_retries(None::<u32>)
+            // A request is one write: there is nothing that it could wait for.
+            .tcp_nodelay(false)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)

@@ -147,7 +147,9 @@ fn a_client_with_too_many_connections_loses_its_own_and_not_those_of_others() {
     };
     ask(&mut other, 1);
     let mut streams: Vec<_> = (0..10).map(|_| connect(&server)).collect();
-    ask(&mut streams[9], 2);
+    for stream in &mut streams {
+        ask(stream, 2);
+    }
     for stream in &mut streams[..7] {
         assert!(is_closed(stream));
     }
@@ -174,6 +176,15 @@ fn idle_and_dripping_connections_are_closed_in_time() {
     assert!(is_closed(&mut idle) && is_closed(&mut late));
     assert!(start.elapsed() >= limit);
     assert_eq!(server.metrics.totals().timed_out, 3);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_says_nothing_is_left_to_the_kernel() {
+    let server = start(wide());
+    let _silent: Vec<_> = (0..50).map(|_| connect(&server)).collect();
+    ask(&mut connect(&server), 1);
+    assert_eq!(server.metrics.totals().accepted, 1);
 }
 
 #[test]
