@@ -91,6 +91,9 @@ pub const NEAREST_TIE_PERCENT: u32 = 5;
 
 /// Largest weight of an endpoint or of a split's part.
 pub const WEIGHT_MAX: u32 = 1_000_000;
+/// Longest sequence of a weighted round-robin, in answers; longer for pools of more than half as many members. What
+/// the weights ask for beyond is rounded to it.
+pub const SMOOTH_SEQUENCE: usize = 1_024;
 /// Most endpoints in one pool.
 pub const POOL_ENDPOINTS_MAX: usize = 4_096;
 /// Largest zone TOML or included file, bytes.

@@ -88,6 +88,8 @@ fn the_realistic_zone_of_the_format_loads() {
     assert_eq!((spec.zones.len(), spec.pools.len(), spec.endpoints.len()), (1, 6, 10));
     assert_eq!(spec.names.len(), 5);
     assert_eq!(loaded.warnings.errors(), 0);
+    let fra = spec.pools.iter().find(|pool| &*pool.name == "fra").unwrap();
+    assert_eq!(*fra.domains, [0, geosteer::pool::ALONE], "by the rack of each endpoint");
     let www = spec.names.iter().find(|name| name.owner.to_string() == "www.cdn.example.com.").unwrap();
     assert_eq!((www.ttl, www.ttl_min), (20, 10));
     let world = &spec.policies[www.policy.index()];

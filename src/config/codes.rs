@@ -102,6 +102,7 @@ codes! {
     TightTiming "W044" Warning "a check's timeout is longer than its interval"
     NoLocation "W045" Warning "a choice by nearness among places that are not known"
     ManyAnswers "W046" Warning "more answers asked for than there are, or can be"
+    NotSpread "W047" Warning "answers that cannot be spread over failure domains as asked"
     LongNetwork "W051" Warning "a network longer than the longest scope: for client subnets it counts as part of its block"
     SelectorRepeated "W052" Warning "a selector stands twice in one region"
     LooksAbsolute "W053" Warning "a relative name that ends with the zone's own name"

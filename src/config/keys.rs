@@ -223,7 +223,7 @@ pub static CHECK: Table = Table {
 pub static POOL: Table = Table {
     what: "a pool",
     path: "[pools.NAME]",
-    keys: &["endpoints", "check", "balance", "answers", "min_healthy", "location", "state", "tags"],
+    keys: &["endpoints", "check", "balance", "answers", "min_healthy", "location", "state", "tags", "spread"],
     later: &[
         "load",
         "capacity",
@@ -232,7 +232,6 @@ pub static POOL: Table = Table {
         "slow_start",
         "failback_delay",
         "manual_resume",
-        "spread",
         "depends_on",
         "quorum",
     ],

@@ -9,21 +9,22 @@ use super::{Code, checks};
 use crate::geo::Coordinates;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::{ANSWERS, ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX, WEIGHT_MAX};
-use crate::pool::{Address, Balance, Endpoint, Gate, Pool};
+use crate::pool::{ALONE, Address, Balance, Endpoint, Gate, Pool};
 use crate::wire::Name;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use toml::de::DeValue;
 
-const BALANCE: [(&str, Balance); 6] = [
+const BALANCE: [(&str, Balance); 7] = [
     ("weighted", Balance::Weighted),
     ("round-robin", Balance::RoundRobin),
+    ("weighted-round-robin", Balance::WeightedRoundRobin),
     ("failover", Balance::Failover),
     ("hash", Balance::Hash),
     ("nearest", Balance::Nearest),
     ("all", Balance::All),
 ];
-const BALANCE_LATER: [&str; 4] = ["weighted-round-robin", "least-response-time", "least-connections", "least-load"];
+const BALANCE_LATER: [&str; 3] = ["least-response-time", "least-connections", "least-load"];
 const STATES: [&str; 4] = ["auto", "up", "down", "drain"];
 
 /// Reads the pools of a zone.
@@ -52,7 +53,9 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             first,
             count: u16::try_from(count).unwrap_or(u16::MAX),
             tags: tags(zone.ctx, fields.value("tags")),
+            domains: Box::new([]),
         };
+        pool.domains = domains(zone, &pool, &fields);
         agree(zone, &mut pool, key.span, &fields);
         zone.pools.add(key, id, zone.main);
         zone.spec.pools.push(pool);
@@ -112,6 +115,31 @@ fn agree(zone: &mut Zone<'_, '_>, pool: &mut Pool, key: Span, fields: &Fields<'_
         let found = Diagnostic::new(Code::NoLocation, key, message).label("they come last");
         zone.ctx.push(found.help("give each endpoint location = [latitude, longitude]"));
     }
+}
+
+/// `spread`: the failure domain of each endpoint.
+fn domains(zone: &mut Zone<'_, '_>, pool: &Pool, fields: &Fields<'_>) -> Box<[u16]> {
+    let Some(node) = fields.value("spread") else { return Box::new([]) };
+    let Some(kind) = zone.ctx.string(node, "spread") else { return Box::new([]) };
+    let members = &zone.spec.endpoints[pool.first.index()..];
+    let mut numbers: HashMap<&str, u16> = HashMap::new();
+    let mut number = |value| {
+        let next = numbers.len() as u16;
+        *numbers.entry(value).or_insert(next)
+    };
+    let domains: Box<[u16]> = members.iter().map(|member| member.tag(kind).map_or(ALONE, &mut number)).collect();
+    let problem = if pool.answers == 1 {
+        Some(("one answer is never spread", "means nothing here", "set answers to 2 or more".to_owned()))
+    } else if domains.contains(&ALONE) {
+        let message = "an endpoint without such a tag counts as a failure domain of its own";
+        Some((message, "some endpoints have no such tag", format!("give each endpoint tags = [\"{kind}:…\"]")))
+    } else {
+        None
+    };
+    if let Some((message, label, help)) = problem {
+        zone.ctx.push(Diagnostic::new(Code::NotSpread, node.span, message).label(label).help(help));
+    }
+    domains
 }
 
 /// `state`.

@@ -7,7 +7,7 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-pub use select::{Asker, Candidate, Picked, Table};
+pub use select::{ALONE, Asker, Candidate, Picked, Table};
 
 use crate::geo::Coordinates;
 use crate::id::{CheckId, EndpointId, PoolId, ZoneId};
@@ -21,6 +21,8 @@ pub enum Balance {
     Weighted,
     /// One after the other.
     RoundRobin,
+    /// One after the other, the heavier the more often, evenly spread.
+    WeightedRoundRobin,
     /// The first live one in the order written.
     Failover,
     /// Weighted rendezvous over the client's block.
@@ -70,6 +72,9 @@ pub struct Pool {
     pub count: u16,
     /// Tags, for operators.
     pub tags: Box<[Box<str>]>,
+    /// By endpoint, the failure domain that no two addresses of one answer share, [`ALONE`] for none; empty if the
+    /// pool has none.
+    pub domains: Box<[u16]>,
 }
 
 impl Pool {
@@ -77,6 +82,14 @@ impl Pool {
     pub fn endpoints(&self) -> impl ExactSizeIterator<Item = EndpointId> + Clone + use<> {
         let first = self.first.index();
         (first..first + usize::from(self.count)).map(EndpointId::new)
+    }
+}
+
+impl Endpoint {
+    /// The value of its tag of this kind: `a` of `rack:a`; none without such a tag.
+    #[must_use]
+    pub fn tag(&self, kind: &str) -> Option<&str> {
+        self.tags.iter().find_map(|tag| tag.strip_prefix(kind)?.strip_prefix(':'))
     }
 }
 

@@ -2,12 +2,15 @@
 //! from it. A pick draws, hashes and copies ids; it allocates nothing and cannot fail.
 
 use super::Balance;
-use super::balance::{all, failover, hash, nearest, round_robin, weighted};
+use super::balance::spread::{self, Order, Spread};
+use super::balance::{all, failover, hash, nearest, round_robin, smooth, weighted};
 use super::rendezvous::Key;
 use crate::address::Bits;
 use crate::id::EndpointId;
 use crate::limits::ANSWERS_MAX;
 use crate::worker::Draw;
+
+pub use super::balance::spread::ALONE;
 
 /// What is told of a member when a table is laid out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +21,8 @@ pub struct Candidate {
     pub weight: u32,
     /// The bits of its name (`rendezvous::name_bits`).
     pub name: u64,
+    /// Its failure domain; [`ALONE`] if it shares none.
+    pub domain: u16,
 }
 
 /// A member in a table; what `number` counts is the method's.
@@ -39,11 +44,13 @@ pub struct Table {
 enum Layout {
     Weighted { total: u32 },
     RoundRobin,
+    Smooth { sequence: Box<[u16]> },
     Failover,
     Hash { names: Box<[u64]> },
     Slots { slots: Box<[u16]> },
     Nearest { tie: u16 },
     All,
+    Spread(Box<Spread>),
 }
 
 impl Table {
@@ -52,41 +59,56 @@ impl Table {
     /// order written here, and [`Table::nearest`] where the client's place is known.
     #[must_use]
     pub fn new(balance: Balance, answers: u8, candidates: &[Candidate], of_all: usize) -> Self {
+        let answers = answers.clamp(1, ANSWERS_MAX);
         let idle = candidates.iter().all(|candidate| candidate.weight == 0);
         let used = || candidates.iter().filter(|candidate| idle || candidate.weight > 0);
         let mut members: Box<[Member]> =
             used().map(|candidate| Member { endpoint: candidate.endpoint, number: candidate.weight.max(1) }).collect();
         let names = || used().map(|candidate| candidate.name).collect::<Box<[u64]>>();
+        let domains = if answers > 1 { spread::domains(used()) } else { None };
+        if let Some(domains) = domains {
+            let order = match balance {
+                Balance::Weighted => Order::Weighted,
+                Balance::RoundRobin | Balance::All => spread::rotated(balance == Balance::All),
+                Balance::WeightedRoundRobin => Order::Smooth(smooth::lay_out(&members)),
+                Balance::Hash => Order::Hash(names()),
+                Balance::Failover | Balance::Nearest => Order::Written(0),
+            };
+            return Self { members, layout: Layout::Spread(Box::new(Spread::new(domains, order))), answers };
+        }
         let layout = match balance {
             Balance::Weighted => Layout::Weighted { total: weighted::lay_out(&mut members) },
             Balance::RoundRobin => Layout::RoundRobin,
+            Balance::WeightedRoundRobin => Layout::Smooth { sequence: smooth::lay_out(&members) },
             Balance::Failover | Balance::Nearest => Layout::Failover,
             Balance::Hash if of_all <= hash::DIRECT => Layout::Hash { names: names() },
             Balance::Hash => Layout::Slots { slots: hash::lay_out(&members, &names(), of_all) },
             Balance::All => Layout::All,
         };
-        Self { members, layout, answers: answers.clamp(1, ANSWERS_MAX) }
+        Self { members, layout, answers }
     }
 
     /// Lays members out by nearness: `tiers` in the client's order, nearest first, empty ones skipped. Members of
     /// weight 0 are left out unless there is no other.
     #[must_use]
     pub fn nearest(answers: u8, tiers: &[Vec<Candidate>]) -> Self {
+        let answers = answers.clamp(1, ANSWERS_MAX);
         let idle = tiers.iter().flatten().all(|candidate| candidate.weight == 0);
         let mut tie = 0;
-        let mut members = Vec::new();
+        let mut used: Vec<&Candidate> = Vec::new();
         for tier in tiers {
-            let used = tier.iter().filter(|candidate| idle || candidate.weight > 0);
-            members.extend(used.map(|c| Member { endpoint: c.endpoint, number: c.name as u32 }));
+            used.extend(tier.iter().filter(|candidate| idle || candidate.weight > 0));
             if tie == 0 {
-                tie = members.len();
+                tie = used.len() as u16;
             }
         }
-        Self {
-            members: members.into(),
-            layout: Layout::Nearest { tie: tie as u16 },
-            answers: answers.clamp(1, ANSWERS_MAX),
-        }
+        let members = used.iter().map(|c| Member { endpoint: c.endpoint, number: c.name as u32 }).collect();
+        let domains = if answers > 1 { spread::domains(used.iter().copied()) } else { None };
+        let layout = match domains {
+            Some(domains) => Layout::Spread(Box::new(Spread::new(domains, Order::Written(tie)))),
+            None => Layout::Nearest { tie },
+        };
+        Self { members, layout, answers }
     }
 
     /// True if there is nothing to pick.
@@ -111,11 +133,13 @@ impl Table {
         match &self.layout {
             Layout::Weighted { total } => weighted::pick(members, *total, answers, draw, out),
             Layout::RoundRobin => round_robin::pick(members, answers, cursor, out),
+            Layout::Smooth { sequence } => smooth::pick(members, sequence, answers, cursor, out),
             Layout::Failover => failover::pick(members, answers, out),
             Layout::Hash { names } => hash::pick(members, names, answers, asker().endpoint_key(), out),
             Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker().endpoint_key(), out),
             Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker().near_key(), out),
             Layout::All => all::pick(members, answers, cursor, out),
+            Layout::Spread(spread) => spread.pick(members, answers, asker, (cursor, draw), out),
         }
     }
 }

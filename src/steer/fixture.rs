@@ -95,6 +95,7 @@ impl World {
             first,
             count: endpoints.len() as u16,
             tags: Box::new([]),
+            domains: Box::new([]),
         });
         id
     }

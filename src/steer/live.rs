@@ -8,7 +8,7 @@ use super::resolve::{Resolver, Scene};
 use crate::client::Family;
 use crate::id::{EndpointId, PoolId};
 use crate::pool::rendezvous::{Key, choose, name_bits};
-use crate::pool::{Address, Candidate, Gate, Table};
+use crate::pool::{ALONE, Address, Candidate, Gate, Table};
 use crate::snapshot::Snapshot;
 use crate::worker::Draw;
 use std::sync::Arc;
@@ -88,7 +88,9 @@ impl PoolLive {
                 pending |= seen.pending;
             }
             let has = lanes(&data.address);
-            let candidate = Candidate { endpoint, weight: data.weight, name: name_bits(data.name.as_bytes()) };
+            let name = name_bits(data.name.as_bytes());
+            let domain = pool.domains.get(place).copied().unwrap_or(ALONE);
+            let candidate = Candidate { endpoint, weight: data.weight, name, domain };
             let is_live = has.iter().zip(seen.up).any(|(&has, up)| has && open && (up || trusted));
             live += u16::from(is_live);
             for lane in 0..2 {

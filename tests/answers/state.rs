@@ -39,6 +39,7 @@ fn add_pool(spec: &mut Spec, name: &str, balance: Balance, endpoints: &[&str]) -
         first: EndpointId::new(spec.endpoints.len()),
         count: endpoints.len() as u16,
         tags: Box::default(),
+        domains: Box::new([]),
     });
     for text in endpoints {
         let address = match text.parse::<IpAddr>() {

@@ -319,7 +319,9 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
     let count = trail.endpoints.iter().filter(|e| live(e.note)).count() as u64;
     let view = |endpoint: &crate::steer::EndpointTrail| {
         let share = match pool.balance {
-            Balance::Weighted | Balance::Hash if total > 0 => Some(percent(weight(endpoint.endpoint), total)),
+            Balance::Weighted | Balance::WeightedRoundRobin | Balance::Hash if total > 0 => {
+                Some(percent(weight(endpoint.endpoint), total))
+            }
             Balance::RoundRobin if count > 0 => Some(percent(1, count)),
             _ => None,
         };
@@ -358,6 +360,7 @@ const fn balance_word(balance: Balance) -> &'static str {
     match balance {
         Balance::Weighted => "weighted",
         Balance::RoundRobin => "round-robin",
+        Balance::WeightedRoundRobin => "weighted-round-robin",
         Balance::Failover => "failover",
         Balance::Hash => "hash",
         Balance::Nearest => "nearest",

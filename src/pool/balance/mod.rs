@@ -5,4 +5,6 @@ pub(super) mod failover;
 pub(super) mod hash;
 pub(super) mod nearest;
 pub(super) mod round_robin;
+pub(super) mod smooth;
+pub(super) mod spread;
 pub(super) mod weighted;

@@ -1,17 +1,31 @@
 //! What each method promises, over many draws and many clients.
 
+mod smooth;
+mod spread;
+
 use super::rendezvous::name_bits;
-use super::{Asker, Balance, Candidate, Picked, Table};
+use super::{ALONE, Asker, Balance, Candidate, Picked, Table};
 use crate::address::Bits;
 use crate::id::EndpointId;
 use crate::worker::Draw;
 use std::collections::HashMap;
+
+/// Every method that lays out its own table.
+const METHODS: [Balance; 6] = [
+    Balance::Weighted,
+    Balance::RoundRobin,
+    Balance::WeightedRoundRobin,
+    Balance::Failover,
+    Balance::Hash,
+    Balance::All,
+];
 
 fn candidates(weights: &[u32]) -> Vec<Candidate> {
     let candidate = |(index, &weight): (usize, &u32)| Candidate {
         endpoint: EndpointId::new(index),
         weight,
         name: name_bits(format!("endpoint-{index}").as_bytes()),
+        domain: ALONE,
     };
     weights.iter().enumerate().map(candidate).collect()
 }
@@ -71,7 +85,7 @@ fn several_weighted_answers_are_drawn_without_replacement_by_the_weights_that_ar
 
 #[test]
 fn more_answers_than_members_give_every_member_once() {
-    for balance in [Balance::Weighted, Balance::RoundRobin, Balance::Failover, Balance::Hash, Balance::All] {
+    for balance in METHODS {
         for count in [1, 3, 16, 17, 40] {
             let table = table(balance, 16, &candidates(&vec![5; count]), count);
             let most = if balance == Balance::All { 8 } else { 16 };
@@ -115,7 +129,7 @@ fn failover_gives_the_first_in_the_order_written() {
 
 #[test]
 fn weight_0_is_used_only_when_no_other_lives() {
-    for balance in [Balance::Weighted, Balance::RoundRobin, Balance::Failover, Balance::Hash, Balance::All] {
+    for balance in METHODS {
         let with = table(balance, 3, &candidates(&[0, 2, 0]), 3);
         assert_eq!(with.endpoints().map(|id| id.index()).collect::<Vec<_>>(), [1], "{balance:?}");
         let only = table(balance, 1, &candidates(&[0, 0]), 3);
