@@ -139,7 +139,7 @@ impl Table {
             Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker().endpoint_key(), out),
             Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker().near_key(), out),
             Layout::All => all::pick(members, answers, cursor, out),
-            Layout::Spread(spread) => spread.pick(members, answers, asker, (cursor, draw), out),
+            Layout::Spread(spread) => spread.pick(members, answers, &asker(), (cursor, draw), out),
         }
     }
 }

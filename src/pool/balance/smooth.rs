@@ -6,7 +6,7 @@ use crate::limits::SMOOTH_SEQUENCE;
 use crate::pool::select::{Member, Picked};
 
 /// Picks `answers` different members from where `cursor` stands in the sequence, and moves it by one.
-#[inline(always)]
+#[inline(never)]
 pub(in crate::pool) fn pick(members: &[Member], sequence: &[u16], answers: usize, cursor: &mut u32, out: &mut Picked) {
     let at = *cursor as usize % sequence.len();
     *cursor = cursor.wrapping_add(1);
@@ -17,7 +17,7 @@ pub(in crate::pool) fn pick(members: &[Member], sequence: &[u16], answers: usize
     }
 }
 
-#[inline(never)]
+#[cold]
 fn pick_others(members: &[Member], sequence: &[u16], (at, first): (usize, usize), answers: usize, out: &mut Picked) {
     let wanted = answers.min(members.len());
     for &next in sequence[at + 1..].iter().chain(&sequence[..at]).take(4 * wanted) {

@@ -50,12 +50,12 @@ impl Spread {
     }
 
     /// Picks up to `answers` members, no two of one domain. Weights are the members' `number`s.
-    #[inline(never)]
+    #[cold]
     pub(in crate::pool) fn pick(
         &self,
         members: &[Member],
         answers: usize,
-        asker: impl Fn() -> Asker,
+        asker: &Asker,
         (cursor, draw): (&mut u32, &mut Draw),
         out: &mut Picked,
     ) {
@@ -63,7 +63,7 @@ impl Spread {
         match &self.order {
             Order::Weighted => while round.take_drawn(draw) {},
             Order::Hash(names) => {
-                let key = asker().endpoint_key();
+                let key = asker.endpoint_key();
                 while round.take_hashed(names, key) {}
             }
             Order::Rotated(most) => {
@@ -78,7 +78,7 @@ impl Spread {
                 round.walk((start..members.len()).chain(0..start));
             }
             Order::Written(tie) => {
-                let (tie, key) = (usize::from(*tie), asker().near_key());
+                let (tie, key) = (usize::from(*tie), asker.near_key());
                 while round.take_equally_near(tie, key) {}
                 round.walk(tie..members.len());
             }
