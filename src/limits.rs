@@ -94,6 +94,10 @@ pub const WEIGHT_MAX: u32 = 1_000_000;
 /// Longest sequence of a weighted round-robin, in answers; longer for pools of more than half as many members. What
 /// the weights ask for beyond is rounded to it.
 pub const SMOOTH_SEQUENCE: usize = 1_024;
+/// Most octets that `alpn` and `port` of an HTTPS or SVCB record take in wire form.
+pub const SERVICE_PARAMS_MAX: usize = 256;
+/// Most octets of an endpoint's `text` in wire form.
+pub const TEXT_MAX: usize = 1_024;
 /// Most endpoints in one pool.
 pub const POOL_ENDPOINTS_MAX: usize = 4_096;
 /// Largest zone TOML or included file, bytes.

@@ -3,6 +3,7 @@
 
 mod aside;
 mod records;
+mod services;
 
 use crate::client::{Client, Family, Heeded, Source, Wish};
 use crate::id::NameId;
@@ -156,6 +157,10 @@ fn answer_any(
     let (name, want) = match found.outcome {
         Outcome::Addresses(name) => (name, Want::Addresses(family(query.qtype()))),
         Outcome::Target(name) => (name, Want::Target),
+        Outcome::Service(name) => {
+            let want = Want::Addresses(services::lane(state, name));
+            return served(state, worker, request, Question { name, want, node, subnet }, query, out);
+        }
         _ => {
             reply.scope = scope(subnet.wish, 0);
             let ending = records::answer(zones, &query, &found, &mut reply);
@@ -228,6 +233,31 @@ fn steered(
         return truncated(state, query, reply);
     }
     finish(state, &query, reply, Ending::plain(rcode::NOERROR))
+}
+
+/// Answers with service records of what steering decides for a balanced name.
+#[cold]
+fn served(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    asked: Question,
+    query: Query<'_>,
+    out: &mut [u8],
+) -> Verdict {
+    let client = Client::of(request.source.address, &asked.subnet);
+    let decision = steer::decide(state, worker, asked.name, &client, asked.want);
+    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+    reply.scope = scope(asked.subnet.wish, decision.scope);
+    let Answer::Records { ttl } = decision.answer else {
+        return nothing(state, decision.answer, query, asked.node, reply);
+    };
+    reply.authoritative = true;
+    let picks = Picks::last(state, worker, asked.want);
+    match services::answer(state, asked.name, query.qtype(), picks.endpoints(), ttl, &mut reply) {
+        Some(()) => finish(state, &query, reply, Ending::plain(rcode::NOERROR)),
+        None => truncated(state, query, reply),
+    }
 }
 
 /// Says that a balanced name has no records for this client, or nothing at all.

@@ -88,6 +88,7 @@ codes! {
     NoNs "E058" Error "a zone without a name server"
     IncludeTrouble "E059" Error "an $INCLUDE that leaves its folder, goes round in a circle or nests too deeply"
     CnameLoop "E060" Error "an endpoint's hostname is the name that would answer with it"
+    NoTarget "E061" Error "a name with service records, and an endpoint that has nothing for them"
 
     NaIsNamibia "W014" Warning "\"NA\" as a country means Namibia"
     RegionUnused "W031" Warning "a region that no policy has a row for"

@@ -291,8 +291,8 @@ pub static POOL: Table = Table {
 pub static ENDPOINT: Table = Table {
     what: "an endpoint",
     path: "endpoints[]",
-    keys: &["name", "address", "hostname", "weight", "tags", "check_address", "state", "location"],
-    later: &["resolve", "target", "capacity", "load", "port", "check_port"],
+    keys: &["name", "address", "hostname", "weight", "tags", "check_address", "state", "location", "target", "text"],
+    later: &["resolve", "capacity", "load", "port", "check_port"],
     words: &[
         ("addr", "address"),
         ("addresses", "address"),
@@ -348,8 +348,8 @@ pub static ROW: Table = Table {
 pub static NAME: Table = Table {
     what: "a name",
     path: "[names.NAME]",
-    keys: &["policy", "ttl", "ttl_min", "fallback"],
-    later: &["https", "srv", "mx", "txt", "svcb"],
+    keys: &["policy", "ttl", "ttl_min", "fallback", "https", "svcb", "srv", "mx", "txt"],
+    later: &[],
     words: &[
         ("fallback_pool", "fallback"),
         ("fail_mode", "fallback"),
@@ -375,6 +375,28 @@ pub static FALLBACK: Table = Table {
     later: &[],
     words: &[("pools", "pool"), ("name", "pool")],
 };
+
+/// `https = {…}` and `svcb = {…}`.
+pub static BINDING: Table = Table {
+    what: "a service binding",
+    path: "https = {…}",
+    keys: &["alpn", "port", "priority"],
+    later: &["ech", "target"],
+    words: &[("protocols", "alpn")],
+};
+
+/// `srv = {…}`.
+pub static SRV: Table = Table {
+    what: "srv",
+    path: "srv = {…}",
+    keys: &["port", "priority"],
+    later: &[],
+    words: &[("preference", "priority")],
+};
+
+/// `mx = {…}`.
+pub static MX: Table =
+    Table { what: "mx", path: "mx = {…}", keys: &["preference"], later: &[], words: &[("priority", "preference")] };
 
 /// `[dnssec]`.
 pub static DNSSEC: Table = Table {
@@ -496,8 +518,8 @@ pub static LOG: Table = Table {
 
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
-    &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &DNSSEC, &ECS, &SERVER, &DNS,
-    &GEO, &ADMIN, &TLS, &LOG,
+    &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &BINDING, &SRV, &MX, &DNSSEC,
+    &ECS, &SERVER, &DNS, &GEO, &ADMIN, &TLS, &LOG,
 ];
 
 impl Table {

@@ -23,6 +23,7 @@ mod records;
 mod regions;
 mod render;
 mod server;
+mod services;
 mod settings;
 mod source;
 mod verify;

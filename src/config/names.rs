@@ -4,6 +4,7 @@ use super::Code;
 use super::diagnostic::Diagnostic;
 use super::keys;
 use super::policies::{policy, pool_named};
+use super::services;
 use super::source::Span;
 use super::verify::{Reach, reach, reach_of_pool};
 use super::walk::{Entry, Key, Node};
@@ -58,7 +59,12 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             types = types.and(reach_of_pool(zone, pool));
         }
         super::verify::name(zone, key.span, &owner, policy, types);
-        let name = BalancedName { owner, zone: zone.id, policy, fallback, ttl, ttl_min, route: RouteId::new(0) };
+        let services = services::read(zone.ctx, &fields);
+        if let Some(services) = &services {
+            services::verify(zone, key.span, &owner, (policy, fallback), services);
+        }
+        let (id, route) = (zone.id, RouteId::new(0));
+        let name = BalancedName { owner, zone: id, policy, fallback, ttl, ttl_min, services, route };
         zone.spec.names.push(name);
     }
 }

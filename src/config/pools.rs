@@ -5,7 +5,7 @@ use super::keys;
 use super::source::Span;
 use super::walk::{Ctx, Entry, Fields, Node};
 use super::zone::{Zone, plain_name, section_fields};
-use super::{Code, checks};
+use super::{Code, checks, services};
 use crate::geo::Coordinates;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::{ANSWERS, ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX, WEIGHT_MAX};
@@ -300,6 +300,7 @@ fn endpoint(ctx: &mut Ctx, pool: PoolId, node: Node<'_>) -> Option<Endpoint> {
     }
     let fields = ctx.fields(node, &keys::ENDPOINT)?;
     let target = target(ctx, node, &fields);
+    let service = services::of_endpoint(ctx, &fields);
     let weight = fields.value("weight").and_then(|node| ctx.integer(node, "weight", 0..=WEIGHT_MAX)).unwrap_or(1);
     let gate = gate(ctx, fields.value("state"));
     let check_address = fields.value("check_address").and_then(|node| address(ctx, node));
@@ -316,7 +317,7 @@ fn endpoint(ctx: &mut Ctx, pool: PoolId, node: Node<'_>) -> Option<Endpoint> {
         Address::Host(host) => host.to_string().trim_end_matches('.').to_owned(),
     };
     let plain = plain(pool, name.map_or(own, str::to_owned), target);
-    Some(Endpoint { weight, gate, check_address, location, tags, ..plain })
+    Some(Endpoint { weight, gate, check_address, location, tags, service, ..plain })
 }
 
 fn plain(pool: PoolId, name: String, address: Address) -> Endpoint {
@@ -329,6 +330,7 @@ fn plain(pool: PoolId, name: String, address: Address) -> Endpoint {
         check_address: None,
         location: None,
         tags: Box::new([]),
+        service: None,
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) fn reach_of_pool(zone: &Zone<'_, '_>, pool: PoolId) -> Reach {
     })
 }
 
-fn pools(row: &Row) -> impl Iterator<Item = PoolId> {
+/// The pools of a row's steps.
+pub(super) fn pools(row: &Row) -> impl Iterator<Item = PoolId> {
     row.steps.iter().flat_map(|step| {
         let (split, nearest) = match step {
             Step::Split { parts, .. } => (&**parts, &[][..]),

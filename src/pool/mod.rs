@@ -126,4 +126,15 @@ pub struct Endpoint {
     pub location: Option<Coordinates>,
     /// Tags, for operators.
     pub tags: Box<[Box<str>]>,
+    /// What it brings to SRV, MX and TXT records; most bring nothing.
+    pub service: Option<Box<EndpointService>>,
+}
+
+/// What an endpoint brings to SRV, MX and TXT records.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct EndpointService {
+    /// Its name, for SRV and MX.
+    pub target: Option<Name>,
+    /// Its character-strings in wire form, for TXT; empty if it has none.
+    pub text: Box<[u8]>,
 }

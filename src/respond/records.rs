@@ -88,7 +88,11 @@ fn conclude(zones: &Zones, found: Found, place: Place, followed: bool, reply: &m
             }
         }
         // Balanced data behind an alias: the resolver asks for it by its own name. Aliases are not concluded.
-        Outcome::Addresses(_) | Outcome::Target(_) | Outcome::Alias(_) | Outcome::Redirect(..) => {}
+        Outcome::Addresses(_)
+        | Outcome::Target(_)
+        | Outcome::Service(_)
+        | Outcome::Alias(_)
+        | Outcome::Redirect(..) => {}
     }
     Ending::plain(if found.outcome == Outcome::NoName { rcode::NXDOMAIN } else { rcode::NOERROR })
 }

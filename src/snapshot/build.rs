@@ -40,7 +40,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
             owner: &name.owner,
             zone: name.zone,
             id: NameId::new(index),
-            types: routes[name.route.index()].types,
+            types: name.types(routes[name.route.index()].types),
         })
         .collect();
     let tree = Zones::build(&mut zones, &owners);

@@ -81,6 +81,7 @@ impl World {
                 check_address: None,
                 location: None,
                 tags: Box::new([]),
+                service: None,
             });
         }
         self.spec.pools.push(Pool {
@@ -135,6 +136,7 @@ impl World {
             fallback,
             ttl: 30,
             ttl_min: 15,
+            services: None,
             route: RouteId::new(0),
         });
         NameId::new(self.spec.names.len() - 1)

@@ -156,6 +156,13 @@ impl PoolLive {
     }
 }
 
+/// True if the address of an endpoint's family can be handed out: its gates are open, and nothing says it is down.
+#[must_use]
+pub fn is_live(state: &crate::state::State, endpoint: EndpointId, family: Family) -> bool {
+    let pool = state.snapshot.endpoints[endpoint.index()].pool;
+    state.live.pool(pool).is_up(endpoint, family as usize)
+}
+
 /// True if answers may name what stands behind this gate.
 pub(super) const fn is_open(gate: Gate) -> bool {
     matches!(gate, Gate::Auto | Gate::Up)

@@ -8,6 +8,7 @@ mod explain;
 pub(crate) mod fixture;
 mod live;
 mod resolve;
+mod service;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -17,7 +18,8 @@ pub use compile::{Groups, Plan, Route};
 pub use decide::{Answer, Decision, Picks, Want, decide};
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, explain};
 pub(crate) use live::{Dependents, lanes};
-pub use live::{Live, Observed};
+pub use live::{Live, Observed, is_live};
+pub use service::{Binding, Services, Srv};
 pub use trail::{FallbackNote, PoolNote};
 
 use crate::geo::SourceRef;
@@ -91,6 +93,8 @@ pub struct BalancedName {
     pub ttl: u32,
     /// Smallest TTL of its answers, seconds, at most `ttl`.
     pub ttl_min: u32,
+    /// What it answers beside addresses; most names nothing.
+    pub services: Option<Box<Services>>,
     /// The route, set when the snapshot is built (`RouteId::new(0)` before).
     pub route: RouteId,
 }
@@ -104,4 +108,30 @@ pub struct Types {
     pub aaaa: bool,
     /// A CNAME, and nothing else.
     pub cname: bool,
+    /// HTTPS records.
+    pub https: bool,
+    /// SVCB records.
+    pub svcb: bool,
+    /// SRV records.
+    pub srv: bool,
+    /// MX records.
+    pub mx: bool,
+    /// TXT records.
+    pub txt: bool,
+}
+
+impl BalancedName {
+    /// The types that exist at the name, given those of the pools that its route reaches.
+    #[must_use]
+    pub fn types(&self, reached: Types) -> Types {
+        let Some(services) = &self.services else { return reached };
+        Types {
+            https: services.https.is_some(),
+            svcb: services.svcb.is_some(),
+            srv: services.srv.is_some(),
+            mx: services.mx.is_some(),
+            txt: services.txt,
+            ..reached
+        }
+    }
 }

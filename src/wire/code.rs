@@ -28,6 +28,10 @@ pub mod rtype {
     pub const OPT: u16 = 41;
     /// A delegation's key digest: the one type that the parent side of a cut answers (RFC 4035 §3.1.4.1).
     pub const DS: u16 = 43;
+    /// A service binding (RFC 9460).
+    pub const SVCB: u16 = 64;
+    /// A service binding for HTTP.
+    pub const HTTPS: u16 = 65;
     /// Incremental transfer, a question only.
     pub const IXFR: u16 = 251;
     /// Transfer, a question only.

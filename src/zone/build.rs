@@ -183,9 +183,16 @@ impl<'a> Builder<'a> {
         let node = &mut self.out.nodes[node.index()];
         node.balanced = owner.id.index() as u32;
         let types = owner.types;
-        for (exists, flag) in
-            [(types.a, Flags::BALANCED_A), (types.aaaa, Flags::BALANCED_AAAA), (types.cname, Flags::BALANCED_CNAME)]
-        {
+        for (exists, flag) in [
+            (types.a, Flags::BALANCED_A),
+            (types.aaaa, Flags::BALANCED_AAAA),
+            (types.cname, Flags::BALANCED_CNAME),
+            (types.https, Flags::BALANCED_HTTPS),
+            (types.svcb, Flags::BALANCED_SVCB),
+            (types.srv, Flags::BALANCED_SRV),
+            (types.mx, Flags::BALANCED_MX),
+            (types.txt, Flags::BALANCED_TXT),
+        ] {
             node.flags.0 |= if exists { flag } else { 0 };
         }
     }

@@ -47,6 +47,8 @@ pub enum Outcome {
     Addresses(NameId),
     /// Steering decides the CNAME's target.
     Target(NameId),
+    /// Steering decides the records of the asked type, which is none of the above.
+    Service(NameId),
     /// Static records of the asked type.
     Records(Set),
     /// A static CNAME instead of the asked type.
@@ -243,6 +245,11 @@ fn steered(flags: Flags, name: NameId, qtype: u16) -> Option<Outcome> {
         _ if flags.has(Flags::BALANCED_CNAME) => Some(Outcome::Target(name)),
         rtype::A if flags.has(Flags::BALANCED_A) => Some(Outcome::Addresses(name)),
         rtype::AAAA if flags.has(Flags::BALANCED_AAAA) => Some(Outcome::Addresses(name)),
+        rtype::HTTPS if flags.has(Flags::BALANCED_HTTPS) => Some(Outcome::Service(name)),
+        rtype::SVCB if flags.has(Flags::BALANCED_SVCB) => Some(Outcome::Service(name)),
+        rtype::SRV if flags.has(Flags::BALANCED_SRV) => Some(Outcome::Service(name)),
+        rtype::MX if flags.has(Flags::BALANCED_MX) => Some(Outcome::Service(name)),
+        rtype::TXT if flags.has(Flags::BALANCED_TXT) => Some(Outcome::Service(name)),
         _ => None,
     }
 }

@@ -114,6 +114,12 @@ impl Flags {
     const BALANCED_AAAA: u16 = 64;
     /// A balanced CNAME.
     const BALANCED_CNAME: u16 = 128;
+    /// Steered service records, by type.
+    const BALANCED_HTTPS: u16 = 1024;
+    const BALANCED_SVCB: u16 = 2048;
+    const BALANCED_SRV: u16 = 4096;
+    const BALANCED_MX: u16 = 8192;
+    const BALANCED_TXT: u16 = 16_384;
     /// Its zone believes everybody's client subnets.
     const BELIEVES: u16 = 512;
     /// Something above hides the node, or it is a cut itself: `Node::above` says what.

@@ -56,6 +56,7 @@ fn add_pool(spec: &mut Spec, name: &str, balance: Balance, endpoints: &[&str]) -
             check_address: None,
             location: None,
             tags: Box::default(),
+            service: None,
         });
     }
     id
@@ -77,7 +78,16 @@ fn add_name(spec: &mut Spec, owner: &str, office: PoolId, default: PoolId, fallb
     });
     let owner = super::name(owner, &spec.zones[0].apex);
     let zone = ZoneId::new(0);
-    spec.names.push(BalancedName { owner, zone, policy, fallback, ttl: 30, ttl_min: 15, route: RouteId::new(0) });
+    spec.names.push(BalancedName {
+        owner,
+        zone,
+        policy,
+        fallback,
+        ttl: 30,
+        ttl_min: 15,
+        services: None,
+        route: RouteId::new(0),
+    });
 }
 
 /// `example.com` with balanced names beside what `text` says. Clients of 203.0.113.0/24 and 2001:db8:ffff::/48 are

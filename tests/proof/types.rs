@@ -136,6 +136,11 @@ fn exists(spec: &Spec, name: &BalancedName) -> BTreeSet<u16> {
             Address::Host(_) => drop(types.insert(CNAME)),
         }
     }
+    if let Some(services) = &name.services {
+        let kinds = [(services.srv.is_some(), 33), (services.mx.is_some(), 15), (services.txt, 16)];
+        types.extend(kinds.iter().filter(|kind| kind.0).map(|kind| kind.1));
+        types.extend(services.https.as_ref().map(|_| 65));
+    }
     let own = spec.zones.iter().flat_map(|zone| &zone.records).filter(|record| record.owner == name.owner);
     types.extend(own.map(|record| record.rtype));
     types
