@@ -43,9 +43,10 @@ pub(crate) fn three_regions() -> String {
 }
 
 /// The methods that a pool can pick by, with the name that is balanced by each.
-pub(crate) const METHODS: [(&str, &str); 6] = [
+pub(crate) const METHODS: [(&str, &str); 7] = [
     ("weighted", "weighted"),
     ("round-robin", "rr"),
+    ("weighted-round-robin", "wrr"),
     ("failover", "failover"),
     ("hash", "hash"),
     ("nearest", "nearest"),

@@ -255,12 +255,21 @@ impl Report {
 /// What steering is asked for; `None` for types that it does not decide.
 fn want(state: &State, id: NameId, rtype: RecordType) -> Option<Want> {
     let snapshot = &state.snapshot;
-    if snapshot.routes[snapshot.names[id.index()].route.index()].types.cname {
+    let name = &snapshot.names[id.index()];
+    let types = name.types(snapshot.routes[name.route.index()].types);
+    if types.cname {
         return Some(Want::Target);
     }
+    // Records of services follow the addresses: IPv4 if the name has any.
+    let services = Want::Addresses(if types.a { Family::V4 } else { Family::V6 });
     match rtype {
         RecordType::A => Some(Want::Addresses(Family::V4)),
         RecordType::AAAA => Some(Want::Addresses(Family::V6)),
+        RecordType::HTTPS if types.https => Some(services),
+        RecordType::SVCB if types.svcb => Some(services),
+        RecordType::SRV if types.srv => Some(services),
+        RecordType::MX if types.mx => Some(services),
+        RecordType::TXT if types.txt => Some(services),
         _ => None,
     }
 }
