@@ -230,10 +230,10 @@ fn a_client_certificate_is_read_with_its_key_and_both_must_fit() {
     assert_eq!(*identity.chain[0], **certificate.der());
     assert!(loaded.files.iter().any(|file| file.path.ends_with("prober.key")), "its changes can be watched");
     for (certificate, key, said) in [
-        ("prober.pem", "other.key", "4:72: error[E008]: the key does not fit the certificate"),
-        ("prober.key", "prober.key", "4:41: error[E008]: the file has no certificate in PEM form"),
-        ("prober.pem", "prober.pem", "4:72: error[E008]: the file has no private key in PEM form"),
-        ("none.pem", "prober.key", "4:41: error[E001]: cannot read"),
+        ("prober.pem", "other.key", "4:71: error[E008]: the key does not fit the certificate"),
+        ("prober.key", "prober.key", "4:44: error[E008]: the file has no certificate in PEM form"),
+        ("prober.pem", "prober.pem", "4:71: error[E008]: the file has no private key in PEM form"),
+        ("none.pem", "prober.key", "4:44: error[E001]: cannot read"),
     ] {
         let found = read(certificate, key).unwrap_err();
         assert!(found.contains(said), "{found}");

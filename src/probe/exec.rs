@@ -63,17 +63,24 @@ pub(super) async fn probe(check: &ExecCheck, address: &TargetAddress, progress: 
     };
     let stdout = group.0.stdout.take();
     let mut output = Vec::new();
-    let (status, fits) = {
+    let status = {
         let mut read = std::pin::pin!(read(stdout, &mut output));
-        tokio::select! {
-            fits = &mut read => (group.0.wait().await, fits),
+        let first = tokio::select! {
+            fits = &mut read => Ok(fits),
+            status = group.0.wait() => Err(status),
+        };
+        let (status, fits) = match first {
+            Ok(true) => (Some(group.0.wait().await), true),
+            // Who writes too much is not waited for.
+            Ok(false) => (None, false),
             // The end of its output comes with its own, unless it left somebody behind who holds the pipe.
-            status = group.0.wait() => (status, tokio::time::timeout(OUTPUT_GRACE, &mut read).await.unwrap_or(true)),
+            Err(status) => (Some(status), tokio::time::timeout(OUTPUT_GRACE, &mut read).await.unwrap_or(true)),
+        };
+        match status {
+            Some(status) if fits => status,
+            _ => return Ended::fail(format!("the program wrote more than {} KiB", PROGRAM_OUTPUT_MAX >> 10)),
         }
     };
-    if !fits {
-        return Ended::fail(format!("the program wrote more than {} KiB", PROGRAM_OUTPUT_MAX >> 10));
-    }
     judge(status, &output, progress)
 }
 

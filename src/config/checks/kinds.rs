@@ -61,6 +61,9 @@ impl Reader<'_, '_, '_> {
             Some(node) => node.items().filter_map(|item| self.rcode(item)).collect(),
             None => Box::new([u16::from(ResponseCode::NoError)]),
         };
+        if let Some(node) = self.fields.value("expect_rcode").filter(|node| node.items().len() == 0) {
+            self.zone.ctx.error(Code::OutOfRange, node.span, "no response code would pass", "at least one is needed");
+        }
         let mut expect_data = Vec::new();
         for item in self.fields.value("expect_data").into_iter().flat_map(Node::items) {
             let Some(text) = self.zone.ctx.string(item, "expect_data") else { continue };
