@@ -6,7 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
-use geosteer::health::{Check, CheckKind, HttpCheck, Outcome, TargetAddress, Timing};
+use geosteer::health::{Check, CheckKind, HttpCheck, Outcome, Security, TargetAddress, Timing};
 use geosteer::probe::{Job, Prober};
 use geosteer::writer::Event;
 use std::io::{BufRead, BufReader};
@@ -69,17 +69,9 @@ fn measure(what: &str, mode: &str, count: usize) {
 }
 
 fn check(port: u16, tls: bool) -> Check {
-    let http = HttpCheck {
-        tls,
-        tls_verify: false,
-        host: Some("www.example.com".into()),
-        port,
-        path: "/healthz".into(),
-        method: "GET".into(),
-        headers: Box::new([]),
-        expect_status: Box::new([200..=299]),
-        expect_body: None,
-    };
+    let security = tls.then_some(Security { verify: false, identity: None });
+    let plain = HttpCheck::new(security, port);
+    let http = HttpCheck { host: Some("www.example.com".into()), path: "/healthz".into(), ..plain };
     let timing = Timing { interval_ms: INTERVAL.as_millis() as u32, timeout_ms: 2_000, fall: 3, rise: 2, forget: 10 };
     Check { name: "bench".into(), kind: CheckKind::Http(http), timing }
 }

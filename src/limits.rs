@@ -59,6 +59,26 @@ pub const RISE: u8 = 2;
 pub const FORGET: u8 = 10;
 /// Bytes of a probe's response body that are read.
 pub const PROBE_BODY_MAX: usize = 65_536;
+/// Bytes that an HTTP probe asks its connection for at a time; the head of a response must fit into it.
+pub const PROBE_BUFFER: usize = 16 << 10;
+/// Bytes of a response's headers over HTTP/2.
+pub const PROBE_HEADERS_MAX: usize = 16 << 10;
+/// Characters that a probe's note takes over from what an endpoint said.
+pub const PROBE_NOTE_PART: usize = 160;
+/// Programs of `exec` checks that run at the same time; more wait for one to end before their own time begins.
+pub const PROGRAMS_AT_ONCE: usize = 32;
+/// Bytes that the program of an `exec` check may write; past it the program is ended.
+pub const PROGRAM_OUTPUT_MAX: usize = 16 << 10;
+/// Time that the output of a program may end after the program itself, milliseconds.
+pub const PROGRAM_GRACE_MS: u64 = 50;
+/// Largest file of a `push` check, bytes.
+pub const PUSH_FILE_MAX: usize = 4 << 10;
+/// Shortest time after which a pushed state expires, milliseconds.
+pub const PUSH_EXPIRES_MIN_MS: u64 = 1_000;
+/// Longest time after which a pushed state expires, milliseconds.
+pub const PUSH_EXPIRES_MAX_MS: u64 = 604_800_000;
+/// Largest PEM file of a client certificate or key, bytes.
+pub const PEM_MAX: u64 = 256 << 10;
 /// A long-dead target is probed at most this many times more slowly.
 pub const SLOWDOWN_MAX: u32 = 6;
 /// First probes of new targets that start at once.

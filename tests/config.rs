@@ -1,6 +1,7 @@
 //! Zone files as data: broken ones with every place that must be named, whole ones that must load.
 
 use geosteer::config::{CODES, Options, load, load_text};
+use geosteer::health::CheckKind;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -203,6 +204,42 @@ fn a_large_zone_loads() {
 #[test]
 fn nothing_of_a_path_is_needed_but_the_files() {
     assert!(load(&[Path::new("no/such/file.toml").into()], &Options::default()).unwrap_err().short().contains("E001"));
+}
+
+#[test]
+fn a_client_certificate_is_read_with_its_key_and_both_must_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let keys = [rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap()];
+    let certificate = rcgen::CertificateParams::new(["prober".to_owned()]).unwrap().self_signed(&keys[0]).unwrap();
+    write("prober.pem", &certificate.pem());
+    write("prober.key", &keys[0].serialize_pem());
+    write("other.key", &keys[1].serialize_pem());
+    let read = |certificate: &str, key: &str| {
+        let pair = format!("client_certificate = \"{certificate}\", client_key = \"{key}\"");
+        write(
+            "z.toml",
+            &format!(
+                "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[checks]\nc = {{ type = \"https\", {pair} }}\n\
+                 [pools]\np = {{ check = \"c\", endpoints = [\"192.0.2.1\"] }}\n"
+            ),
+        );
+        load(&[folder.path().join("z.toml")], &Options::default()).map_err(|report| report.short())
+    };
+    let loaded = read("prober.pem", "prober.key").unwrap();
+    let CheckKind::Http(check) = &loaded.spec.checks[0].kind else { panic!() };
+    let identity = check.tls.as_ref().unwrap().identity.as_ref().unwrap();
+    assert_eq!(*identity.chain[0], **certificate.der());
+    assert!(loaded.files.iter().any(|file| file.path.ends_with("prober.key")), "its changes can be watched");
+    for (certificate, key, said) in [
+        ("prober.pem", "other.key", "4:71: error[E008]: the key does not fit the certificate"),
+        ("prober.key", "prober.key", "4:44: error[E008]: the file has no certificate in PEM form"),
+        ("prober.pem", "prober.pem", "4:71: error[E008]: the file has no private key in PEM form"),
+        ("none.pem", "prober.key", "4:44: error[E001]: cannot read"),
+    ] {
+        let found = read(certificate, key).unwrap_err();
+        assert!(found.contains(said), "{found}");
+    }
 }
 
 const REFERENCE: &str = include_str!("../docs/zone-toml.md");

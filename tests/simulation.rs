@@ -103,7 +103,7 @@ impl Model<'_> {
                 let mut up = pool.gate == Gate::Auto;
                 for check in &pool.checks {
                     let check = &self.snapshot.checks[check.index()];
-                    let CheckKind::Tcp { port } = check.kind else { continue };
+                    let CheckKind::Tcp { port, .. } = check.kind else { continue };
                     let seen = self.history.get(&(TargetAddress::Ip(address), port)).map_or(&[][..], |seen| seen);
                     let timing = &check.timing;
                     let (state, left) = judge(seen, timing.fall.into(), timing.rise.into(), timing.forget.into());
@@ -213,7 +213,8 @@ struct Run {
 /// True if a configuration probes this address at this port.
 fn has(snapshot: &Snapshot, (address, port): &(TargetAddress, u16)) -> bool {
     snapshot.targets.iter().any(|target| {
-        target.address == *address && snapshot.checks[target.check.index()].kind == CheckKind::Tcp { port: *port }
+        let kind = &snapshot.checks[target.check.index()].kind;
+        target.address == *address && matches!(kind, CheckKind::Tcp { port: of, .. } if of == port)
     })
 }
 
@@ -309,7 +310,7 @@ impl Run {
         let of = [&self.probed.1, &self.state.snapshot][usize::from(generation != self.probed.0)];
         if generation == self.probed.0 || generation == self.state.generation {
             let target = &of.targets[target.index()];
-            let CheckKind::Tcp { port } = of.checks[target.check.index()].kind else { return };
+            let CheckKind::Tcp { port, .. } = of.checks[target.check.index()].kind else { return };
             self.history.entry((target.address.clone(), port)).or_default().push(outcome);
         }
         self.apply(Event::Probed { generation, target, outcome, note: "simulated".into() });

@@ -27,7 +27,8 @@ const WALLS: &[Wall] = &[
         never: &[
             "tokio",
             "tracing",
-            "reqwest",
+            "hyper",
+            "tokio_rustls",
             "hickory_server",
             "domain",
             "axum",
@@ -126,7 +127,10 @@ const WALLS: &[Wall] = &[
 /// What stands in a few files only, behind a name of ours: an external root (or path) and where.
 const KEPT: &[(&str, &[&str])] = &[
     ("maxminddb", &["src/geo/mmdb.rs"]),
-    ("reqwest", &["src/probe/http.rs"]),
+    ("hyper", &["src/probe/http/exchange.rs"]),
+    ("hyper_util", &["src/probe/http/exchange.rs"]),
+    ("http_body_util", &["src/probe/http/exchange.rs"]),
+    ("rustix", &["src/probe/exec.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
     // Beside the system calls: the error numbers that say that a probe could not be judged.

@@ -3,7 +3,7 @@
 
 use crate::config::{self, Loaded, Options, Report};
 use crate::error::Exit;
-use crate::health::{Check, CheckKind};
+use crate::health::Check;
 use crate::snapshot::Spec;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -78,6 +78,7 @@ fn read(paths: &[PathBuf]) -> Checked {
             Ok((server, warnings)) => {
                 zones.extend(server.zones);
                 options.ecs = server.ecs;
+                options.exec |= server.probe.exec;
                 servers.push(warnings);
             }
             Err(report) => servers.push(report),
@@ -228,12 +229,7 @@ impl<'a> CheckView<'a> {
         let seconds = |millis: u64| millis as f64 / 1_000.0;
         Self {
             name: &check.name,
-            kind: match &check.kind {
-                CheckKind::None => "none",
-                CheckKind::Tcp { .. } => "tcp",
-                CheckKind::Http(http) if http.tls => "https",
-                CheckKind::Http(_) => "http",
-            },
+            kind: check.kind.word(),
             interval: seconds(timing.interval_ms.into()),
             fail_over: seconds(late(timing.fall) + timeout),
             fail_back: seconds(late(timing.rise) + slow + timeout),

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod geo;
+pub mod probe;
 pub mod run;
 mod view;
 
@@ -31,6 +32,8 @@ enum Verb {
     Check(check::Args),
     /// Say how a name is answered for a client, and why
     Explain(explain::Args),
+    /// Probe one endpoint now, and show where the time goes; no server
+    Probe(probe::Args),
     /// Ask the geographic databases
     Geo(geo::Args),
 }
@@ -43,6 +46,7 @@ pub fn main() -> Exit {
         Verb::Demo(args) => demo::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Probe(args) => probe::run(args),
         Verb::Geo(args) => geo::run(args),
     }
 }

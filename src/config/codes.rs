@@ -52,6 +52,7 @@ codes! {
     OutsideZone "E012" Error "a name that does not stand within the zone"
     NoZone "E013" Error "no zone: nothing to serve in the files given"
     BadVersion "E014" Error "a format that this version does not read"
+    NotAllowed "E015" Error "something that only the server file can allow"
 
     NotACountry "E021" Error "not an ISO 3166-1 alpha-2 country code"
     NotAContinent "E022" Error "not a continent code: AF AN AS EU NA OC SA"

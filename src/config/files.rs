@@ -78,6 +78,22 @@ impl Files {
         Ok((file, real, text))
     }
 
+    /// Reads the bytes of a file that another one names; they are no text to point into. At most `most` bytes.
+    ///
+    /// # Errors
+    /// Why not, as a sentence.
+    pub(super) fn bytes_beside(&mut self, ctx: &Ctx, from: FileId, path: &str, most: u64) -> Result<Vec<u8>, String> {
+        let path = self.folder(ctx, from).join(path);
+        let fail = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+        let about = std::fs::metadata(&path).map_err(fail)?;
+        if !about.is_file() || about.len() > most {
+            return Err(format!("{} is not a plain file of at most {} KiB", path.display(), most >> 10));
+        }
+        let bytes = std::fs::read(&path).map_err(fail)?;
+        self.read.push(FileRead { path, modified: about.modified().map_or(1, seconds) });
+        Ok(bytes)
+    }
+
     /// The newest time of last change of all files read; 1 for texts without one.
     pub(super) fn newest(&self) -> u32 {
         self.read.iter().map(|file| file.modified).max().unwrap_or(1)

@@ -142,31 +142,31 @@ pub static CHECK: Table = Table {
         "port",
         "method",
         "headers",
+        "user_agent",
         "expect_status",
         "expect_body",
+        "expect_json",
+        "http2",
+        "tls",
         "tls_verify",
+        "client_certificate",
+        "client_key",
+        "source",
+        "service",
+        "query",
+        "query_type",
+        "expect_rcode",
+        "expect_data",
+        "command",
+        "file",
+        "expires",
         "interval",
         "timeout",
         "fall",
         "rise",
         "forget",
     ],
-    later: &[
-        "expect_json",
-        "quorum",
-        "monitoring_only",
-        "flap_limit",
-        "flap_window",
-        "user_agent",
-        "source",
-        "send",
-        "expect",
-        "query",
-        "service",
-        "command",
-        "client_certificate",
-        "alpn",
-    ],
+    later: &["quorum", "monitoring_only", "flap_limit", "flap_window", "send", "expect", "alpn"],
     words: &[
         ("vhost", "host"),
         ("hostname", "host"),
@@ -213,6 +213,19 @@ pub static CHECK: Table = Table {
         ("insecure", "tls_verify"),
         ("allow_insecure", "tls_verify"),
         ("verify", "tls_verify"),
+        ("source_address", "source"),
+        ("bind", "source"),
+        ("source_ip", "source"),
+        ("h2", "http2"),
+        ("grpc_service", "service"),
+        ("qname", "query"),
+        ("qtype", "query_type"),
+        ("rcode", "expect_rcode"),
+        ("program", "command"),
+        ("script", "command"),
+        ("cmd", "command"),
+        ("client_cert", "client_certificate"),
+        ("ttl", "expires"),
         ("protocol", "type"),
         ("plugin", "type"),
         ("kind", "type"),
@@ -426,7 +439,7 @@ pub static ECS: Table = Table {
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "admin", "tls", "log", "ecs"],
+    keys: &["zones", "state", "dns", "geo", "probe", "admin", "tls", "log", "ecs"],
     later: &["guard", "rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
@@ -489,6 +502,10 @@ pub static GEO: Table = Table {
     ],
 };
 
+/// `[probe]`.
+pub static PROBE: Table =
+    Table { what: "[probe]", path: "[probe]", keys: &["exec"], later: &[], words: &[("programs", "exec")] };
+
 /// `[admin]`.
 pub static ADMIN: Table = Table {
     what: "[admin]",
@@ -519,7 +536,7 @@ pub static LOG: Table = Table {
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
     &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &BINDING, &SRV, &MX, &DNSSEC,
-    &ECS, &SERVER, &DNS, &GEO, &ADMIN, &TLS, &LOG,
+    &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &TLS, &LOG,
 ];
 
 impl Table {

@@ -28,11 +28,13 @@ pub struct Loaded {
 pub struct Options {
     /// Client-subnet settings of zones without `[ecs]`.
     pub ecs: Ecs,
+    /// Checks of type `exec` may run programs: `[probe] exec`.
+    pub exec: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ecs: default_ecs() }
+        Self { ecs: default_ecs(), exec: false }
     }
 }
 
@@ -57,7 +59,7 @@ pub fn load_text(name: &str, text: &str, options: &Options) -> Result<Loaded, Re
     let path = Path::new(name);
     let mut files = Files::new(path.parent().unwrap_or(Path::new("")));
     let file = files.take(&mut load.ctx, path, Arc::from(text));
-    zone::read(&mut load.ctx, &mut load.spec, &mut files, file, &options.ecs);
+    zone::read(&mut load.ctx, &mut load.spec, &mut files, file, options);
     load.note(file);
     load.finish()
 }
@@ -99,7 +101,7 @@ impl Load {
         match files.read(&mut self.ctx, path) {
             Ok((file, text)) => {
                 drop(text);
-                zone::read(&mut self.ctx, &mut self.spec, &mut files, file, &options.ecs);
+                zone::read(&mut self.ctx, &mut self.spec, &mut files, file, options);
                 self.note(file);
             }
             Err(why) => self.unreadable(path, &why),

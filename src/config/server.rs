@@ -24,6 +24,8 @@ pub struct Server {
     pub dns: Dns,
     /// `[geo] databases`, in order: for each field the first that knows it wins.
     pub databases: Vec<DatabaseRef>,
+    /// `[probe]`.
+    pub probe: Probe,
     /// `[admin]`.
     pub admin: Admin,
     /// `[tls]`.
@@ -60,6 +62,13 @@ pub enum DatabaseRef {
     Embedded,
     /// An .mmdb file.
     File(PathBuf),
+}
+
+/// `[probe]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Probe {
+    /// Checks of type `exec` may run programs.
+    pub exec: bool,
 }
 
 /// `[admin]`.
@@ -108,6 +117,7 @@ impl Default for Server {
             state: None,
             dns: Dns::default(),
             databases: vec![DatabaseRef::Embedded],
+            probe: Probe::default(),
             admin: Admin::default(),
             tls: Tls::default(),
             log: Log::default(),
@@ -181,6 +191,11 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         && let Some(node) = fields.value("databases")
     {
         server.databases = databases(ctx, node, folder);
+    }
+    if let Some(fields) = fields.value("probe").and_then(|node| ctx.fields(node, &keys::PROBE))
+        && let Some(node) = fields.value("exec")
+    {
+        server.probe.exec = ctx.boolean(node, "probe.exec").unwrap_or(false);
     }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
     for section in ["admin", "tls", "log"] {

@@ -4,13 +4,14 @@ use super::Code;
 use super::diagnostic::Diagnostic;
 use super::files::Files;
 use super::keys::{self, nearest};
+use super::load::Options;
 use super::records::{Origin, Records};
 use super::source::{FileId, Span};
 use super::walk::{Ctx, Entry, Fields, Key, Node, entries};
 use super::{checks, names, policies, pools, regions, settings};
 use crate::id::{CheckId, PolicyId, PoolId, RegionId, ZoneId};
 use crate::limits::{TTL_BALANCED, TTL_MAX};
-use crate::snapshot::{Ecs, Spec, ZoneSpec};
+use crate::snapshot::{Spec, ZoneSpec};
 use crate::wire::Name;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -74,6 +75,9 @@ impl<'a, I: Copy> Named<'a, I> {
 pub(super) struct Zone<'a, 'c> {
     pub(super) ctx: &'c mut Ctx,
     pub(super) spec: &'c mut Spec,
+    pub(super) files: &'c mut Files,
+    /// Checks may run programs.
+    pub(super) exec: bool,
     pub(super) id: ZoneId,
     pub(super) main: FileId,
     pub(super) apex: Name,
@@ -98,7 +102,7 @@ const NAMED: [&str; 5] = ["regions", "checks", "pools", "policies", "names"];
 
 /// Reads the zone file `main`, whose text is in the report's sources. Mistakes go to the report; then the
 /// specification is not to be used.
-pub(super) fn read(ctx: &mut Ctx, spec: &mut Spec, files: &mut Files, main: FileId, server: &Ecs) {
+pub(super) fn read(ctx: &mut Ctx, spec: &mut Spec, files: &mut Files, main: FileId, options: &Options) {
     let mut texts = vec![(main, ctx.report.sources.text(main))];
     let main_text = Arc::clone(&texts[0].1);
     let first = parse(ctx, main, &main_text);
@@ -106,7 +110,7 @@ pub(super) fn read(ctx: &mut Ctx, spec: &mut Spec, files: &mut Files, main: File
     let tables: Vec<_> = texts[1..].iter().map(|(file, text)| (*file, parse(ctx, *file, text))).collect();
     let all = std::iter::once((main, &first)).chain(tables.iter().map(|(file, table)| (*file, table)));
     let (fields, sections) = sections(ctx, main, all);
-    read_sections(ctx, spec, files, (main, server), &fields, sections);
+    read_sections(ctx, spec, files, (main, options), &fields, sections);
 }
 
 /// Parses a text; what is no TOML is reported, and the rest is read all the same.
@@ -193,16 +197,16 @@ fn read_sections<'a>(
     ctx: &mut Ctx,
     spec: &mut Spec,
     files: &mut Files,
-    (main, server): (FileId, &Ecs),
+    (main, options): (FileId, &Options),
     fields: &Fields<'a>,
     [regions, checks, pools, policies, names]: [Section<'a>; 5],
 ) {
     let Some((apex_span, apex)) = apex(ctx, main, fields) else { return };
     format_version(ctx, fields);
     settings::refuse_dnssec(ctx, fields);
-    let ecs = settings::ecs(ctx, fields.value("ecs"), server);
+    let ecs = settings::ecs(ctx, fields.value("ecs"), &options.ecs);
     let ttl = fields.value("ttl").and_then(|node| ctx.seconds(node, "ttl", 0..=TTL_MAX)).unwrap_or(TTL_BALANCED);
-    let records = Records::read(&mut Origin { ctx, files, apex: &apex, zone: apex_span, fields });
+    let records = Records::read(&mut Origin { ctx, files: &mut *files, apex: &apex, zone: apex_span, fields });
     let id = ZoneId::new(spec.zones.len());
     let file = ctx.report.sources.path(main).into();
     let first_policy = spec.policies.len();
@@ -210,6 +214,8 @@ fn read_sections<'a>(
     let mut zone = Zone {
         ctx,
         spec,
+        files,
+        exec: options.exec,
         id,
         main,
         apex,

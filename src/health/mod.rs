@@ -1,15 +1,19 @@
 //! What is known of a target: pure rules from outcomes to states. A check is data here; it is executed in
 //! `probe`. The clock is an argument.
 
+mod check;
 mod schedule;
 mod tracker;
 
+pub use check::{
+    CheckKind, DnsCheck, ExecCheck, GrpcCheck, HttpCheck, Identity, JsonField, JsonValue, PrivateKey, PushCheck,
+    Security, Source, TlsCheck,
+};
 pub use schedule::{Schedule, is_stale};
 pub use tracker::Tracker;
 
 use crate::wire::Name;
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 
 /// Milliseconds on the server's monotonic clock.
 pub type Millis = u64;
@@ -27,43 +31,6 @@ pub struct Timing {
     pub rise: u8,
     /// Successes in a row that wipe the memory of a failure.
     pub forget: u8,
-}
-
-/// An HTTP or HTTPS request and what is expected of its response.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct HttpCheck {
-    /// HTTPS.
-    pub tls: bool,
-    /// Verify the certificate's chain and name.
-    pub tls_verify: bool,
-    /// Host header and TLS server name; the endpoint's address if none.
-    pub host: Option<Box<str>>,
-    /// TCP port.
-    pub port: u16,
-    /// Path and query.
-    pub path: Box<str>,
-    /// Method.
-    pub method: Box<str>,
-    /// More headers, in the order written.
-    pub headers: Box<[(Box<str>, Box<str>)]>,
-    /// Status codes that pass.
-    pub expect_status: Box<[RangeInclusive<u16>]>,
-    /// Text that must stand within the first 64 KiB of the body.
-    pub expect_body: Option<Box<str>>,
-}
-
-/// What a check does.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum CheckKind {
-    /// Nothing is probed; the endpoint counts as up.
-    None,
-    /// A TCP connection to the port.
-    Tcp {
-        /// The port.
-        port: u16,
-    },
-    /// HTTP or HTTPS.
-    Http(HttpCheck),
 }
 
 /// A check as configured.

@@ -1,28 +1,23 @@
 //! The prober's loop: what is due is started, what has ended is reported and scheduled again.
 
-use super::http::HttpProbe;
-use super::tls::TlsConfigs;
-use super::{Ended, Job, Order, Stats, host_text, tcp};
+use super::method::{Method, Shared};
+use super::{Ended, Job, Order, Stats};
 use crate::clock;
 use crate::health::{Check, CheckKind, Millis, Schedule, TargetAddress};
 use crate::id::TargetId;
 use crate::limits;
 use crate::writer::Event;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Slices of a deadline: each shows whether our own loop lagged in it.
-const DEADLINE_SLICES: u32 = 4;
-
 /// Owner of the time table and of the clients; lives on the prober's thread.
 pub(super) struct Driver {
     sender: Sender<Event>,
     stats: Arc<Stats>,
-    tls: TlsConfigs,
+    shared: Shared,
     schedule: Schedule,
     /// The schedule's time counts from here.
     origin: Instant,
@@ -45,8 +40,8 @@ struct Slot {
     target: TargetId,
     generation: u64,
     job: Job,
-    /// Its client, made at its first probe; none for other checks than HTTP.
-    client: Option<Arc<HttpProbe>>,
+    /// How it is probed, made ready at its first probe.
+    method: Option<Arc<Method>>,
 }
 
 /// A probe has ended.
@@ -61,7 +56,7 @@ impl Driver {
         Self {
             sender,
             stats,
-            tls: TlsConfigs::new(),
+            shared: Shared::new(),
             schedule: Schedule::new(seed),
             origin: clock::instant(),
             generation: 0,
@@ -119,7 +114,7 @@ impl Driver {
             }
             self.tenants += 1;
             let timing = job.check.timing;
-            let slot = Slot { tenant: self.tenants, target, generation: order.generation, job, client: None };
+            let slot = Slot { tenant: self.tenants, target, generation: order.generation, job, method: None };
             let key = self.settle(slot);
             self.known.insert(identity, key);
             let first = self.first_start(now);
@@ -152,6 +147,7 @@ impl Driver {
             }
             stays
         });
+        self.shared.tls.forget_unused();
     }
 
     /// When the next first probe may start: a bucket of [`limits::FIRST_PROBES_AT_ONCE`] that refills at
@@ -184,10 +180,10 @@ impl Driver {
         let Some(slot) = self.slots[key as usize].as_mut() else { return };
         self.under_way += 1;
         let tenant = slot.tenant;
-        let (job, client) = (slot.job.clone(), slot.client(&mut self.tls));
+        let (job, method) = (slot.job.clone(), slot.method(&mut self.shared));
         tokio::spawn(async move {
-            let ended = match client {
-                Ok(client) => probe(&job, client.as_deref()).await,
+            let ended = match method {
+                Ok(method) => method.run(&job).await.0,
                 Err(reason) => Ended::fail(reason),
             };
             // The loop may have stopped.
@@ -215,47 +211,12 @@ impl Driver {
 }
 
 impl Slot {
-    fn client(&mut self, tls: &mut TlsConfigs) -> Result<Option<Arc<HttpProbe>>, Box<str>> {
-        let CheckKind::Http(check) = &self.job.check.kind else { return Ok(None) };
-        if self.client.is_none() {
-            self.client = Some(Arc::new(HttpProbe::new(check, &self.job.address, tls)?));
+    fn method(&mut self, shared: &mut Shared) -> Result<Arc<Method>, Box<str>> {
+        if let Some(method) = &self.method {
+            return Ok(Arc::clone(method));
         }
-        Ok(self.client.clone())
-    }
-}
-
-/// Runs one probe against its deadline.
-pub(super) async fn probe(job: &Job, client: Option<&HttpProbe>) -> Ended {
-    let started = clock::instant();
-    let timeout = Duration::from_millis(job.check.timing.timeout_ms.into());
-    let mut work = std::pin::pin!(async {
-        match (&job.check.kind, client) {
-            (CheckKind::Http(check), Some(client)) => client.probe(check, started).await,
-            (CheckKind::Tcp { port }, _) => match addresses(&job.address, *port).await {
-                Ok(addresses) => tcp::probe(addresses, started).await,
-                Err(error) => Ended::fail(format!("the host name cannot be resolved: {error}")),
-            },
-            _ => Ended::inconclusive("nothing to probe"),
-        }
-    });
-    let mut worst_lag = Duration::ZERO;
-    for slice in 1..=DEADLINE_SLICES {
-        let until = started + timeout * slice / DEADLINE_SLICES;
-        if let Ok(ended) = tokio::time::timeout_at(until.into(), &mut work).await {
-            return ended;
-        }
-        worst_lag = worst_lag.max(until.elapsed());
-    }
-    if worst_lag > timeout / (2 * DEADLINE_SLICES) {
-        return Ended::inconclusive(format!("our own loop lagged by {} ms", worst_lag.as_millis()));
-    }
-    Ended::fail(format!("no answer within {} ms", timeout.as_millis()))
-}
-
-async fn addresses(address: &TargetAddress, port: u16) -> std::io::Result<Vec<SocketAddr>> {
-    match address {
-        TargetAddress::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
-        TargetAddress::Host(name) => Ok(tokio::net::lookup_host((host_text(name), port)).await?.collect()),
+        let method = Arc::new(Method::new(&self.job, shared)?);
+        Ok(Arc::clone(self.method.insert(method)))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Probes: executes checks and reports how they ended. It decides nothing: outcomes go to the one writer.
 //!
 //! ```text
-//! adopt(targets) ──► schedule (health) ──► probe: http | tcp ──► Outcome and a note ──► Event::Probed ──► writer
-//!                        ▲                                          │
-//!                        └────────── when it is due again ──────────┘
+//! adopt(targets) ──► schedule (health) ──► probe ──► Outcome and a note ──► Event::Probed ──► writer
+//!                        ▲                   │
+//!                        └─ when due again ──┘
+//!
+//! probe = method: http | grpc | tls | tcp | dns | exec | push
+//!         connect → tls → exchange, with progress noted on the way: it has the time of each phase
 //! ```
 //!
 //! The prober has a thread and a runtime of its own, so that a flood on the DNS port does not read as timeouts. A
@@ -11,13 +14,24 @@
 //! is `Inconclusive`: it never votes.
 
 mod cert;
+mod connect;
+mod dns;
 mod driver;
+mod exec;
+mod grpc;
+mod host;
 mod http;
+mod method;
+mod once;
+mod progress;
+mod push;
 mod reason;
 mod stats;
 mod tcp;
 mod tls;
 
+pub use once::{Probed, probe_once};
+pub use progress::Phase;
 pub use stats::Stats;
 
 use crate::health::{Check, Outcome, TargetAddress};
@@ -118,6 +132,16 @@ impl Drop for Prober {
 /// The name as the system's resolver takes it: without the final dot, which a hosts file would not match.
 fn host_text(name: &crate::wire::Name) -> String {
     name.to_string().trim_end_matches('.').to_owned()
+}
+
+/// What an endpoint said, for a note: at most so many characters, and no control characters among them.
+fn short(text: &str, most: usize) -> String {
+    let plain = |sign: char| if sign.is_control() { ' ' } else { sign };
+    let mut out: String = text.chars().take(most).map(plain).collect();
+    if text.chars().nth(most).is_some() {
+        out.push('…');
+    }
+    out
 }
 
 impl Ended {

@@ -2,7 +2,7 @@
 
 use super::Ended;
 use rustls::pki_types::UnixTime;
-use rustls::{CertificateError, Error as TlsError};
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
@@ -69,6 +69,9 @@ fn tls_words(error: &TlsError) -> String {
             C::Revoked => "certificate revoked".into(),
             other => format!("certificate not valid: {other}"),
         },
+        TlsError::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            "TLS has no protocol in common with us (ALPN)".into()
+        }
         TlsError::AlertReceived(alert) => format!("TLS refused by the endpoint: {alert:?}"),
         TlsError::InvalidMessage(_) => "no TLS spoken there".into(),
         other => format!("TLS: {other}"),

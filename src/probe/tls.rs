@@ -1,14 +1,23 @@
-//! TLS configurations of HTTPS probes: one for each distinct way of verifying, shared by all clients, and
-//! none resumes a session (a resumed session would hide a certificate that has expired since).
+//! TLS of probes: one configuration for each distinct way of speaking it, shared by all endpoints, and none
+//! resumes a session (a resumed session would hide a certificate that has expired since).
 
+use super::connect::Way;
+use super::host::Named;
+use super::progress::{Phase, Progress};
+use super::{Ended, cert, reason};
+use crate::clock;
+use crate::health::{Identity, PrivateKey, Security, TargetAddress, TlsCheck};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// The configurations, made when first asked for.
 #[derive(Debug)]
@@ -16,18 +25,18 @@ pub(super) struct TlsConfigs {
     provider: Arc<CryptoProvider>,
     /// Trusted authorities; the system's, read at the first verified probe, unless given.
     roots: Option<Result<Arc<RootCertStore>, Box<str>>>,
-    made: HashMap<Verification, ClientConfig>,
+    made: HashMap<(Security, Alpn), Arc<ClientConfig>>,
 }
 
-/// How an endpoint's certificate is verified.
+/// The protocol that is offered inside of TLS.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Verification {
-    /// Not at all.
-    Off,
-    /// Chain, and the name of the URL.
-    UrlName,
-    /// Chain, and this address, whatever stands in the URL.
-    Address(IpAddr),
+pub(super) enum Alpn {
+    /// None.
+    None,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 impl TlsConfigs {
@@ -41,31 +50,40 @@ impl TlsConfigs {
         Self { roots: Some(Ok(Arc::new(roots))), ..Self::new() }
     }
 
-    /// The configuration for this verification. A copy shares everything that is large.
-    ///
-    /// # Errors
-    /// This host has no trusted authorities; in words.
-    pub(super) fn config(&mut self, verification: Verification) -> Result<ClientConfig, Box<str>> {
-        if let Some(config) = self.made.get(&verification) {
-            return Ok(config.clone());
+    /// Forgets the configurations that no endpoint uses any more.
+    pub(super) fn forget_unused(&mut self) {
+        self.made.retain(|_, config| Arc::strong_count(config) > 1);
+    }
+
+    fn config(&mut self, security: &Security, alpn: Alpn) -> Result<Arc<ClientConfig>, Box<str>> {
+        let wanted = (security.clone(), alpn);
+        if let Some(config) = self.made.get(&wanted) {
+            return Ok(Arc::clone(config));
         }
-        let verifier: Arc<dyn ServerCertVerifier> = match verification {
-            Verification::Off => Arc::new(NoVerification(Arc::clone(&self.provider))),
-            Verification::UrlName => self.chain()?,
-            Verification::Address(address) => {
-                Arc::new(FixedName { chain: self.chain()?, name: ServerName::IpAddress(address.into()) })
+        let verifier: Arc<dyn ServerCertVerifier> = match security.verify {
+            true => self.chain()?,
+            false => Arc::new(NoVerification(Arc::clone(&self.provider))),
+        };
+        let cannot = |error: Error| format!("TLS cannot be set up: {error}");
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(cannot)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &security.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let (chain, key) = own(identity);
+                builder.with_client_auth_cert(chain, key).map_err(cannot)?
             }
         };
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS cannot be set up: {error}"))?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = match alpn {
+            Alpn::None => Vec::new(),
+            Alpn::Http1 => vec![b"http/1.1".to_vec()],
+            Alpn::Http2 => vec![b"h2".to_vec()],
+        };
         config.resumption = Resumption::disabled();
-        self.made.insert(verification, config.clone());
-        Ok(config)
+        Ok(Arc::clone(self.made.entry(wanted).or_insert(Arc::new(config))))
     }
 
     fn chain(&mut self) -> Result<Arc<WebPkiServerVerifier>, Box<str>> {
@@ -73,6 +91,108 @@ impl TlsConfigs {
         WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider))
             .build()
             .map_err(|error| format!("no trusted certificate authorities: {error}").into())
+    }
+}
+
+/// Our own certificate and key as rustls takes them.
+fn own(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let chain = identity.chain.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
+    let key = match &identity.key {
+        PrivateKey::Pkcs1(der) => PrivateKeyDer::Pkcs1(der.to_vec().into()),
+        PrivateKey::Sec1(der) => PrivateKeyDer::Sec1(der.to_vec().into()),
+        PrivateKey::Pkcs8(der) => PrivateKeyDer::Pkcs8(der.to_vec().into()),
+    };
+    (chain, key)
+}
+
+/// TLS to one endpoint.
+#[derive(Clone)]
+pub(super) struct Secure {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+    alpn: Alpn,
+}
+
+impl Secure {
+    /// Prepares it.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, or the name is none; in words.
+    pub(super) fn new(
+        security: &Security,
+        named: &Named,
+        alpn: Alpn,
+        configs: &mut TlsConfigs,
+    ) -> Result<Self, Box<str>> {
+        let connector = TlsConnector::from(configs.config(security, alpn)?);
+        Ok(Self { connector, name: named.server()?, alpn })
+    }
+
+    /// The handshake; gives the stream and what to add to a note: when the certificate expires.
+    ///
+    /// # Errors
+    /// The probe has ended.
+    pub(super) async fn handshake(
+        &self,
+        stream: TcpStream,
+        progress: &Progress,
+    ) -> Result<(TlsStream<TcpStream>, String), Ended> {
+        progress.enter(Phase::Tls);
+        let stream = match self.connector.connect(self.name.clone(), stream).await {
+            Ok(stream) => stream,
+            Err(error) => return Err(reason::judge(&error, "TLS")),
+        };
+        let connection = stream.get_ref().1;
+        if self.alpn == Alpn::Http2 && connection.alpn_protocol() != Some(b"h2") {
+            return Err(Ended::fail("HTTP/2 is not spoken there"));
+        }
+        let certificate = connection.peer_certificates().and_then(|chain| chain.first());
+        let left = certificate.and_then(|certificate| days_left(certificate));
+        let left = left.map(|days| format!("; certificate expires in {days} days")).unwrap_or_default();
+        Ok((stream, left))
+    }
+}
+
+/// Days until a certificate expires, negative if it has.
+fn days_left(certificate: &[u8]) -> Option<i64> {
+    let now = i64::try_from(clock::unix_seconds()).ok()?;
+    Some((cert::not_after(certificate)? - now).div_euclid(86_400))
+}
+
+/// The `tls` check: the handshake passes.
+pub(super) struct TlsProbe {
+    way: Way,
+    secure: Secure,
+}
+
+impl TlsProbe {
+    /// Prepares it.
+    ///
+    /// # Errors
+    /// The check cannot be carried out; in words.
+    pub(super) fn new(check: &TlsCheck, address: &TargetAddress, configs: &mut TlsConfigs) -> Result<Self, Box<str>> {
+        let named = Named::new(check.host.as_deref(), address, check.port, check.port);
+        let secure = Secure::new(&check.security, &named, Alpn::None, configs)?;
+        Ok(Self { way: Way::new(address, check.port, check.source), secure })
+    }
+
+    pub(super) async fn probe(&self, progress: &Progress) -> Ended {
+        let stream = match self.way.tcp(progress).await {
+            Ok(stream) => stream,
+            Err(ended) => return ended,
+        };
+        match self.secure.handshake(stream, progress).await {
+            Ok((mut stream, left)) => {
+                // A proper end, so that the endpoint has nothing to log. If it cannot be sent, nothing is lost.
+                let _ = stream.shutdown().await;
+                let version = match stream.get_ref().1.protocol_version() {
+                    Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+                    _ => "TLS 1.2",
+                };
+                Ended::pass(format!("{version} in {} ms{left}", progress.millis()))
+            }
+            Err(ended) => ended,
+        }
     }
 }
 
@@ -86,7 +206,7 @@ fn system_roots() -> Result<Arc<RootCertStore>, Box<str>> {
     if roots.is_empty() {
         let reason =
             "this system has no trusted certificate authorities (install ca-certificates, or set SSL_CERT_FILE)";
-        tracing::warn!("{reason}: https checks will fail");
+        tracing::warn!("{reason}: checks that verify certificates will fail");
         return Err(reason.into());
     }
     Ok(Arc::new(roots))
@@ -128,47 +248,5 @@ impl ServerCertVerifier for NoVerification {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Verifies against a name of its own: for a check whose host is an address other than the one connected to.
-#[derive(Debug)]
-struct FixedName {
-    chain: Arc<WebPkiServerVerifier>,
-    name: ServerName<'static>,
-}
-
-impl ServerCertVerifier for FixedName {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        self.chain.verify_server_cert(end_entity, intermediates, &self.name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
     }
 }

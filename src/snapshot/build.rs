@@ -212,6 +212,15 @@ fn canonical(checks: &[Check]) -> Vec<CheckId> {
     ids.map(|(index, check)| *first.entry((&check.kind, check.timing)).or_insert(CheckId::new(index))).collect()
 }
 
+/// What is probed for an endpoint: one of each family that it has, each once.
+#[must_use]
+pub fn probed_addresses(endpoint: &Endpoint) -> Vec<TargetAddress> {
+    let has = lanes(&endpoint.address);
+    let mut probed: Vec<_> = (0..2).filter(|&lane| has[lane]).map(|lane| probed_address(endpoint, lane)).collect();
+    probed.dedup();
+    probed
+}
+
 /// What is probed for an endpoint's address of one family.
 fn probed_address(endpoint: &Endpoint, lane: usize) -> TargetAddress {
     match (&endpoint.address, endpoint.check_address) {

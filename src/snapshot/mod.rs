@@ -4,6 +4,7 @@
 mod build;
 mod spec;
 
+pub use build::probed_addresses;
 pub use spec::{Ecs, Spec, ZoneSpec};
 
 use crate::client::Bits;

@@ -141,7 +141,7 @@ pub fn failed(snapshot: &Snapshot, targets: &[String]) -> Result<Vec<EndpointId>
 }
 
 /// `; did you mean …?` with the known name that is nearest.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let best = known.max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
     best.map_or_else(String::new, |best| format!("; did you mean \"{best}\"?"))
 }

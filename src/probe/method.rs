@@ -1,0 +1,106 @@
+//! How a target is probed: made ready at its first probe, then run again and again.
+
+use super::connect::Way;
+use super::dns::DnsProbe;
+use super::exec::{self, Places};
+use super::grpc::GrpcProbe;
+use super::http::HttpProbe;
+use super::progress::Progress;
+use super::tls::{TlsConfigs, TlsProbe};
+use super::{Ended, Job, push, tcp};
+use crate::clock;
+use crate::health::CheckKind;
+use std::time::Duration;
+
+/// Slices of a deadline: each shows whether our own loop lagged in it.
+const DEADLINE_SLICES: u32 = 4;
+
+/// What is made ready once for a target.
+pub(super) enum Method {
+    Tcp(Way),
+    Tls(Box<TlsProbe>),
+    Http(Box<HttpProbe>),
+    Grpc(Box<GrpcProbe>),
+    Dns(Box<DnsProbe>),
+    Exec(Places),
+    /// Nothing is to be made ready.
+    Bare,
+}
+
+/// What all targets share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) tls: TlsConfigs,
+    pub(super) places: Places,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self::with(TlsConfigs::new())
+    }
+
+    pub(super) fn with(tls: TlsConfigs) -> Self {
+        Self { tls, places: Places::new() }
+    }
+}
+
+impl Method {
+    /// Makes ready.
+    ///
+    /// # Errors
+    /// The check cannot be carried out; in words.
+    pub(super) fn new(job: &Job, shared: &mut Shared) -> Result<Self, Box<str>> {
+        let (address, tls) = (&job.address, &mut shared.tls);
+        Ok(match &job.check.kind {
+            CheckKind::Tcp { port, source } => Self::Tcp(Way::new(address, *port, *source)),
+            CheckKind::Tls(check) => Self::Tls(Box::new(TlsProbe::new(check, address, tls)?)),
+            CheckKind::Http(check) => Self::Http(Box::new(HttpProbe::new(check, address, tls)?)),
+            CheckKind::Grpc(check) => Self::Grpc(Box::new(GrpcProbe::new(check, address, tls)?)),
+            CheckKind::Dns(check) => Self::Dns(Box::new(DnsProbe::new(check, address)?)),
+            CheckKind::Exec(_) => Self::Exec(shared.places.clone()),
+            CheckKind::Push(_) | CheckKind::None => Self::Bare,
+        })
+    }
+
+    /// Runs one probe against its deadline; says how it ended, how long it took and how far it came.
+    pub(super) async fn run(&self, job: &Job) -> (Ended, Duration, Progress) {
+        // Waiting for a place is our own affair: the probe's time begins when it has one.
+        let _place = match self {
+            Self::Exec(places) => places.clone().take().await,
+            _ => None,
+        };
+        let progress = Progress::new(clock::instant());
+        let ended = self.in_time(job, &progress).await;
+        (ended, progress.elapsed(), progress)
+    }
+
+    async fn in_time(&self, job: &Job, progress: &Progress) -> Ended {
+        let timeout = Duration::from_millis(job.check.timing.timeout_ms.into());
+        let mut work = std::pin::pin!(self.once(job, progress));
+        let mut worst_lag = Duration::ZERO;
+        for slice in 1..=DEADLINE_SLICES {
+            let until = progress.started() + timeout * slice / DEADLINE_SLICES;
+            if let Ok(ended) = tokio::time::timeout_at(until.into(), &mut work).await {
+                return ended;
+            }
+            worst_lag = worst_lag.max(until.elapsed());
+        }
+        if worst_lag > timeout / (2 * DEADLINE_SLICES) {
+            return Ended::inconclusive(format!("our own loop lagged by {} ms", worst_lag.as_millis()));
+        }
+        Ended::fail(progress.missed(timeout))
+    }
+
+    async fn once(&self, job: &Job, progress: &Progress) -> Ended {
+        match (self, &job.check.kind) {
+            (Self::Tcp(way), _) => tcp::probe(way, progress).await,
+            (Self::Tls(probe), _) => probe.probe(progress).await,
+            (Self::Http(probe), CheckKind::Http(check)) => probe.probe(check, progress).await,
+            (Self::Grpc(probe), _) => probe.probe(progress).await,
+            (Self::Dns(probe), CheckKind::Dns(check)) => probe.probe(check, progress).await,
+            (Self::Exec(_), CheckKind::Exec(check)) => exec::probe(check, &job.address, progress).await,
+            (Self::Bare, CheckKind::Push(check)) => push::probe(check, &job.address, progress).await,
+            _ => Ended::inconclusive("nothing to probe"),
+        }
+    }
+}
