@@ -472,9 +472,9 @@ pub static GEO: Table = Table {
 pub static ADMIN: Table = Table {
     what: "[admin]",
     path: "[admin]",
-    keys: &["listen", "token_file"],
+    keys: &["listen", "token_file", "socket"],
     later: &[],
-    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file")],
+    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file"), ("control_socket", "socket")],
 };
 
 /// `[tls]`.

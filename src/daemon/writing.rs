@@ -2,6 +2,9 @@
 //! published pointer.
 
 use crate::clock;
+use crate::control::Told;
+use crate::control::key;
+use crate::events::{Events, Kind};
 use crate::health::{Millis, TargetAddress, TargetState};
 use crate::id::TargetId;
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
@@ -52,6 +55,42 @@ pub(super) struct Writing {
     pub(super) rounds: Vec<(Millis, u64)>,
     /// Configurations whose targets effects may name, the newest last.
     pub(super) known: Vec<(u64, Arc<Snapshot>)>,
+    pub(super) happened: Events,
+    pub(super) tells: Tells,
+}
+
+/// What the control thread is told.
+pub(super) struct Tells {
+    told: Sender<Told>,
+    /// An operator took something out in the files that serve.
+    closed_in_files: bool,
+}
+
+impl Tells {
+    pub(super) fn new(told: Sender<Told>, snapshot: &Snapshot) -> Self {
+        Self { told, closed_in_files: is_closed_in_files(snapshot) }
+    }
+
+    fn tell(&self, what: Told) {
+        // It ends before the writer does.
+        let _ended = self.told.send(what);
+    }
+
+    /// Tells which closed endpoints a state names all the same, if there are any: usually nothing is closed.
+    fn named(&self, state: &State) {
+        if state.live.gates().is_empty() && !self.closed_in_files {
+            return;
+        }
+        let named = state.live.named_though_closed(&state.snapshot);
+        if !named.is_empty() {
+            self.tell(Told::Named(named.into_iter().map(|id| key(&state.snapshot, id)).collect()));
+        }
+    }
+}
+
+fn is_closed_in_files(snapshot: &Snapshot) -> bool {
+    snapshot.pools.iter().any(|pool| !pool.gate.is_open())
+        || snapshot.endpoints.iter().any(|endpoint| !endpoint.gate.is_open())
 }
 
 /// Milliseconds after which the first round of probes of a configuration counts as over.
@@ -113,14 +152,21 @@ impl Writing {
     /// Stores the new state, then says what happened: the log never delays an answer.
     fn publish(&mut self, effects: &mut Vec<Effect>) {
         let retired = self.writer.publish().map(|state| self.published.store(state));
+        if retired.is_some() {
+            self.tells.named(&self.published.load());
+        }
         for effect in effects.drain(..) {
             match effect {
                 Effect::Changed { generation, target, from, to, note } => {
                     self.log_change(generation, target, from, to, &note);
                 }
+                Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
                     tracing::info!(generation, "the new configuration serves");
+                    self.happened.push(Kind::Reload, "configuration", "", &format!("{generation} serves"), "");
+                    self.tells.closed_in_files = is_closed_in_files(&self.published.load().snapshot);
+                    self.tells.tell(Told::Adopted);
                     self.serving.set(generation);
                 }
             }
@@ -145,6 +191,8 @@ impl Writing {
             TargetState::Down => "down",
         };
         let (from, to) = (word(from), word(to));
+        self.happened.push(Kind::Health, &format!("{address} {check}"), from, to, note);
+        self.tells.tell(Told::Changed);
         if to == "down" {
             tracing::warn!(%address, %check, from, to, note, "health changed");
         } else {

@@ -7,6 +7,7 @@ mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
+mod moves;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use decide::{Answer, Decision, Picks, Want, decide};
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, explain};
 pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed};
+pub use moves::{Move, Serves, largest_ttls, moves};
 pub use trail::{FallbackNote, PoolNote};
 
 use crate::geo::SourceRef;
