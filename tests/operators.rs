@@ -40,6 +40,14 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path) -> Self {
+        let mut process = Self::start_quietly(folder);
+        let line = process.line(&["listening", "udp="]);
+        process.address = line.split("udp=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+        process
+    }
+
+    /// The same without a look at its log.
+    fn start_quietly(folder: &Path) -> Self {
         let state = folder.join("state");
         let mut child = Command::new(BINARY)
             .args(["run", "--listen", "127.0.0.1:0", "--zones"])
@@ -52,10 +60,7 @@ impl Process {
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let socket = state.join("admin.sock");
-        let mut process = Self { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket };
-        let line = process.line(&["listening", "udp="]);
-        process.address = line.split("udp=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
-        process
+        Self { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket }
     }
 
     /// Reads the log until a line has all of these; gives the line.
@@ -138,8 +143,15 @@ fn a_drain_moves_clients_and_holds_through_kill_9_until_it_is_lifted() {
     assert_eq!(done["safe"]["named"], true, "{done}");
     server.kill();
 
-    let server = Process::start(folder.path());
+    let mut server = Process::start(folder.path());
     assert_eq!(server.ask("www"), 2, "the first answer after kill -9");
+    // A reload keeps it, also for a pool that comes back.
+    for zone in [ZONE.to_owned(), ZONE.replace("\"one\"", "\"uno\"").replace("\none =", "\nuno ="), ZONE.to_owned()] {
+        std::fs::write(folder.path().join("zone.toml"), &zone).unwrap();
+        server.signal("-HUP");
+        server.line(&["the new configuration serves"]);
+        assert_eq!(server.ask("www"), if zone == ZONE { 2 } else { 1 });
+    }
     let status = server.json(&["status"]);
     let held = &status["overrides"][0];
     assert_eq!(
@@ -215,6 +227,25 @@ fn overrides_have_an_order_an_end_and_a_weight_and_orphans_are_shown() {
 }
 
 #[test]
+fn a_state_directory_that_cannot_be_had_is_a_warning_and_answers_go_on() {
+    let folder = folder(ZONE);
+    std::fs::write(folder.path().join("state"), "a file").unwrap();
+    let mut child = Command::new(BINARY);
+    child.args(["run", "--listen", "127.0.0.1:0", "--zones"]).arg(folder.path().join("zone.toml"));
+    let mut child = child.arg("--state").arg(folder.path().join("state")).stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut process = Process { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket: PathBuf::new() };
+    process.line(&["WARN", "cannot be used", "in memory only"]);
+    process.line(&["listening", "udp="]);
+    // Two servers never share a directory: the second has none.
+    let one = self::folder(ZONE);
+    let first = Process::start(one.path());
+    let mut second = Process::start_quietly(one.path());
+    second.line(&["WARN", "another server uses it", "in memory only"]);
+    assert_eq!(first.verb(&["status"]).0, 0);
+}
+
+#[test]
 fn what_the_verbs_show_stands_in_columns() {
     let folder = folder(ZONE);
     let server = Process::start(folder.path());
@@ -254,7 +285,8 @@ fn nonsense_on_the_control_socket_harms_nothing_and_is_bounded() {
         talk(b"{\"verb\":\"set\",\"target\":\"pool/one\",\"state\":\"up\",\"reason\":\"a\\nb\"}\n")
             .contains("one line")
     );
-    assert_eq!(talk(&vec![b'x'; 1 << 20]), "");
+    // Too long: read no further, whatever comes behind.
+    assert_eq!(talk(&[&vec![b' '; 1 << 20], &b"{\"verb\":\"status\"}\n"[..]].concat()), "");
     // Many who connect and say nothing do not keep anybody out for longer than their time.
     let silent: Vec<_> = (0..64).map(|_| UnixStream::connect(&server.socket).unwrap()).collect();
     drop(silent);

@@ -159,7 +159,10 @@ impl Desk {
         let kind = if lift.weight { Said::Weight(0) } else { Said::State(Gate::Auto) };
         let Some(before) = overrides.remove(&target, kind) else {
             let what = if lift.weight { "weight" } else { "state" };
-            let why = format!("there is no override of the {what} of {target}; `geosteer status` lists all");
+            let why = format!(
+                "there is no override of the {what} of {target}; `geosteer status` lists all, \
+                 `geosteer auto` overrules the file"
+            );
             return Err(Box::new(Answer::No { why }));
         };
         let (force, dry_run) = (lift.force, lift.dry_run);

@@ -197,7 +197,7 @@ impl Server {
             rounds: vec![(crate::clock::millis() + writing::first_round(&snapshot), generation)],
             known: vec![(generation, Arc::clone(&snapshot))],
             happened: happened.clone(),
-            tells: writing::Tells::new(told, &snapshot),
+            tells: writing::Tells::new(told, &published.load()),
         };
         let helpers = vec![
             thread::Builder::new().name("writer".into()).spawn(|| writing.run())?,

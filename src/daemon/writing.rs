@@ -6,7 +6,7 @@ use crate::control::Told;
 use crate::control::key;
 use crate::events::{Events, Kind};
 use crate::health::{Millis, TargetAddress, TargetState};
-use crate::id::TargetId;
+use crate::id::{EndpointId, TargetId};
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
 use crate::publish::Published;
@@ -62,13 +62,15 @@ pub(super) struct Writing {
 /// What the control thread is told.
 pub(super) struct Tells {
     told: Sender<Told>,
-    /// An operator took something out in the files that serve.
-    closed_in_files: bool,
+    /// A configuration, and whether something is taken out in its files.
+    closed_in_files: (u64, bool),
+    /// The endpoints that the last published state names although they are closed.
+    named: Vec<EndpointId>,
 }
 
 impl Tells {
-    pub(super) fn new(told: Sender<Told>, snapshot: &Snapshot) -> Self {
-        Self { told, closed_in_files: is_closed_in_files(snapshot) }
+    pub(super) fn new(told: Sender<Told>, first: &State) -> Self {
+        Self { told, closed_in_files: (first.generation, is_closed_in_files(&first.snapshot)), named: Vec::new() }
     }
 
     fn tell(&self, what: Told) {
@@ -76,15 +78,23 @@ impl Tells {
         let _ended = self.told.send(what);
     }
 
-    /// Tells which closed endpoints a state names all the same, if there are any: usually nothing is closed.
-    fn named(&self, state: &State) {
-        if state.live.gates().is_empty() && !self.closed_in_files {
+    /// Tells which closed endpoints a state names all the same, when these become others; usually nothing is closed.
+    /// That they are named no more is seen by the other side.
+    fn named(&mut self, state: &State) {
+        if self.closed_in_files.0 != state.generation {
+            // Ids are those of another configuration.
+            self.named.clear();
+            self.closed_in_files = (state.generation, is_closed_in_files(&state.snapshot));
+        }
+        if state.live.gates().is_empty() && !self.closed_in_files.1 {
+            self.named.clear();
             return;
         }
         let named = state.live.named_though_closed(&state.snapshot);
-        if !named.is_empty() {
-            self.tell(Told::Named(named.into_iter().map(|id| key(&state.snapshot, id)).collect()));
+        if named != self.named && !named.is_empty() {
+            self.tell(Told::Named(named.iter().map(|&id| key(&state.snapshot, id)).collect()));
         }
+        self.named = named;
     }
 }
 
@@ -165,7 +175,6 @@ impl Writing {
                     self.known.retain(|known| known.0 >= generation);
                     tracing::info!(generation, "the new configuration serves");
                     self.happened.push(Kind::Reload, "configuration", "", &format!("{generation} serves"), "");
-                    self.tells.closed_in_files = is_closed_in_files(&self.published.load().snapshot);
                     self.tells.tell(Told::Adopted);
                     self.serving.set(generation);
                 }

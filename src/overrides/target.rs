@@ -117,25 +117,32 @@ fn kind(text: &str) -> Option<Kind<'_>> {
 }
 
 /// True if a text fits a pattern: `*` stands for any characters, `?` for one. In time |pattern| × |text| at most.
-fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // The last star, and where in the text the characters behind it were tried last.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        if p < pattern.len() && pattern[p] == '*' {
-            star = Some((p, t));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
-            (p, t) = (p + 1, t + 1);
-        } else if let Some((at, tried)) = star {
-            star = Some((at, tried + 1));
-            (p, t) = (at + 1, tried + 1);
-        } else {
-            return false;
+fn fits(mut pattern: &str, mut text: &str) -> bool {
+    if !pattern.contains(['*', '?']) {
+        return pattern == text;
+    }
+    // What stands behind the last star, and the text from where that was tried last.
+    let mut star: Option<(&str, &str)> = None;
+    loop {
+        let (wanted, here) = (pattern.chars().next(), text.chars().next());
+        match (wanted, here) {
+            (Some('*'), _) => {
+                pattern = &pattern[1..];
+                star = Some((pattern, text));
+            }
+            (Some(wanted), Some(here)) if wanted == '?' || wanted == here => {
+                (pattern, text) = (&pattern[wanted.len_utf8()..], &text[here.len_utf8()..]);
+            }
+            (None, None) => return true,
+            _ => {
+                let Some((behind, tried)) = star else { return false };
+                let Some(skipped) = tried.chars().next() else { return false };
+                let rest = &tried[skipped.len_utf8()..];
+                star = Some((behind, rest));
+                (pattern, text) = (behind, rest);
+            }
         }
     }
-    pattern[p..].iter().all(|&c| c == '*')
 }
 
 #[cfg(test)]
@@ -166,6 +173,8 @@ mod tests {
             ("*a", "fra", true),
             ("f?a", "fra", true),
             ("f?", "fra", false),
+            ("f?a*", "fßa", true),
+            ("*é", "caféé", true),
             ("*b*c", "abcbc", true),
             ("*b*d", "abcbc", false),
             ("", "a", false),

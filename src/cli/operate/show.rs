@@ -1,7 +1,7 @@
 //! `geosteer status`, `pools`, `endpoints`, `events`.
 
 use super::orders::safe_text;
-use super::table::{moment, span, table};
+use super::table::{moment, plain, span, table};
 use super::{Where, print_json, strange};
 use crate::clock;
 use crate::control::{Answer, EndpointRow, EventRow, OverrideRow, PoolRow, Request, Status};
@@ -243,5 +243,5 @@ fn events_text(events: &[EventRow]) -> String {
 
 fn event_text(event: &EventRow) -> String {
     let (at, change) = (moment(event.at), change(event));
-    format!("{}  {at}  {:<8}  {}  {change}  {}", event.number, event.kind, event.subject, event.reason)
+    plain(&format!("{}  {at}  {:<8}  {}  {change}  {}", event.number, event.kind, event.subject, event.reason))
 }

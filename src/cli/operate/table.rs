@@ -2,8 +2,14 @@
 
 use std::fmt::Write as _;
 
+/// Text as a terminal may have it: what a probed server said is not ours.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 /// Rows below a headline, each column as wide as its widest cell. The last column is never filled up.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or(0)
@@ -11,7 +17,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..head.len()).map(width).collect();
     let mut text = String::new();
     let head = head.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>();
-    for row in std::iter::once(&head).chain(rows) {
+    for row in std::iter::once(&head).chain(&rows) {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             let _ = write!(line, "{cell:<width$}  ");
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn columns_stand_below_each_other() {
-        let rows = [vec!["fra".to_owned(), "up".to_owned()], vec!["a-long-one".to_owned(), String::new()]];
-        assert_eq!(table(&["POOL", "STATE"], &rows), "POOL        STATE\nfra         up\na-long-one\n");
+        let rows = [vec!["fra".to_owned(), "up".to_owned()], vec!["a-long-one".to_owned(), "\x1b[2J".to_owned()]];
+        assert_eq!(table(&["POOL", "STATE"], &rows), "POOL        STATE\nfra         up\na-long-one  ?[2J\n");
     }
 }
