@@ -13,6 +13,8 @@ pub enum Exit {
     Usage,
     /// 3: it could not be done: files, addresses, the system.
     Failed,
+    /// 4: a running server has refused it.
+    Refused,
 }
 
 impl Exit {
@@ -24,6 +26,7 @@ impl Exit {
             Self::No => 1,
             Self::Usage => 2,
             Self::Failed => 3,
+            Self::Refused => 4,
         }
     }
 }

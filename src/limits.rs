@@ -164,3 +164,39 @@ pub const DRAIN_MS: u64 = 1_000;
 pub const PUBLISH_MS: u64 = 10;
 /// Time beyond the longest probe timeout after which a first round counts as over, milliseconds.
 pub const FIRST_ROUND_SLACK_MS: u64 = 250;
+
+/// Most overrides that operators can have in force.
+pub const OVERRIDES_MAX: usize = 1_024;
+/// Longest target of an override, octets.
+pub const TARGET_MAX: usize = 256;
+/// Longest owner of an override, octets.
+pub const OWNER_MAX: usize = 64;
+/// Longest reason of an override, octets.
+pub const REASON_MAX: usize = 512;
+/// Longest time for which an override can be set, seconds.
+pub const OVERRIDE_FOR_MAX_S: u64 = 366 * 86_400;
+/// Added to the moment from which a closed endpoint is out of all answers, seconds: replies on their way, and the
+/// parts of a second that times in whole seconds leave out.
+pub const CLOSED_SLACK_S: u64 = 2;
+/// Events kept in memory; the oldest go first.
+pub const EVENTS_KEPT: usize = 1_024;
+/// Events in one reply of the control socket.
+pub const EVENTS_REPLY: usize = 256;
+/// Longest reason of an event, octets.
+pub const EVENT_REASON_MAX: usize = 256;
+/// Longest request on the control socket, octets.
+pub const CONTROL_REQUEST_MAX: usize = 16 << 10;
+/// Longest reply of the control socket that a client reads, octets.
+pub const CONTROL_REPLY_MAX: u64 = 256 << 20;
+/// Connections to the control socket at a time; one more is closed at once.
+pub const CONTROL_CONNECTIONS: usize = 16;
+/// Time for a request on the control socket to come in, and for its reply to be taken, milliseconds.
+pub const CONTROL_MS: u64 = 5_000;
+/// Time that the writer has to carry out an order, milliseconds.
+pub const ORDER_MS: u64 = 5_000;
+/// Health is saved this often after a change, seconds.
+pub const SAVE_CHANGED_S: u64 = 2;
+/// Health is saved this often without a change, seconds: what is too old at a start is not believed.
+pub const SAVE_S: u64 = 10;
+/// Largest file of the state directory that is read, bytes.
+pub const STATE_FILE_MAX: u64 = 256 << 20;

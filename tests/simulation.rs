@@ -367,6 +367,7 @@ impl Run {
                     let snapshot = Arc::clone(&self.state.snapshot);
                     self.history.retain(|key, _| has(&snapshot, key));
                 }
+                Effect::Overridden { .. } => {}
                 Effect::Changed { from, to, .. } => {
                     assert_ne!(from, to);
                     self.changes += 1;

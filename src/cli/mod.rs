@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod geo;
+pub mod operate;
 pub mod probe;
 pub mod run;
 mod view;
@@ -36,6 +37,26 @@ enum Verb {
     Probe(probe::Args),
     /// Ask the geographic databases
     Geo(geo::Args),
+    /// Take a pool or an endpoint out of new answers of the running server; it is still probed
+    Drain(operate::Forced),
+    /// Remove the override of a state (drain, down, up or auto): the file and health decide again
+    Undrain(operate::Plain),
+    /// Count a pool or an endpoint as up, whatever its checks say
+    Up(operate::Forced),
+    /// Take a pool or an endpoint out, as failed
+    Down(operate::Forced),
+    /// Let health decide, whatever the file says
+    Auto(operate::Forced),
+    /// Give endpoints another weight
+    Weight(operate::Weigh),
+    /// Say how the running server is, and which overrides hold
+    Status(operate::ListArgs),
+    /// List the pools of the running server
+    Pools(operate::ListArgs),
+    /// List the endpoints of the running server
+    Endpoints(operate::EndpointsArgs),
+    /// Say what happened: changes of health, overrides, reloads
+    Events(operate::EventsArgs),
 }
 
 /// Runs the verb that the process's arguments name.
@@ -48,5 +69,15 @@ pub fn main() -> Exit {
         Verb::Explain(args) => explain::run(args),
         Verb::Probe(args) => probe::run(args),
         Verb::Geo(args) => geo::run(args),
+        Verb::Drain(args) => operate::forced(args, "drain"),
+        Verb::Undrain(args) => operate::plain(args),
+        Verb::Up(args) => operate::forced(args, "up"),
+        Verb::Down(args) => operate::forced(args, "down"),
+        Verb::Auto(args) => operate::forced(args, "auto"),
+        Verb::Weight(args) => operate::weigh(args),
+        Verb::Status(args) => operate::status(args),
+        Verb::Pools(args) => operate::pools(args),
+        Verb::Endpoints(args) => operate::endpoints(args),
+        Verb::Events(args) => operate::events(args),
     }
 }

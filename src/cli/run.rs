@@ -23,6 +23,9 @@ pub struct Args {
     /// Listen here for UDP and TCP; instead of the server file's `listen` [default: 127.0.0.1:5300]
     #[arg(long, value_name = "ADDR")]
     listen: Vec<SocketAddr>,
+    /// Keep overrides and health here, and listen for `geosteer drain` and its like; instead of the server file's `state`
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Write the log as JSON, one object a line
     #[arg(long)]
     log_json: bool,
@@ -38,7 +41,13 @@ pub fn run(args: Args) -> Exit {
         Err(error) => return failed(&error.to_string()),
     }
     let zones = (!args.zones.is_empty()).then_some(Zones::Paths(args.zones));
-    let options = Options { listen: args.listen, threads: None, tcp: None, sources: Sources { server, zones } };
+    let options = Options {
+        listen: args.listen,
+        threads: None,
+        tcp: None,
+        state: args.state,
+        sources: Sources { server, zones },
+    };
     // The signals first: a SIGHUP while it starts must not end the process.
     let host = match Host::new() {
         Ok(host) => host,

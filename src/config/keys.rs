@@ -510,9 +510,9 @@ pub static PROBE: Table =
 pub static ADMIN: Table = Table {
     what: "[admin]",
     path: "[admin]",
-    keys: &["listen", "token_file"],
+    keys: &["listen", "token_file", "socket"],
     later: &[],
-    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file")],
+    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file"), ("control_socket", "socket")],
 };
 
 /// `[tls]`.

@@ -78,6 +78,8 @@ pub struct Admin {
     pub listen: Option<SocketAddr>,
     /// A file with the token.
     pub token_file: Option<PathBuf>,
+    /// The control socket, if not in the state directory.
+    pub socket: Option<PathBuf>,
 }
 
 /// `[tls]`.
@@ -202,8 +204,15 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);
             let found = Diagnostic::new(Code::NotServedYet, key, format!("nothing serves [{section}] in this version"));
-            let queries = node.entries().is_some_and(|mut entries| entries.any(|(key, _)| key.text == "queries"));
-            if section != "log" || queries && server.log.queries != QueryLog::Off {
+            let has = |wanted: &[&str]| {
+                node.entries().is_some_and(|mut entries| entries.any(|(key, _)| wanted.contains(&key.text)))
+            };
+            let is_late = match section {
+                "admin" => has(&["listen", "token_file"]),
+                "log" => has(&["queries"]) && server.log.queries != QueryLog::Off,
+                _ => true,
+            };
+            if is_late {
                 ctx.push(found.label("read, and without effect"));
             }
         }
@@ -300,6 +309,7 @@ fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<
             let Some(fields) = ctx.fields(node, &keys::ADMIN) else { return };
             server.admin.listen = fields.value("listen").and_then(|node| socket(ctx, node, 8053));
             server.admin.token_file = fields.value("token_file").and_then(|node| path(ctx, node, "token_file", folder));
+            server.admin.socket = fields.value("socket").and_then(|node| path(ctx, node, "socket", folder));
         }
         "tls" => {
             let Some(fields) = ctx.fields(node, &keys::TLS) else { return };

@@ -4,10 +4,12 @@
 //! bind ─ load ─ Writer ─┬─ published pointer ─► udp threads, tcp thread
 //!                       ├─ prober thread ──── outcomes ──►┐
 //!                       └─ writer thread ◄────────────────┴── reload: load on the caller's thread, then Stage
-//!                              └─► reaper: drops what nobody reads any more
+//!                              ├─► reaper: drops what nobody reads any more
+//!                              └─► control thread: overrides, state directory, socket
 //! ```
 
 mod load;
+mod operators;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -15,6 +17,8 @@ mod writing;
 pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, load, server};
 
 use crate::config::Dns;
+use crate::control;
+use crate::events::{Events, Kind};
 use crate::limits::FIRST_ROUND_SLACK_MS;
 use crate::listen::bind::{self, BindError, Bound};
 use crate::listen::{Service, sys, tcp, udp};
@@ -46,6 +50,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// What a TCP client may take, in place of what the server file says.
     pub tcp: Option<tcp::Limits>,
+    /// The state directory in place of the server file's.
+    pub state: Option<PathBuf>,
     /// What is served.
     pub sources: Sources,
 }
@@ -66,7 +72,7 @@ impl Options {
 
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], threads: Some(1), tcp: None, sources }
+        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], threads: Some(1), tcp: None, state: None, sources }
     }
 
     /// The addresses to bind.
@@ -124,6 +130,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     published: Arc<Published>,
     metrics: Metrics,
+    happened: Events,
     serving: Arc<Serving>,
     /// What was loaded last and its number; held while a reload runs, so that they come one after the other.
     loaded: Mutex<Loaded>,
@@ -131,6 +138,7 @@ pub struct Server {
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
     prober: Option<Prober>,
+    control: Option<control::Thread>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -157,18 +165,28 @@ impl Server {
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, descriptors);
+        let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let loaded = Loaded { sources: options.sources, dns: file.dns, generation: 1 };
-        Self::run(bound, configuration, loaded, limits).map_err(StartError::System)
+        Self::run(bound, configuration, loaded, limits, operators).map_err(StartError::System)
     }
 
-    fn run(bound: Bound, configuration: Configuration, loaded: Loaded, limits: tcp::Limits) -> io::Result<Self> {
+    fn run(
+        bound: Bound,
+        configuration: Configuration,
+        loaded: Loaded,
+        limits: tcp::Limits,
+        operators: operators::Setup,
+    ) -> io::Result<Self> {
         let Configuration { snapshot, identity, .. } = configuration;
         let generation = loaded.generation;
-        let mut writer = Writer::new(Arc::clone(&snapshot), identity, generation);
+        let (trackers, overrides) = (operators.resumed.trackers.clone(), operators.overrides());
+        let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, trackers, overrides);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let (metrics, serving) = (Metrics::default(), Arc::<Serving>::default());
+        let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());
+        happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
         let (events, received) = channel();
+        let (told, hears) = channel();
         let (retired, reaped) = channel();
         let writing = Writing {
             writer,
@@ -178,13 +196,16 @@ impl Server {
             retired,
             rounds: vec![(crate::clock::millis() + writing::first_round(&snapshot), generation)],
             known: vec![(generation, Arc::clone(&snapshot))],
+            happened: happened.clone(),
+            tells: writing::Tells::new(told, &published.load()),
         };
         let helpers = vec![
             thread::Builder::new().name("writer".into()).spawn(|| writing.run())?,
             thread::Builder::new().name("reaper".into()).spawn(move || writing::reap(&reaped))?,
         ];
         let prober = Prober::start(seed(), events.clone())?;
-        prober.adopt(generation, &snapshot);
+        prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
+        let control = operators.start(&published, (events.clone(), hears), &happened)?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -192,11 +213,13 @@ impl Server {
             addresses: bound.addresses,
             published,
             metrics,
+            happened,
             serving,
             loaded: Mutex::new(loaded),
             tcp: Some(tcp),
             udp: Some(udp),
             prober: Some(prober),
+            control: Some(control),
             events: Some(events),
             helpers,
         })
@@ -220,6 +243,12 @@ impl Server {
         self.published.load_full()
     }
 
+    /// What happened since the start.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.happened
+    }
+
     /// What was counted since the start.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -240,8 +269,10 @@ impl Server {
             log_warnings(&warnings);
             Ok((file, configuration))
         });
-        if read.is_err() {
+        if let Err(error) = &read {
             sys::give_memory_back();
+            let why = error.lines().into_iter().next().unwrap_or_default();
+            self.happened.push(Kind::Reload, "configuration", "", "refused", &why);
         }
         let (file, Configuration { snapshot, identity, .. }) = read?;
         if !same_sockets(&loaded.dns, &file.dns) {
@@ -277,6 +308,8 @@ impl Server {
         drop(self.tcp.take());
         drop(self.udp.take());
         drop(self.prober.take());
+        // It asks the writer once more, and saves.
+        drop(self.control.take());
         drop(self.events.take());
         for helper in self.helpers.drain(..) {
             // A panic there has been reported by the hook.

@@ -2,8 +2,11 @@
 //! published pointer.
 
 use crate::clock;
+use crate::control::Told;
+use crate::control::key;
+use crate::events::{Events, Kind};
 use crate::health::{Millis, TargetAddress, TargetState};
-use crate::id::TargetId;
+use crate::id::{EndpointId, TargetId};
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
 use crate::publish::Published;
@@ -52,6 +55,52 @@ pub(super) struct Writing {
     pub(super) rounds: Vec<(Millis, u64)>,
     /// Configurations whose targets effects may name, the newest last.
     pub(super) known: Vec<(u64, Arc<Snapshot>)>,
+    pub(super) happened: Events,
+    pub(super) tells: Tells,
+}
+
+/// What the control thread is told.
+pub(super) struct Tells {
+    told: Sender<Told>,
+    /// A configuration, and whether something is taken out in its files.
+    closed_in_files: (u64, bool),
+    /// The endpoints that the last published state names although they are closed.
+    named: Vec<EndpointId>,
+}
+
+impl Tells {
+    pub(super) fn new(told: Sender<Told>, first: &State) -> Self {
+        Self { told, closed_in_files: (first.generation, is_closed_in_files(&first.snapshot)), named: Vec::new() }
+    }
+
+    fn tell(&self, what: Told) {
+        // It ends before the writer does.
+        let _ended = self.told.send(what);
+    }
+
+    /// Tells which closed endpoints a state names all the same, when these become others; usually nothing is closed.
+    /// That they are named no more is seen by the other side.
+    fn named(&mut self, state: &State) {
+        if self.closed_in_files.0 != state.generation {
+            // Ids are those of another configuration.
+            self.named.clear();
+            self.closed_in_files = (state.generation, is_closed_in_files(&state.snapshot));
+        }
+        if state.live.gates().is_empty() && !self.closed_in_files.1 {
+            self.named.clear();
+            return;
+        }
+        let named = state.live.named_though_closed(&state.snapshot);
+        if named != self.named && !named.is_empty() {
+            self.tell(Told::Named(named.iter().map(|&id| key(&state.snapshot, id)).collect()));
+        }
+        self.named = named;
+    }
+}
+
+fn is_closed_in_files(snapshot: &Snapshot) -> bool {
+    snapshot.pools.iter().any(|pool| !pool.gate.is_open())
+        || snapshot.endpoints.iter().any(|endpoint| !endpoint.gate.is_open())
 }
 
 /// Milliseconds after which the first round of probes of a configuration counts as over.
@@ -113,14 +162,20 @@ impl Writing {
     /// Stores the new state, then says what happened: the log never delays an answer.
     fn publish(&mut self, effects: &mut Vec<Effect>) {
         let retired = self.writer.publish().map(|state| self.published.store(state));
+        if retired.is_some() {
+            self.tells.named(&self.published.load());
+        }
         for effect in effects.drain(..) {
             match effect {
                 Effect::Changed { generation, target, from, to, note } => {
                     self.log_change(generation, target, from, to, &note);
                 }
+                Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
                     tracing::info!(generation, "the new configuration serves");
+                    self.happened.push(Kind::Reload, "configuration", "", &format!("{generation} serves"), "");
+                    self.tells.tell(Told::Adopted);
                     self.serving.set(generation);
                 }
             }
@@ -145,6 +200,8 @@ impl Writing {
             TargetState::Down => "down",
         };
         let (from, to) = (word(from), word(to));
+        self.happened.push(Kind::Health, &format!("{address} {check}"), from, to, note);
+        self.tells.tell(Told::Changed);
         if to == "down" {
             tracing::warn!(%address, %check, from, to, note, "health changed");
         } else {

@@ -76,6 +76,14 @@ pub struct View {
     v4: Option<Blocks>,
 }
 
+impl View {
+    /// The class of a profile's clients.
+    #[must_use]
+    pub fn class_of(&self, profile: ProfileId) -> Option<ClassId> {
+        self.classes.get(profile.index()).map(|&class| ClassId::new(usize::from(class)))
+    }
+}
+
 /// Several classes: walk on.
 const MIXED: u16 = u16::MAX;
 /// Special blocks only.

@@ -84,6 +84,20 @@ impl Schedule {
         self.heap.push(Reverse((first_due, target)));
     }
 
+    /// Adds a target whose last outcome, of an earlier run, is `age` milliseconds old: its next probe is due at the
+    /// first point of its grid at least half an interval after that, so that a restart probes at the usual rate.
+    pub fn add_known(&mut self, target: TargetId, timing: &Timing, now: Millis, age: Millis) {
+        let fraction = self.added.wrapping_mul(GOLDEN) >> 32;
+        let interval = Millis::from(timing.interval_ms.max(1));
+        let phase = (fraction * interval) >> 32;
+        let earliest = now + (interval / 2).saturating_sub(age);
+        let due = phase + earliest.saturating_sub(phase).div_ceil(interval) * interval;
+        self.add(target, timing, due);
+        if let Some(entry) = self.entry_mut(target) {
+            entry.last = now.saturating_sub(age);
+        }
+    }
+
     /// Forgets a target; an outcome that still comes in for it is ignored.
     pub fn remove(&mut self, target: TargetId) {
         if let Some(entry) = self.entries.get_mut(target.index()) {
@@ -267,6 +281,23 @@ mod tests {
         assert_eq!(schedule.next_due(), None);
         schedule.done(a, Outcome::Pass, 30);
         assert!(schedule.next_due().is_some());
+    }
+
+    #[test]
+    fn known_targets_of_an_earlier_run_are_probed_spread_over_the_interval() {
+        let mut schedule = Schedule::new(7);
+        for index in 0..1_000 {
+            schedule.add_known(TargetId::new(index), &TIMING, 5_000, index as Millis * 10);
+        }
+        let mut due: Vec<_> = (0..1_000).map(|index| schedule.due_of(TargetId::new(index)).unwrap()).collect();
+        assert!(
+            due.iter()
+                .enumerate()
+                .all(|(index, due)| (5_000..20_000).contains(due) && *due + index as Millis * 10 >= 10_000)
+        );
+        due.sort_unstable();
+        let busiest = due.windows(200).map(|window| window[199] - window[0]).min().unwrap();
+        assert!(busiest > 1_000, "200 probes within {busiest} ms");
     }
 
     #[test]

@@ -40,6 +40,20 @@ impl Tracker {
         self.probed
     }
 
+    /// A tracker as [`Tracker::parts`] gave it; counts that the timing does not allow any more are cut.
+    #[must_use]
+    pub fn resumed(state: TargetState, n_ok: u8, n_bad: u8, timing: &Timing) -> Self {
+        let most_ok = if state == TargetState::Down { timing.rise } else { timing.forget };
+        let n_ok = n_ok.min(most_ok.saturating_sub(1));
+        Self { state, n_ok, n_bad: n_bad.min(timing.fall.saturating_sub(1)), probed: true }
+    }
+
+    /// The state, the passes and the failures that count: all that is worth keeping.
+    #[must_use]
+    pub const fn parts(&self) -> (TargetState, u8, u8) {
+        (self.state, self.n_ok, self.n_bad)
+    }
+
     /// Takes one outcome. Gives the state before it if that changed.
     pub fn observe(&mut self, outcome: Outcome, timing: &Timing) -> Option<TargetState> {
         self.probed = true;

@@ -2,11 +2,13 @@
 //! geography nor zones nor the clock: it gets live members, a key and random draws.
 
 mod balance;
+mod gates;
 pub mod rendezvous;
 mod select;
 #[cfg(test)]
 mod tests;
 
+pub use gates::Gates;
 pub use select::{ALONE, Asker, Candidate, Picked, Table};
 
 use crate::geo::Coordinates;

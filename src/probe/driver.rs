@@ -117,8 +117,14 @@ impl Driver {
             let slot = Slot { tenant: self.tenants, target, generation: order.generation, job, method: None };
             let key = self.settle(slot);
             self.known.insert(identity, key);
-            let first = self.first_start(now);
-            self.schedule.add(TargetId::new(key as usize), &timing, first);
+            let key = TargetId::new(key as usize);
+            match order.ages.get(index).copied().flatten() {
+                Some(age) => self.schedule.add_known(key, &timing, now, age),
+                None => {
+                    let first = self.first_start(now);
+                    self.schedule.add(key, &timing, first);
+                }
+            }
         }
         self.forget_others();
     }

@@ -34,7 +34,7 @@ pub use once::{Probed, probe_once};
 pub use progress::Phase;
 pub use stats::Stats;
 
-use crate::health::{Check, Outcome, TargetAddress};
+use crate::health::{Check, Millis, Outcome, TargetAddress};
 use crate::snapshot::Snapshot;
 use crate::writer::Event;
 use std::sync::Arc;
@@ -64,6 +64,8 @@ pub struct Job {
 struct Order {
     generation: u64,
     jobs: Vec<Job>,
+    /// By job: how old the outcome of an earlier run is; may be shorter than the jobs.
+    ages: Vec<Option<Millis>>,
 }
 
 /// How one probe ended.
@@ -96,19 +98,30 @@ impl Prober {
     /// From now on probes this configuration's targets and reports under its generation. Targets with a known
     /// (address, check) keep their phase; new ones are probed at once, at a capped rate; the others are forgotten.
     pub fn adopt(&self, generation: u64, snapshot: &Snapshot) {
+        self.adopt_known(generation, snapshot, &[]);
+    }
+
+    /// The same for targets of which some have an outcome of an earlier run, so many milliseconds old: those are probed
+    /// when they are due.
+    pub fn adopt_known(&self, generation: u64, snapshot: &Snapshot, ages: &[Option<Millis>]) {
         let checks: Vec<_> = snapshot.checks.iter().cloned().map(Arc::new).collect();
         let job = |target: &crate::snapshot::Target| Job {
             address: target.address.clone(),
             check: Arc::clone(&checks[target.check.index()]),
         };
-        self.adopt_jobs(generation, snapshot.targets.iter().map(job).collect());
+        let jobs = snapshot.targets.iter().map(job).collect();
+        self.order(Order { generation, jobs, ages: ages.to_vec() });
     }
 
     /// The same without a snapshot: the target of index `i` is the job of index `i`.
     pub fn adopt_jobs(&self, generation: u64, jobs: Vec<Job>) {
+        self.order(Order { generation, jobs, ages: Vec::new() });
+    }
+
+    fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
             // A driver that has stopped (its receiver of events is gone) needs no orders.
-            let _ = orders.send(Order { generation, jobs });
+            let _ = orders.send(order);
         }
     }
 

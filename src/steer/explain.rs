@@ -241,11 +241,13 @@ fn endpoint_note(state: &State, pool: PoolId, endpoint: EndpointId, picks: &[End
     if !lanes(&data.address)[lane] {
         return EndpointNote::NoAddress;
     }
-    match (state.snapshot.pools[pool.index()].gate, data.gate) {
+    let gates = state.live.gates();
+    let pool_gate = gates.pool(pool, state.snapshot.pools[pool.index()].gate);
+    match (pool_gate, gates.endpoint(endpoint, data.gate)) {
         (Gate::Down, _) | (_, Gate::Down) => EndpointNote::TakenDown,
         (Gate::Drain, _) | (_, Gate::Drain) => EndpointNote::Drained,
         _ if listed(Set::Live) => EndpointNote::Live,
-        _ if data.weight == 0 && live.is_up(endpoint, lane) => EndpointNote::Spare,
+        _ if gates.weight(endpoint, data.weight) == 0 && live.is_up(endpoint, lane) => EndpointNote::Spare,
         _ => EndpointNote::Failed,
     }
 }

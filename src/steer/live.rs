@@ -8,7 +8,7 @@ use super::resolve::{Resolver, Scene};
 use crate::client::Family;
 use crate::id::{EndpointId, PoolId};
 use crate::pool::rendezvous::{Key, choose, name_bits};
-use crate::pool::{ALONE, Address, Candidate, Gate, Table};
+use crate::pool::{ALONE, Address, Candidate, Gate, Gates, Table};
 use crate::snapshot::Snapshot;
 use crate::worker::Draw;
 use std::sync::Arc;
@@ -73,16 +73,18 @@ pub(super) struct PoolLive {
 }
 
 impl PoolLive {
-    fn new(snapshot: &Snapshot, id: PoolId, observed: impl Fn(EndpointId) -> Observed) -> Self {
+    fn new(snapshot: &Snapshot, gates: &Gates, id: PoolId, observed: impl Fn(EndpointId) -> Observed) -> Self {
         let pool = &snapshot.pools[id.index()];
-        let is_open = is_open(pool.gate);
+        let pool_gate = gates.pool(id, pool.gate);
+        let is_open = pool_gate.is_open();
         let mut sets: [[Vec<Candidate>; 2]; 3] = Default::default();
         let (mut live, mut cap_s, mut pending) = (0, u32::MAX, false);
         let mut up = vec![0_u8; usize::from(pool.count).div_ceil(4)];
         for (place, endpoint) in pool.endpoints().enumerate() {
             let data = &snapshot.endpoints[endpoint.index()];
-            let (open, seen) = (is_open && self::is_open(data.gate), observed(endpoint));
-            let trusted = pool.gate == Gate::Up || data.gate == Gate::Up;
+            let gate = gates.endpoint(endpoint, data.gate);
+            let (open, seen) = (is_open && gate.is_open(), observed(endpoint));
+            let trusted = pool_gate == Gate::Up || gate == Gate::Up;
             if open && !trusted {
                 cap_s = cap_s.min(seen.steady_s);
                 pending |= seen.pending;
@@ -90,7 +92,8 @@ impl PoolLive {
             let has = lanes(&data.address);
             let name = name_bits(data.name.as_bytes());
             let domain = pool.domains.get(place).copied().unwrap_or(ALONE);
-            let candidate = Candidate { endpoint, weight: data.weight, name, domain };
+            let weight = gates.weight(endpoint, data.weight);
+            let candidate = Candidate { endpoint, weight, name, domain };
             let is_live = has.iter().zip(seen.up).any(|(&has, up)| has && open && (up || trusted));
             live += u16::from(is_live);
             for lane in 0..2 {
@@ -161,11 +164,6 @@ impl PoolLive {
 pub fn is_live(state: &crate::state::State, endpoint: EndpointId, family: Family) -> bool {
     let pool = state.snapshot.endpoints[endpoint.index()].pool;
     state.live.pool(pool).is_up(endpoint, family as usize)
-}
-
-/// True if answers may name what stands behind this gate.
-pub(super) const fn is_open(gate: Gate) -> bool {
-    matches!(gate, Gate::Auto | Gate::Up)
 }
 
 /// The families in which an endpoint can be answered; a host name stands in the first place.
@@ -250,18 +248,26 @@ pub(super) struct RowChunk {
 pub struct Live {
     rows: Arc<[Arc<RowChunk>]>,
     pools: Arc<[Arc<[Arc<PoolLive>]>]>,
+    /// What operators said at run time.
+    gates: Arc<Gates>,
 }
 
 impl Live {
-    /// Works everything out.
+    /// Works everything out; gates and weights hold as the files say.
     #[must_use]
     pub fn new(snapshot: &Snapshot, observed: impl Fn(EndpointId) -> Observed) -> Self {
+        Self::with_gates(snapshot, Arc::default(), observed)
+    }
+
+    /// Works everything out.
+    #[must_use]
+    pub fn with_gates(snapshot: &Snapshot, gates: Arc<Gates>, observed: impl Fn(EndpointId) -> Observed) -> Self {
         let chunk = |start: usize| -> Arc<[Arc<PoolLive>]> {
             let ids = (start..snapshot.pools.len().min(start + CHUNK)).map(PoolId::new);
-            ids.map(|id| Arc::new(PoolLive::new(snapshot, id, &observed))).collect()
+            ids.map(|id| Arc::new(PoolLive::new(snapshot, &gates, id, &observed))).collect()
         };
         let pools = (0..snapshot.pools.len()).step_by(CHUNK).map(chunk).collect();
-        let mut live = Self { rows: Arc::new([]), pools };
+        let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates) };
         let chunks = snapshot.plan.len().div_ceil(CHUNK);
         live.rows = (0..chunks).map(|chunk| Arc::new(live.chunk(snapshot, chunk))).collect();
         live
@@ -278,7 +284,7 @@ impl Live {
         let mut changed = false;
         let mut stale = Vec::new();
         for &id in pools {
-            let new = PoolLive::new(snapshot, id, &observed);
+            let new = PoolLive::new(snapshot, &self.gates, id, &observed);
             if new == *self.pool(id) {
                 continue;
             }
@@ -297,6 +303,19 @@ impl Live {
             }
         }
         changed
+    }
+
+    /// What operators said at run time.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    /// Takes other gates. Gives the pools to be worked out again by [`Live::update`].
+    pub(crate) fn set_gates(&mut self, snapshot: &Snapshot, gates: Arc<Gates>) -> Vec<PoolId> {
+        let pools = self.gates.differing(&gates, |endpoint| snapshot.endpoints[endpoint.index()].pool);
+        self.gates = gates;
+        pools
     }
 
     /// What is live of a pool.

@@ -7,6 +7,7 @@ mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
+mod moves;
 mod resolve;
 mod service;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use decide::{Answer, Decision, Picks, Want, decide};
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, explain};
 pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};
+pub use moves::{Move, Serves, largest_ttls, moves};
 pub use service::{Binding, Services, Srv};
 pub use trail::{FallbackNote, PoolNote};
 

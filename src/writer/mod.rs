@@ -1,11 +1,15 @@
 //! The one writer: outcomes and new configurations in, new states and effects out. Pure: the caller brings
 //! the time and carries the effects out.
 
+mod operators;
 mod serving;
 mod staged;
 
-use crate::health::{Millis, Outcome, TargetState};
+pub use operators::{Look, Seen, Survey};
+
+use crate::health::{Millis, Outcome, TargetState, Tracker};
 use crate::id::TargetId;
+use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
 use serving::Serving;
@@ -40,6 +44,15 @@ pub enum Event {
         /// The configuration it belongs to.
         generation: u64,
     },
+    /// Operators' overrides are these from now on.
+    Override {
+        /// Counts up, to know the effect by.
+        number: u64,
+        /// All of them.
+        overrides: Arc<Overrides>,
+    },
+    /// Somebody looks at what the writer knows.
+    Look(Look),
 }
 
 /// What the caller has to do.
@@ -63,6 +76,11 @@ pub enum Effect {
         /// Its number.
         generation: u64,
     },
+    /// Overrides are in the state that is published next, or changed nothing in it.
+    Overridden {
+        /// The event's number.
+        number: u64,
+    },
 }
 
 /// Owner of health and of the live tables.
@@ -80,6 +98,7 @@ pub enum Effect {
 pub struct Writer {
     serving: Serving,
     staged: Option<Staged>,
+    overrides: Arc<Overrides>,
 }
 
 impl Writer {
@@ -87,14 +106,29 @@ impl Writer {
     /// in (routes whose targets all have outcomes, or that have none, are served at once). No `Adopted` is told of it.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, identity: Arc<Identity>, generation: u64) -> Self {
-        let trackers = vec![Default::default(); snapshot.targets.len()];
-        Self { serving: Serving::new(snapshot, identity, generation, trackers, false), staged: None }
+        let trackers = vec![Tracker::default(); snapshot.targets.len()];
+        Self::resumed(snapshot, identity, generation, trackers, Arc::default())
     }
 
-    /// Takes one event. The time is not needed yet: trackers count outcomes, not seconds.
-    pub fn apply(&mut self, event: Event, _now: Millis, effects: &mut Vec<Effect>) {
+    /// The same with what an earlier run has left: a tracker for each target, fresh or new, and overrides.
+    #[must_use]
+    pub fn resumed(
+        snapshot: Arc<Snapshot>,
+        identity: Arc<Identity>,
+        generation: u64,
+        trackers: Vec<Tracker>,
+        overrides: Arc<Overrides>,
+    ) -> Self {
+        let gates = Arc::new(overrides.gates(&snapshot));
+        let serving = Serving::new(snapshot, identity, generation, (trackers, false), gates);
+        Self { serving, staged: None, overrides }
+    }
+
+    /// Takes one event; `now` is when it happened.
+    pub fn apply(&mut self, event: Event, now: Millis, effects: &mut Vec<Effect>) {
         match event {
             Event::Probed { generation, target, outcome, note } => {
+                self.note_seen(generation, target, &note, now);
                 self.probed(generation, target, outcome, note, effects);
             }
             Event::Stage { generation, snapshot, identity } => {
@@ -109,12 +143,14 @@ impl Writer {
                     staged.first_round_over();
                 }
             }
+            Event::Override { number, overrides } => self.override_with(number, overrides, effects),
+            Event::Look(look) => look.take(self),
         }
         if self.staged.as_ref().is_some_and(Staged::is_ready)
             && let Some(staged) = self.staged.take()
         {
             effects.push(Effect::Adopted { generation: staged.generation() });
-            self.serving = staged.adopt(&self.serving);
+            self.serving = staged.adopt(&self.serving, &self.overrides);
         }
     }
 

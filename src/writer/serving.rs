@@ -1,8 +1,10 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
 use super::Change;
+use super::operators::Seen;
 use crate::health::{Outcome, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
+use crate::pool::Gates;
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
 use crate::steer::{Dependents, Live, Observed};
@@ -21,6 +23,8 @@ pub(super) struct Serving {
     unpublished: bool,
     /// Targets without any outcome.
     waiting: usize,
+    /// When and how each target's last probe ended.
+    seen: Vec<Seen>,
 }
 
 /// What is known of targets.
@@ -52,16 +56,50 @@ impl Serving {
         snapshot: Arc<Snapshot>,
         identity: Arc<Identity>,
         generation: u64,
-        trackers: Vec<Tracker>,
-        round_over: bool,
+        (trackers, round_over): (Vec<Tracker>, bool),
+        gates: Arc<Gates>,
     ) -> Self {
         let waiting = trackers.iter().filter(|tracker| !tracker.probed()).count();
         let health = Health { trackers, round_over };
-        let live = Live::new(&snapshot, |endpoint| health.observed(&snapshot, endpoint));
+        let live = Live::with_gates(&snapshot, gates, |endpoint| health.observed(&snapshot, endpoint));
         let dependents = Dependents::new(&snapshot);
         let is_dirty = vec![false; snapshot.pools.len()];
+        let seen = vec![Seen::default(); snapshot.targets.len()];
         let state = State { snapshot, live, generation, identity };
-        Self { state, health, dependents, dirty: Vec::new(), is_dirty, unpublished: true, waiting }
+        Self { state, health, dependents, dirty: Vec::new(), is_dirty, unpublished: true, waiting, seen }
+    }
+
+    pub(super) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) fn trackers(&self) -> &[Tracker] {
+        &self.health.trackers
+    }
+
+    pub(super) fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    pub(super) fn seen_mut(&mut self) -> &mut [Seen] {
+        &mut self.seen
+    }
+
+    /// Takes other gates: the pools concerned are worked out again at the next [`Serving::publish`].
+    pub(super) fn set_gates(&mut self, gates: Arc<Gates>) {
+        for pool in self.state.live.set_gates(&self.state.snapshot, gates) {
+            mark(&mut self.dirty, &mut self.is_dirty, pool);
+        }
+    }
+
+    /// The state that other gates would give; changes nothing.
+    pub(super) fn what_if(&self, gates: Arc<Gates>) -> State {
+        let mut state = self.state.clone();
+        let snapshot = &self.state.snapshot;
+        let mut pools = state.live.set_gates(snapshot, gates);
+        pools.extend(&self.dirty);
+        state.live.update(snapshot, &self.dependents, &pools, |endpoint| self.health.observed(snapshot, endpoint));
+        state
     }
 
     pub(super) const fn generation(&self) -> u64 {

@@ -1,9 +1,11 @@
 //! A configuration that waits for the first outcomes of what is new in it.
 
 use super::Change;
+use super::operators::Seen;
 use super::serving::Serving;
 use crate::health::{CheckKind, Outcome, TargetAddress, Timing, Tracker};
 use crate::id::TargetId;
+use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
 use crate::state::Identity;
 use std::collections::HashMap;
@@ -22,6 +24,8 @@ pub(super) struct Staged {
     awaited: Vec<bool>,
     /// Targets without any outcome.
     waiting: usize,
+    /// When and how the last probe of each target that only this configuration has ended.
+    seen: Vec<Seen>,
 }
 
 /// What makes two targets the same.
@@ -70,7 +74,12 @@ impl Staged {
             waiting += usize::from(!probed);
         }
         drop((of_serving, of_before));
-        Self { snapshot, identity, generation, trackers, links, awaited, waiting }
+        let seen = vec![Seen::default(); snapshot.targets.len()];
+        Self { snapshot, identity, generation, trackers, links, awaited, waiting, seen }
+    }
+
+    pub(super) fn seen_mut(&mut self) -> &mut [Seen] {
+        &mut self.seen
     }
 
     pub(super) const fn generation(&self) -> u64 {
@@ -110,9 +119,14 @@ impl Staged {
     }
 
     /// Makes it the one that serves, with what the one before knows by now.
-    pub(super) fn adopt(self, before: &Serving) -> Serving {
+    pub(super) fn adopt(self, before: &Serving, overrides: &Overrides) -> Serving {
         let known = |link: Option<TargetId>| link.and_then(|link| before.tracker(link)).copied();
         let trackers = self.links.iter().zip(&self.trackers).map(|(&link, &own)| known(link).unwrap_or(own)).collect();
-        Serving::new(self.snapshot, self.identity, self.generation, trackers, true)
+        let gates = Arc::new(overrides.gates(&self.snapshot));
+        let mut serving = Serving::new(self.snapshot, self.identity, self.generation, (trackers, true), gates);
+        for ((seen, link), own) in serving.seen_mut().iter_mut().zip(&self.links).zip(self.seen) {
+            *seen = link.and_then(|link| before.seen().get(link.index())).cloned().unwrap_or(own);
+        }
+        serving
     }
 }

@@ -73,7 +73,7 @@ impl Demo {
         let text = with_ports(ZONE, toys.addresses());
         let zones = Some(Zones::Text { name: ZONE_NAME.into(), text: text.into() });
         let sources = Sources { server: ServerSource::Given(Box::default()), zones };
-        let options = Options { listen: vec![listen], threads: Some(1), tcp: None, sources };
+        let options = Options { listen: vec![listen], threads: Some(1), tcp: None, state: None, sources };
         let server = Server::start(options).map_err(|error| error.to_string())?;
         Ok(Self { server, toys })
     }

@@ -1,0 +1,84 @@
+//! The verbs that talk to the running server: overrides (`drain`, `undrain`, `up`, `down`, `auto`, `weight`) and what
+//! it knows (`status`, `pools`, `endpoints`, `events`). Exit codes: 0 done, 1 the answer is no, 2 usage, 3 no server,
+//! 4 refused.
+
+mod orders;
+mod show;
+mod table;
+
+pub use orders::{Forced, Plain, Weigh, forced, lift, plain, weigh};
+pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, status};
+
+use crate::config;
+use crate::control::{Answer, AskError, Request, SOCKET, STATE, ask};
+use crate::error::Exit;
+use std::path::{Path, PathBuf};
+
+/// Where the server is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Where {
+    /// The server's control socket [default: the one of --config, else /var/lib/geosteer/admin.sock]
+    #[arg(long, value_name = "PATH", env = "GEOSTEER_SOCKET")]
+    socket: Option<PathBuf>,
+    /// The server file: it says where the control socket is
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Where {
+    fn path(&self) -> Result<PathBuf, Exit> {
+        // What is said on this command line counts before the environment.
+        let Some(file) = &self.config else {
+            return Ok(self.socket.clone().unwrap_or_else(|| Path::new(STATE).join(SOCKET)));
+        };
+        let (server, _) = config::load_server(file).map_err(|report| {
+            eprintln!("{}", report.human(false).trim_end());
+            Exit::Usage
+        })?;
+        let state = server.state.unwrap_or_else(|| PathBuf::from(STATE));
+        Ok(server.admin.socket.unwrap_or_else(|| state.join(SOCKET)))
+    }
+
+    /// Asks the server. Refusals and the like are said here.
+    fn ask(&self, request: &Request) -> Result<Answer, Exit> {
+        let path = self.path()?;
+        let answer = ask(&path, request).map_err(|error| {
+            let path = path.display();
+            match error {
+                AskError::NoServer(error) => eprintln!(
+                    "error: no server listens at {path}: {error}\n  \
+                     help: --config FILE, --socket PATH or GEOSTEER_SOCKET says where it is"
+                ),
+                AskError::Broken(error) => eprintln!("error: the server at {path} gave no answer: {error}"),
+            }
+            Exit::Failed
+        })?;
+        let (exit, why, moves) = match &answer {
+            Answer::No { why } => (Exit::No, why, &[][..]),
+            Answer::Wrong { why } => (Exit::Usage, why, &[][..]),
+            Answer::Refused { why, moves } => (Exit::Refused, why, &moves[..]),
+            _ => return Ok(answer),
+        };
+        if self.json {
+            print_json(&answer);
+        }
+        eprintln!("error: {why}");
+        if !self.json && !moves.is_empty() {
+            eprint!("{}", orders::moves_text(moves));
+        }
+        Err(exit)
+    }
+}
+
+fn print_json(answer: &Answer) {
+    println!("{}", serde_json::to_string_pretty(answer).expect("strings and numbers are JSON"));
+}
+
+/// An answer of another kind than was asked for.
+fn strange() -> Exit {
+    eprintln!("error: the server gave an answer of another kind: is it another version?");
+    Exit::Failed
+}

@@ -1,0 +1,394 @@
+//! The desk: takes operators' orders one after the other, keeps them, and has the writer carry them out.
+//!
+//! ```text
+//! order ─► read ─► what if? ─► refused, or only shown
+//!                     └─► state directory ─► writer ─► published ─► closed endpoints' clocks ─► event, log
+//! ```
+
+use super::protocol::{Answer, Done, Lift, Order, Request};
+use super::told::Told;
+use super::{health, views};
+use crate::clock;
+use crate::events::{Events, Kind};
+use crate::limits::{
+    EVENTS_REPLY, ORDER_MS, OVERRIDE_FOR_MAX_S, OWNER_MAX, REASON_MAX, SAVE_CHANGED_S, SAVE_S, WEIGHT_MAX,
+};
+use crate::overrides::{Key, Meant, Names, Override, Overrides, Said, Target};
+use crate::pool::Gate;
+use crate::publish::Published;
+use crate::state::State;
+use crate::steer::{Move, largest_ttls, moves};
+use crate::store::{Operators, Remembered, Store};
+use crate::writer::{Event, Look, Writer};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The user's number.
+    pub uid: u32,
+}
+
+/// The desk and what it is connected to.
+#[derive(Debug)]
+pub struct Desk {
+    pub(super) store: Option<Store>,
+    pub(super) kept: Operators,
+    pub(super) remembered: Remembered,
+    pub(super) published: Arc<Published>,
+    pub(super) events: Events,
+    pub(super) started: u64,
+    /// The last write to the state directory failed.
+    pub(super) problem: Option<String>,
+    writer: Sender<Event>,
+    told: Receiver<Told>,
+    /// Of the last overrides that went to the writer.
+    number: u64,
+    /// Endpoints that answers named although they are closed, since the last stock-taking.
+    named: HashSet<Key>,
+    health_changed: bool,
+    health_saved: u64,
+}
+
+/// What an order comes to.
+struct Plan {
+    target: Target,
+    /// The overrides that it leads to.
+    overrides: Overrides,
+    before: Option<Override>,
+    now: Option<Override>,
+    force: bool,
+    dry_run: bool,
+    reason: String,
+    owner: String,
+}
+
+impl Desk {
+    /// A desk. `kept` is in force already; `told` is what the writer's thread tells.
+    #[must_use]
+    pub fn new(
+        store: Option<Store>,
+        (kept, remembered): (Operators, Remembered),
+        published: Arc<Published>,
+        (writer, told): (Sender<Event>, Receiver<Told>),
+        events: Events,
+    ) -> Self {
+        let started = clock::unix_seconds();
+        let mut desk = Self {
+            store,
+            kept,
+            remembered,
+            published,
+            events,
+            started,
+            problem: None,
+            writer,
+            told,
+            number: 0,
+            named: HashSet::new(),
+            health_changed: false,
+            health_saved: started,
+        };
+        desk.other_configuration();
+        desk.take_stock();
+        desk
+    }
+
+    /// Answers one request.
+    #[must_use]
+    pub fn answer(&mut self, request: Request, peer: &Peer) -> Answer {
+        // Its own list must be the one in force: what has ended is gone first.
+        self.tick();
+        match request {
+            Request::Set(order) => {
+                self.plan_set(order, peer).map_or_else(|answer| *answer, |plan| self.carry_out(plan))
+            }
+            Request::Lift(lift) => {
+                self.plan_lift(lift, peer).map_or_else(|answer| *answer, |plan| self.carry_out(plan))
+            }
+            Request::Status => Answer::Status(views::status(self, &self.published.load_full())),
+            Request::Pools => Answer::Pools { pools: views::pools(self, &self.published.load_full()) },
+            Request::Endpoints { pool } => match self.look(Writer::survey) {
+                Some(survey) => {
+                    let state = self.published.load_full();
+                    Answer::Endpoints { endpoints: views::endpoints(self, &state, &survey, pool.as_deref()) }
+                }
+                None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
+            },
+            Request::Events { after } => {
+                let events = self.events.after(after, EVENTS_REPLY).into_iter().map(views::event).collect();
+                Answer::Events { events, last: self.events.last(), started: self.started }
+            }
+        }
+    }
+
+    fn plan_set(&self, order: Order, peer: &Peer) -> Result<Plan, Box<Answer>> {
+        let wrong = |why: String| Box::new(Answer::Wrong { why });
+        let target = Target::parse(&order.target).map_err(wrong)?;
+        let said = said(&order, &target).map_err(wrong)?;
+        let owner = words(order.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
+        let reason = words(Some(order.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
+        if order.for_s.is_some_and(|seconds| !(1..=OVERRIDE_FOR_MAX_S).contains(&seconds)) {
+            return Err(wrong(format!("an override holds for 1 second to {} days", OVERRIDE_FOR_MAX_S / 86_400)));
+        }
+        let snapshot = &self.published.load_full().snapshot;
+        if Names::new(snapshot).meant(&target).is_empty() && !order.force {
+            let near = views::nearest(snapshot, &target);
+            let why = format!("nothing is called {target}{near}; --force sets it all the same");
+            return Err(Box::new(Answer::No { why }));
+        }
+        let since = clock::unix_seconds();
+        let until = order.for_s.map(|seconds| since + seconds);
+        let (by, why) = (owner.as_str().into(), reason.as_str().into());
+        let new = Override { target: target.clone(), said, owner: by, reason: why, since, until };
+        let mut overrides = self.kept.overrides.clone();
+        let before = overrides.set(new.clone()).map_err(|why| Box::new(Answer::Refused { why, moves: Vec::new() }))?;
+        let (force, dry_run) = (order.force, order.dry_run);
+        Ok(Plan { target, overrides, before, now: Some(new), force, dry_run, reason, owner })
+    }
+
+    fn plan_lift(&self, lift: Lift, peer: &Peer) -> Result<Plan, Box<Answer>> {
+        let wrong = |why: String| Box::new(Answer::Wrong { why });
+        let target = Target::parse(&lift.target).map_err(wrong)?;
+        let owner = words(lift.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
+        let reason = words(Some(lift.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
+        let mut overrides = self.kept.overrides.clone();
+        let kind = if lift.weight { Said::Weight(0) } else { Said::State(Gate::Auto) };
+        let Some(before) = overrides.remove(&target, kind) else {
+            let what = if lift.weight { "weight" } else { "state" };
+            let why = format!(
+                "there is no override of the {what} of {target}; `geosteer status` lists all, \
+                 `geosteer auto` overrules the file"
+            );
+            return Err(Box::new(Answer::No { why }));
+        };
+        let (force, dry_run) = (lift.force, lift.dry_run);
+        Ok(Plan { target, overrides, before: Some(before), now: None, force, dry_run, reason, owner })
+    }
+
+    fn carry_out(&mut self, plan: Plan) -> Answer {
+        let overrides = Arc::new(plan.overrides.clone());
+        let asked = Arc::clone(&overrides);
+        let Some((before, after)) = self.look(move |writer| writer.what_if(&asked)) else {
+            return Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() };
+        };
+        let moved = moves(&before, &after);
+        let refused = refusal(&plan, &moved, &before);
+        let rows = views::moves(&before, &moved);
+        if let Some(why) = refused.clone().filter(|_| !plan.dry_run) {
+            return Answer::Refused { why, moves: rows };
+        }
+        let mut done = Done {
+            target: plan.target.to_string(),
+            before: plan.before.as_ref().map(|one| one.said.text()),
+            now: plan.now.as_ref().map(|one| one.said.text()),
+            until: plan.now.as_ref().and_then(|one| one.until),
+            dry_run: plan.dry_run,
+            refused,
+            moves: rows,
+            ..Done::default()
+        };
+        if !plan.dry_run {
+            done.warnings.extend(self.put_in_force(plan.overrides, overrides));
+            let (before, now) = (done.before.as_deref().unwrap_or("none"), done.now.as_deref().unwrap_or("none"));
+            self.note(&plan.target, before, now, &plan.owner, &plan.reason);
+        }
+        let state = if plan.dry_run { Arc::new(after) } else { self.published.load_full() };
+        let meant = Names::new(&state.snapshot).meant(&plan.target);
+        self.say_what_is_closed(&mut done, &state, &meant);
+        Answer::Done(done)
+    }
+
+    fn say_what_is_closed(&self, done: &mut Done, state: &State, meant: &Meant) {
+        let endpoints = meant.all_endpoints(&state.snapshot);
+        done.endpoints = endpoints.len();
+        done.closed = endpoints.iter().filter(|&&id| state.live.is_closed(&state.snapshot, id)).count();
+        let closes = matches!(done.now.as_deref(), Some("drain" | "down"));
+        if closes && !done.dry_run && done.closed > 0 && done.closed == done.endpoints {
+            done.safe = views::safe(self, state, &endpoints);
+        }
+        if closes && done.closed < done.endpoints {
+            let open = done.endpoints - done.closed;
+            done.warnings.push(format!("{open} of {} endpoints stay open: a closer override holds", done.endpoints));
+        }
+    }
+
+    /// Keeps overrides, and has the writer publish what follows. Gives what went wrong.
+    fn put_in_force(&mut self, overrides: Overrides, shared: Arc<Overrides>) -> Vec<String> {
+        // On the disk first: what was answered "done" must hold after a crash.
+        self.kept.overrides = overrides;
+        self.save();
+        self.number += 1;
+        let number = self.number;
+        let sent = self.writer.send(Event::Override { number, overrides: shared }).is_ok();
+        let mut warnings = Vec::new();
+        if !sent || !self.wait_for(number) {
+            warnings.push("the server has not confirmed it in time: ask again with `geosteer status`".to_owned());
+        }
+        self.take_stock();
+        warnings.extend(self.problem.clone());
+        if self.store.is_none() {
+            warnings.push("there is no state directory: a restart forgets this".to_owned());
+        }
+        warnings
+    }
+
+    fn note(&self, target: &Target, before: &str, now: &str, owner: &str, reason: &str) {
+        let why = if reason.is_empty() { owner.to_owned() } else { format!("{owner}: {reason}") };
+        self.events.push(Kind::Override, target.as_str(), before, now, &why);
+        tracing::info!(%target, from = before, to = now, owner, reason, "override");
+    }
+
+    /// Every second: hears what it was told, ends overrides whose time is over, saves health when that is due.
+    pub fn tick(&mut self) {
+        while let Ok(told) = self.told.try_recv() {
+            self.hear(told);
+        }
+        let now = clock::unix_seconds();
+        let mut overrides = self.kept.overrides.clone();
+        let ended = overrides.expire(now);
+        if !ended.is_empty() {
+            let shared = Arc::new(overrides.clone());
+            for warning in self.put_in_force(overrides, shared) {
+                tracing::warn!("{warning}");
+            }
+            for one in ended {
+                self.note(&one.target, &one.said.text(), "none", &one.owner, "its time is over");
+            }
+        } else if !self.named.is_empty() || self.kept.closed.entries().any(|(_, entry)| entry.named) {
+            self.take_stock();
+        }
+        let since = now.saturating_sub(self.health_saved);
+        if since >= SAVE_S || self.health_changed && since >= SAVE_CHANGED_S {
+            self.save_health();
+        }
+    }
+
+    /// The server stops: saves what there is to save.
+    pub fn finish(&mut self) {
+        self.tick();
+        self.save_health();
+    }
+
+    fn wait_for(&mut self, number: u64) -> bool {
+        let until = clock::instant() + Duration::from_millis(ORDER_MS);
+        loop {
+            let left = until.saturating_duration_since(clock::instant());
+            let Ok(told) = self.told.recv_timeout(left) else { return false };
+            let done = told == Told::Overridden { number };
+            self.hear(told);
+            if done {
+                return true;
+            }
+        }
+    }
+
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::Overridden { .. } => {}
+            Told::Adopted => {
+                self.other_configuration();
+                self.take_stock();
+            }
+            Told::Changed => self.health_changed = true,
+            Told::Named(keys) => self.named.extend(keys),
+        }
+    }
+
+    fn other_configuration(&mut self) {
+        let state = self.published.load_full();
+        let largest = state.snapshot.names.iter().map(|name| name.ttl).max().unwrap_or(0);
+        self.kept.closed.other_configuration(largest, clock::unix_seconds());
+    }
+
+    /// Looks which endpoints are closed in the state that is published, and keeps since when.
+    fn take_stock(&mut self) {
+        let state = self.published.load_full();
+        let snapshot = &*state.snapshot;
+        let named = std::mem::take(&mut self.named);
+        let now_named: HashSet<_> = state.live.named_though_closed(snapshot).into_iter().collect();
+        let ttls = largest_ttls(snapshot);
+        let ids = (0..snapshot.endpoints.len()).map(crate::id::EndpointId::new);
+        let closed = ids.filter(|&id| state.live.is_closed(snapshot, id)).map(|id| {
+            let key = views::key(snapshot, id);
+            let is_named = now_named.contains(&id) || named.contains(&key);
+            (key, ttls[id.index()], is_named)
+        });
+        if self.kept.closed.published(closed, clock::unix_seconds()) {
+            self.save();
+        }
+    }
+
+    /// What `look` finds in the writer; `None`: it has ended, or has no time.
+    pub(super) fn look<T: Send + 'static>(&self, look: impl FnOnce(&Writer) -> T + Send + 'static) -> Option<T> {
+        let (found, receiver) = channel();
+        let look = Look::new(move |writer| {
+            // Whoever asked may not wait any more.
+            let _nobody_waits = found.send(look(writer));
+        });
+        self.writer.send(Event::Look(look)).ok()?;
+        receiver.recv_timeout(Duration::from_millis(ORDER_MS)).ok()
+    }
+
+    fn save(&mut self) {
+        let Some(store) = &self.store else { return };
+        let problem =
+            self.kept.save(store).err().map(|error| {
+                format!("{} cannot be written, a restart forgets this: {error}", store.folder().display())
+            });
+        if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(problem)) {
+            tracing::error!("{problem}");
+        }
+        self.problem = problem;
+    }
+
+    fn save_health(&mut self) {
+        self.health_saved = clock::unix_seconds();
+        self.health_changed = false;
+        if self.store.is_none() || self.published.load().snapshot.targets.is_empty() {
+            return;
+        }
+        let Some(survey) = self.look(Writer::survey) else { return };
+        let Some(store) = &self.store else { return };
+        if let Err(error) = health::save(store, &survey, &mut self.remembered) {
+            tracing::warn!("health is not saved, a restart will probe first: {error}");
+        }
+    }
+}
+
+/// Why an order is refused: a row would be left without a live pool.
+fn refusal(plan: &Plan, moved: &[Move], before: &State) -> Option<String> {
+    let dry = moved.iter().find(|one| one.after.is_dry && !one.before.is_dry).filter(|_| !plan.force)?;
+    let row = views::moves(before, std::slice::from_ref(dry)).pop()?;
+    let (policy, region) = (row.policy, row.region);
+    Some(format!("no live pool would be left for {region} of policy {policy}; --force does it all the same"))
+}
+
+fn said(order: &Order, target: &Target) -> Result<Said, String> {
+    match (&order.state, order.weight) {
+        (Some(word), None) => Gate::of_word(word)
+            .map(Said::State)
+            .ok_or_else(|| format!("a state is up, down, drain or auto, not {word:?}")),
+        (None, Some(_)) if target.is_of_pools() => {
+            Err(format!("{target}: endpoints have a weight; a pool's share stands in the policy's row"))
+        }
+        (None, Some(weight)) if weight <= WEIGHT_MAX => Ok(Said::Weight(weight)),
+        (None, Some(_)) => Err(format!("a weight is 0 to {WEIGHT_MAX}")),
+        _ => Err("an override has a state or a weight".to_owned()),
+    }
+}
+
+/// Words of an operator: short, and on one line.
+fn words(said: Option<String>, usual: impl Fn() -> String, most: usize, what: &str) -> Result<String, String> {
+    let said = said.unwrap_or_else(usual);
+    if said.len() > most {
+        return Err(format!("{what} has at most {most} octets"));
+    }
+    if said.chars().any(char::is_control) {
+        return Err(format!("{what} is one line without control characters"));
+    }
+    Ok(said)
+}

@@ -1,0 +1,35 @@
+//! The control socket: how people on the same machine talk to the running server.
+//!
+//! ```text
+//! geosteer drain … ──► Unix socket ──► who is it? ──► desk ──► the one writer ──► what is live
+//!   (client)             (server)      uid          │   ▲
+//!                                                   ▼   └── told: published, adopted, changed
+//!                                            state directory, events
+//! ```
+//!
+//! One request a connection: a line of JSON in, a line of JSON out. Only the server's own user and root are heard.
+//! The desk runs on a thread of its own, which is also the one that writes the state directory: a slow disk delays
+//! neither answers nor health.
+
+mod client;
+mod desk;
+mod health;
+mod protocol;
+mod server;
+mod told;
+mod views;
+
+pub use client::{AskError, ask};
+pub use desk::{Desk, Peer};
+pub use health::{Resumed, resume};
+pub use protocol::{
+    Answer, Done, EndpointRow, EventRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Request, Safe, Status,
+};
+pub use server::{Thread, start};
+pub use told::Told;
+pub(crate) use views::key;
+
+/// The socket's name in the state directory.
+pub const SOCKET: &str = "admin.sock";
+/// The state directory of a server whose file names none.
+pub const STATE: &str = "/var/lib/geosteer";

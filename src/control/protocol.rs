@@ -1,0 +1,292 @@
+//! What is said over the control socket: one JSON object each way. Times are seconds since 1970.
+
+use serde::{Deserialize, Serialize};
+
+/// What a client wants.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "kebab-case")]
+pub enum Request {
+    /// Set an override.
+    Set(Order),
+    /// Remove one.
+    Lift(Lift),
+    /// How the server is.
+    Status,
+    /// All pools.
+    Pools,
+    /// Endpoints.
+    Endpoints {
+        /// Of the pools of this name only.
+        pool: Option<String>,
+    },
+    /// What happened.
+    Events {
+        /// After the event of this number; without it the last ones.
+        after: Option<u64>,
+    },
+}
+
+/// An override to set: a state or a weight.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Order {
+    /// `pool/NAME`, `endpoint/POOL/NAME`, `tag/TAG`; `*` and `?` in names.
+    pub target: String,
+    /// `up`, `down`, `drain`, `auto`.
+    pub state: Option<String>,
+    /// A weight.
+    pub weight: Option<u32>,
+    /// Seconds after which it ends by itself.
+    pub for_s: Option<u64>,
+    /// Who wants it; the peer's user if not said.
+    pub owner: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Even if a row is left without a live pool, or nothing is called so.
+    #[serde(default)]
+    pub force: bool,
+    /// Say what would change, and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// An override to remove.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Lift {
+    /// The target as it was written when it was set.
+    pub target: String,
+    /// Its weight, not its state.
+    #[serde(default)]
+    pub weight: bool,
+    /// Who wants it; the peer's user if not said.
+    pub owner: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Even if a row is left without a live pool.
+    #[serde(default)]
+    pub force: bool,
+    /// Say what would change, and change nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    /// An override was set or removed, or would be.
+    Done(Done),
+    /// How the server is.
+    Status(Status),
+    /// Pools.
+    Pools {
+        /// One a row.
+        pools: Vec<PoolRow>,
+    },
+    /// Endpoints.
+    Endpoints {
+        /// One a row.
+        endpoints: Vec<EndpointRow>,
+    },
+    /// Events.
+    Events {
+        /// In the order of their numbers.
+        events: Vec<EventRow>,
+        /// The number of the last event that there is.
+        last: u64,
+        /// When this run of the server started.
+        started: u64,
+    },
+    /// There is no such thing.
+    No {
+        /// Why.
+        why: String,
+    },
+    /// It is not done.
+    Refused {
+        /// Why.
+        why: String,
+        /// What would have changed.
+        moves: Vec<MoveRow>,
+    },
+    /// The request makes no sense.
+    Wrong {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Done {
+    /// The target.
+    pub target: String,
+    /// The override that it had before.
+    pub before: Option<String>,
+    /// The override that it has now.
+    pub now: Option<String>,
+    /// When that ends by itself.
+    pub until: Option<u64>,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// It would be refused.
+    pub refused: Option<String>,
+    /// How many endpoints it is about, those of its pools included.
+    pub endpoints: usize,
+    /// How many of them are behind closed gates now.
+    pub closed: usize,
+    /// Whose clients go elsewhere now.
+    pub moves: Vec<MoveRow>,
+    /// When its endpoints can be switched off, if they are all closed.
+    pub safe: Option<Safe>,
+    /// What is not as it should be.
+    pub warnings: Vec<String>,
+}
+
+/// When endpoints can be switched off.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Safe {
+    /// Clients that honour TTLs are gone by then.
+    pub at: u64,
+    /// Answers name some of them all the same: nothing else is left.
+    pub named: bool,
+    /// Open endpoints elsewhere that have the same address, as `POOL/ENDPOINT`.
+    pub shared: Vec<String>,
+}
+
+/// Clients that go elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveRow {
+    /// The policy.
+    pub policy: String,
+    /// The region; `default` for all others.
+    pub region: String,
+    /// The record type.
+    pub r#type: String,
+    /// Pools before.
+    pub from: Vec<String>,
+    /// Pools after.
+    pub to: Vec<String>,
+    /// No pool of the row is live after: the fallback answers.
+    pub dry: bool,
+    /// The names, at most a few.
+    pub names: Vec<String>,
+    /// How many names there are.
+    pub names_in_all: usize,
+}
+
+/// How the server is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// When it started.
+    pub started: u64,
+    /// The configuration's number: rises with each reload.
+    pub generation: u64,
+    /// Zones.
+    pub zones: usize,
+    /// Balanced names.
+    pub names: usize,
+    /// Pools, and how many of them take clients.
+    pub pools: [usize; 2],
+    /// Endpoints, and how many of them take clients.
+    pub endpoints: [usize; 2],
+    /// Targets, and how many of them have no verdict.
+    pub targets: [usize; 2],
+    /// The state directory.
+    pub state: Option<String>,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+    /// All overrides.
+    pub overrides: Vec<OverrideRow>,
+}
+
+/// One override.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OverrideRow {
+    /// The target.
+    pub target: String,
+    /// What it says: a state, or `weight N`.
+    pub said: String,
+    /// Who said it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub since: u64,
+    /// When it ends by itself.
+    pub until: Option<u64>,
+    /// Nothing is called so at present.
+    pub orphan: bool,
+    /// When its endpoints can be switched off, if it closes them.
+    pub safe: Option<Safe>,
+}
+
+/// One pool.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PoolRow {
+    /// The zone.
+    pub zone: String,
+    /// The pool.
+    pub pool: String,
+    /// It takes clients.
+    pub live: bool,
+    /// How many of its endpoints are live.
+    pub up: usize,
+    /// How many endpoints it has.
+    pub endpoints: usize,
+    /// Fewer live ones than this, and it is down.
+    pub min_healthy: usize,
+    /// What operators say: `auto`, `up`, `down`, `drain`.
+    pub state: String,
+    /// The target of the override that says so; none: the file.
+    pub by: Option<String>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndpointRow {
+    /// The zone.
+    pub zone: String,
+    /// The pool.
+    pub pool: String,
+    /// The endpoint.
+    pub endpoint: String,
+    /// What answers say.
+    pub address: String,
+    /// The weight that holds.
+    pub weight: u32,
+    /// It takes clients, as far as its pool does.
+    pub live: bool,
+    /// What its checks say: `up`, `down`, `unknown`, `unchecked`.
+    pub health: String,
+    /// What operators say: `auto`, `up`, `down`, `drain`.
+    pub state: String,
+    /// The target of the override that says so; none: the file.
+    pub by: Option<String>,
+    /// When it can be switched off.
+    pub safe: Option<u64>,
+    /// How its last probe ended.
+    pub note: String,
+}
+
+/// One event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Its number.
+    pub number: u64,
+    /// When.
+    pub at: u64,
+    /// What kind.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// The state before.
+    pub from: String,
+    /// The state since.
+    pub to: String,
+    /// Why.
+    pub reason: String,
+}

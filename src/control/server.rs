@@ -1,0 +1,164 @@
+//! The server's side of the control socket: bounded in connections, time and size; and the desk's clock.
+
+use super::desk::{Desk, Peer};
+use super::protocol::{Answer, Request};
+use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// The running desk. Dropping it saves what there is to save and ends it.
+#[derive(Debug)]
+pub struct Thread {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts the desk's thread, listening at `socket` if there is one; a socket that cannot be had is a warning.
+///
+/// # Errors
+/// The thread or its runtime cannot be made.
+pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (stop, stopped) = oneshot::channel();
+    let bound = {
+        let _within = runtime.enter();
+        socket.and_then(|path| match bind(&path) {
+            Ok(bound) => {
+                tracing::info!(socket = %path.display(), "control socket");
+                Some(bound)
+            }
+            Err(error) => {
+                tracing::warn!("there is no control socket: {}: {error}", path.display());
+                None
+            }
+        })
+    };
+    let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+        LocalSet::new().block_on(&runtime, run(desk, bound, stopped));
+    })?;
+    Ok(Thread { stop: Some(stop), thread: Some(thread) })
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by the hook.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// A socket that is listened at; its file goes when it is dropped.
+struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+    /// The server's own user.
+    uid: u32,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _gone_already = fs::remove_file(&self.path);
+    }
+}
+
+fn bind(path: &Path) -> io::Result<Bound> {
+    // A socket that nobody listens at was left by a server that was killed.
+    if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        match std::os::unix::net::UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            _ => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another server listens there")),
+        }
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    let uid = fs::metadata(path)?.uid();
+    Ok(Bound { listener, path: path.to_owned(), uid })
+}
+
+async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()>) {
+    let desk = Rc::new(RefCell::new(desk));
+    let open = Rc::new(Cell::new(0));
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stopped => break,
+            _ = ticks.tick() => desk.borrow_mut().tick(),
+            Some(stream) = accept(bound.as_ref()) => {
+                if open.get() < CONTROL_CONNECTIONS {
+                    open.set(open.get() + 1);
+                    let (desk, open, uid) = (Rc::clone(&desk), Rc::clone(&open), bound.as_ref().map_or(0, |bound| bound.uid));
+                    tokio::task::spawn_local(async move {
+                        // A client that is slow or gone is its own affair.
+                        let _gone = serve(stream, &desk, uid).await;
+                        open.set(open.get() - 1);
+                    });
+                }
+            }
+        }
+    }
+    desk.borrow_mut().finish();
+}
+
+/// The next connection; `None` for ever if there is no socket, and for this second if descriptors ran out.
+async fn accept(bound: Option<&Bound>) -> Option<UnixStream> {
+    match bound {
+        Some(bound) => match bound.listener.accept().await {
+            Ok((stream, _)) => Some(stream),
+            Err(_) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Result<()> {
+    let limit = Duration::from_millis(CONTROL_MS);
+    let uid = stream.peer_cred()?.uid();
+    let line = timeout(limit, line(&mut stream)).await??;
+    let answer = if uid != own && uid != 0 {
+        Answer::Refused { why: "only the server's own user and root are heard".into(), moves: Vec::new() }
+    } else {
+        match serde_json::from_slice::<Request>(&line) {
+            Ok(request) => desk.borrow_mut().answer(request, &Peer { uid }),
+            Err(error) => Answer::Wrong { why: format!("the request cannot be read: {error}") },
+        }
+    };
+    let mut reply = serde_json::to_vec(&answer)?;
+    reply.push(b'\n');
+    timeout(limit, stream.write_all(&reply)).await??;
+    stream.shutdown().await
+}
+
+/// What comes up to the first newline, or the end.
+async fn line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut part = [0; 2_048];
+    loop {
+        let length = stream.read(&mut part).await?;
+        line.extend_from_slice(&part[..length]);
+        if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+            line.truncate(end);
+            return Ok(line);
+        }
+        if length == 0 {
+            return Ok(line);
+        }
+        if line.len() > CONTROL_REQUEST_MAX {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The domain as rows for people.
+
+use super::desk::Desk;
+use super::protocol::{EndpointRow, EventRow, MoveRow, OverrideRow, PoolRow, Safe, Status};
+use crate::events::Happened;
+use crate::health::TargetState;
+use crate::id::{EndpointId, PoolId, RouteId};
+use crate::overrides::{Key, Meant, Names, Override, Said, Target};
+use crate::pool::{Address, Endpoint, Gate, Pool};
+use crate::snapshot::Snapshot;
+use crate::state::State;
+use crate::steer::Move;
+use crate::writer::Survey;
+
+/// Names that are listed with a move.
+const NAMES_SHOWN: usize = 3;
+
+/// An endpoint by its names.
+pub(crate) fn key(snapshot: &Snapshot, id: EndpointId) -> Key {
+    let endpoint = &snapshot.endpoints[id.index()];
+    let pool = &snapshot.pools[endpoint.pool.index()];
+    (zone(snapshot, pool).into(), pool.name.clone(), endpoint.name.clone())
+}
+
+fn zone(snapshot: &Snapshot, pool: &Pool) -> String {
+    snapshot.settings[pool.zone.index()].apex.to_string()
+}
+
+/// The name of a user, for owners; its number if it has none.
+pub(super) fn user(uid: u32) -> String {
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// `; did you mean …?` with the target that is nearest to one that nothing is called.
+pub(super) fn nearest(snapshot: &Snapshot, target: &Target) -> String {
+    let pools = snapshot.pools.iter().map(|pool| format!("pool/{}", pool.name));
+    let name =
+        |endpoint: &Endpoint| format!("endpoint/{}/{}", snapshot.pools[endpoint.pool.index()].name, endpoint.name);
+    let tags = snapshot.pools.iter().flat_map(|pool| &pool.tags);
+    let tags =
+        tags.chain(snapshot.endpoints.iter().flat_map(|endpoint| &endpoint.tags)).map(|tag| format!("tag/{tag}"));
+    let all = pools.chain(snapshot.endpoints.iter().map(name)).chain(tags);
+    let near = |known: &String| strsim::jaro_winkler(target.as_str(), known);
+    let best = all.map(|known| (near(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map_or_else(String::new, |(_, best)| format!("; did you mean {best}?"))
+}
+
+/// Moves in words.
+pub(super) fn moves(state: &State, moved: &[Move]) -> Vec<MoveRow> {
+    let snapshot = &*state.snapshot;
+    moved.iter().map(|one| move_row(snapshot, one)).collect()
+}
+
+fn move_row(snapshot: &Snapshot, one: &Move) -> MoveRow {
+    let route = &snapshot.routes[one.route.index()];
+    let policy = &snapshot.policies[route.policy.index()];
+    let regions = &snapshot.settings[policy.zone.index()].regions;
+    let region = policy.rows[one.row].region.map_or("default", |region| &*regions[region.index()].name);
+    let words = |pools: &[PoolId]| pools.iter().map(|pool| snapshot.pools[pool.index()].name.to_string()).collect();
+    let (names, names_in_all) = names(snapshot, one.route);
+    MoveRow {
+        policy: policy.name.to_string(),
+        region: region.to_owned(),
+        r#type: match (route.types.cname, one.lane) {
+            (true, _) => "CNAME",
+            (false, 0) => "A",
+            (false, _) => "AAAA",
+        }
+        .to_owned(),
+        from: words(&one.before.pools),
+        to: words(&one.after.pools),
+        dry: one.after.is_dry,
+        names,
+        names_in_all,
+    }
+}
+
+fn names(snapshot: &Snapshot, route: RouteId) -> (Vec<String>, usize) {
+    let mut all = snapshot.names.iter().filter(|name| name.route == route);
+    let first = all.by_ref().take(NAMES_SHOWN).map(|name| name.owner.to_string()).collect::<Vec<_>>();
+    let count = first.len() + all.count();
+    (first, count)
+}
+
+/// When endpoints that are all closed can be switched off; `None` if one is not closed.
+pub(super) fn safe(desk: &Desk, state: &State, endpoints: &[EndpointId]) -> Option<Safe> {
+    let snapshot = &*state.snapshot;
+    let mut safe = Safe { at: 0, named: false, shared: Vec::new() };
+    for &id in endpoints {
+        let entry = desk.kept.closed.of(&key(snapshot, id))?;
+        safe.at = safe.at.max(entry.safe);
+        safe.named |= entry.named;
+    }
+    let own: std::collections::HashSet<Vec<u8>> =
+        endpoints.iter().flat_map(|id| addresses(&snapshot.endpoints[id.index()].address)).collect();
+    for (index, endpoint) in snapshot.endpoints.iter().enumerate() {
+        let shares = addresses(&endpoint.address).iter().any(|address| own.contains(address));
+        if shares && !state.live.is_closed(snapshot, EndpointId::new(index)) {
+            safe.shared.push(format!("{}/{}", snapshot.pools[endpoint.pool.index()].name, endpoint.name));
+        }
+    }
+    Some(safe)
+}
+
+fn addresses(address: &Address) -> Vec<Vec<u8>> {
+    match address {
+        Address::Ip { v4, v6 } => {
+            let v4 = v4.iter().map(|address| address.octets().to_vec());
+            v4.chain(v6.iter().map(|address| address.octets().to_vec())).collect()
+        }
+        Address::Host(name) => vec![name.to_lowercase().wire().to_vec()],
+    }
+}
+
+/// How the server is.
+pub(super) fn status(desk: &Desk, state: &State) -> Status {
+    let snapshot = &*state.snapshot;
+    let names = Names::new(snapshot);
+    let pools = (0..snapshot.pools.len()).filter(|&pool| state.live.is_live(PoolId::new(pool))).count();
+    let is_live = |&id: &usize| state.live.is_endpoint_live(snapshot, EndpointId::new(id));
+    let survey = desk.look(crate::writer::Writer::survey);
+    let unknown = survey
+        .map_or(0, |survey| survey.trackers.iter().filter(|tracker| tracker.state() == TargetState::Unknown).count());
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: desk.started,
+        generation: state.generation,
+        zones: snapshot.settings.len(),
+        names: snapshot.names.len(),
+        pools: [snapshot.pools.len(), pools],
+        endpoints: [snapshot.endpoints.len(), (0..snapshot.endpoints.len()).filter(is_live).count()],
+        targets: [snapshot.targets.len(), unknown],
+        state: desk.store.as_ref().map(|store| store.folder().display().to_string()),
+        problem: desk.problem.clone(),
+        overrides: desk.kept.overrides.list().iter().map(|one| override_row(desk, state, &names, one)).collect(),
+    }
+}
+
+fn override_row(desk: &Desk, state: &State, names: &Names<'_>, one: &Override) -> OverrideRow {
+    let meant: Meant = names.meant(&one.target);
+    let closes = matches!(one.said, Said::State(gate) if !gate.is_open());
+    OverrideRow {
+        target: one.target.to_string(),
+        said: one.said.text(),
+        owner: one.owner.to_string(),
+        reason: one.reason.to_string(),
+        since: one.since,
+        until: one.until,
+        orphan: meant.is_empty(),
+        safe: (closes && !meant.is_empty()).then(|| safe(desk, state, &meant.all_endpoints(&state.snapshot))).flatten(),
+    }
+}
+
+/// The override of the state that holds for what `means` it.
+fn by(desk: &Desk, means: impl Fn(&Target) -> bool) -> Option<String> {
+    let list = desk.kept.overrides.list().iter().enumerate();
+    let states = list.filter(|(_, one)| matches!(one.said, Said::State(_)) && means(&one.target));
+    states.max_by_key(|(index, one)| (one.target.rank(), *index)).map(|(_, one)| one.target.to_string())
+}
+
+/// All pools.
+pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
+    let snapshot = &*state.snapshot;
+    let row = |(index, pool): (usize, &Pool)| {
+        let id = PoolId::new(index);
+        PoolRow {
+            zone: zone(snapshot, pool),
+            pool: pool.name.to_string(),
+            live: state.live.is_live(id),
+            up: state.live.live_members(id),
+            endpoints: usize::from(pool.count),
+            min_healthy: usize::from(pool.min_healthy),
+            state: state.live.gates().pool(id, pool.gate).word().to_owned(),
+            by: by(desk, |target| target.means_pool(pool)),
+        }
+    };
+    snapshot.pools.iter().enumerate().map(row).collect()
+}
+
+/// The endpoints of all pools, or of those of a name.
+pub(super) fn endpoints(desk: &Desk, state: &State, survey: &Survey, only: Option<&str>) -> Vec<EndpointRow> {
+    let snapshot = &*state.snapshot;
+    let pools = snapshot.pools.iter().filter(|pool| only.is_none_or(|only| only == &*pool.name));
+    pools.flat_map(|pool| pool.endpoints().map(move |id| endpoint_row(desk, state, survey, pool, id))).collect()
+}
+
+fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: EndpointId) -> EndpointRow {
+    let snapshot = &*state.snapshot;
+    let endpoint = &snapshot.endpoints[id.index()];
+    // Between a reload and this question another configuration may serve: then nothing is known of its targets yet.
+    let same = std::ptr::eq(snapshot, &*survey.snapshot);
+    let targets: Vec<_> = (0..2).flat_map(|lane| snapshot.targets_of(id, lane)).filter(|_| same).collect();
+    let states = || targets.iter().map(|target| survey.trackers[target.index()].state());
+    let health = match () {
+        () if targets.is_empty() => "unchecked",
+        () if states().any(|state| state == TargetState::Down) => "down",
+        () if states().any(|state| state == TargetState::Unknown) => "unknown",
+        () => "up",
+    };
+    let worst = targets.iter().max_by_key(|target| survey.trackers[target.index()].state() == TargetState::Down);
+    let gates = state.live.gates();
+    let pool_gate = gates.pool(endpoint.pool, pool.gate);
+    let gate = gates.endpoint(id, endpoint.gate);
+    // The pool's gate is the endpoint's too.
+    let (shown, of_pool) = if gate.is_open() && !pool_gate.is_open() { (pool_gate, true) } else { (gate, false) };
+    EndpointRow {
+        zone: zone(snapshot, pool),
+        pool: pool.name.to_string(),
+        endpoint: endpoint.name.to_string(),
+        address: address_words(&endpoint.address),
+        weight: gates.weight(id, endpoint.weight),
+        live: state.live.is_endpoint_live(snapshot, id),
+        health: health.to_owned(),
+        state: shown.word().to_owned(),
+        by: match (shown, of_pool) {
+            (Gate::Auto, _) | (_, false) => by(desk, |target| target.means_endpoint(pool, endpoint)),
+            (_, true) => by(desk, |target| target.means_pool(pool)),
+        },
+        safe: safe(desk, state, &[id]).filter(|safe| !safe.named && safe.shared.is_empty()).map(|safe| safe.at),
+        note: worst.map_or_else(String::new, |target| survey.seen[target.index()].note.to_string()),
+    }
+}
+
+fn address_words(address: &Address) -> String {
+    match address {
+        Address::Ip { v4, v6 } => {
+            let (v4, v6) = (v4.map(|address| address.to_string()), v6.map(|address| address.to_string()));
+            v4.into_iter().chain(v6).collect::<Vec<_>>().join(" ")
+        }
+        Address::Host(name) => name.to_string(),
+    }
+}
+
+/// An event.
+pub(super) fn event(event: Happened) -> EventRow {
+    EventRow {
+        number: event.number,
+        at: event.at,
+        kind: event.kind.word().to_owned(),
+        subject: event.subject.into(),
+        from: event.from.into(),
+        to: event.to.into(),
+        reason: event.reason.into(),
+    }
+}

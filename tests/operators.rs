@@ -1,0 +1,336 @@
+//! Operators and the running server: overrides over the control socket, what survives kill -9, and warm restarts.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(30);
+const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
+
+const ZONE: &str = r#"
+zone = "example.com"
+ns = ["ns.example.net"]
+
+[regions]
+office = { networks = ["192.0.2.0/24"] }
+
+[pools]
+one = { check = "none", tags = ["site:a"], endpoints = [{ name = "a", address = "192.0.2.1" }] }
+two = { check = "none", endpoints = [{ name = "b", address = "192.0.2.2" }, { name = "c", address = "192.0.2.3", weight = 0 }] }
+off = { check = "none", state = "drain", endpoints = [{ name = "d", address = "192.0.2.4" }] }
+
+[names.www]
+ttl = 60
+policy = { default = ["one", "two"], office = ["one", "off"] }
+
+[names.only]
+policy = { default = { pools = ["one"], geofence = true } }
+"#;
+
+/// A running `geosteer run` with a state directory, and its log.
+struct Process {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+    address: SocketAddr,
+    socket: PathBuf,
+}
+
+impl Process {
+    fn start(folder: &Path) -> Self {
+        let mut process = Self::start_quietly(folder);
+        let line = process.line(&["listening", "udp="]);
+        process.address = line.split("udp=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+        process
+    }
+
+    /// The same without a look at its log.
+    fn start_quietly(folder: &Path) -> Self {
+        let state = folder.join("state");
+        let mut child = Command::new(BINARY)
+            .args(["run", "--listen", "127.0.0.1:0", "--zones"])
+            .arg(folder.join("zone.toml"))
+            .arg("--state")
+            .arg(&state)
+            .env_remove("GEOSTEER_LOG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let socket = state.join("admin.sock");
+        Self { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket }
+    }
+
+    /// Reads the log until a line has all of these; gives the line.
+    fn line(&mut self, words: &[&str]) -> String {
+        let (mut line, mut all) = (String::new(), String::new());
+        while self.log.read_line(&mut line).unwrap() > 0 {
+            if words.iter().all(|word| line.contains(word)) {
+                return line;
+            }
+            all.push_str(&std::mem::take(&mut line));
+        }
+        panic!("no line with {words:?} in the log:\n{all}");
+    }
+
+    fn signal(&mut self, name: &str) {
+        assert!(Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap().success());
+    }
+
+    fn kill(mut self) {
+        self.signal("-KILL");
+        self.child.wait().unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(BINARY).args(arguments).env("GEOSTEER_SOCKET", &self.socket).output().unwrap()
+    }
+
+    /// Runs a verb; gives its exit code, its output and its errors.
+    fn verb(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = self.run(arguments);
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let (code, out, errors) = self.verb(&[arguments, &["--json"]].concat());
+        assert_eq!(code, 0, "{errors}");
+        serde_json::from_str(&out).unwrap()
+    }
+
+    /// The last octet of the one address that a name of example.com is answered with.
+    fn ask(&self, label: &str) -> u8 {
+        let mut query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0".to_vec();
+        for label in [label, "example", "com"] {
+            query.push(label.len() as u8);
+            query.extend_from_slice(label.as_bytes());
+        }
+        query.extend_from_slice(b"\0\0\x01\0\x01");
+        let (socket, mut answer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), [0; 512]);
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        socket.send_to(&query, self.address).unwrap();
+        let length = socket.recv(&mut answer).unwrap();
+        assert_eq!((answer[3] & 15, answer[7]), (0, 1), "NOERROR and one record");
+        answer[length - 1]
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn folder(zone: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("zone.toml"), zone).unwrap();
+    folder
+}
+
+#[test]
+fn a_drain_moves_clients_and_holds_through_kill_9_until_it_is_lifted() {
+    let folder = folder(ZONE);
+    let server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 1);
+    let done = server.json(&["drain", "pool/one", "--force", "--reason", "new disks", "--owner", "ann"]);
+    assert_eq!((&done["now"], &done["closed"]), (&"drain".into(), &1.into()));
+    // `only` fails open: answers name the endpoint all the same.
+    assert_eq!((server.ask("www"), server.ask("only")), (2, 1));
+    assert_eq!(done["safe"]["named"], true, "{done}");
+    server.kill();
+
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 2, "the first answer after kill -9");
+    // A reload keeps it, also for a pool that comes back.
+    for zone in [ZONE.to_owned(), ZONE.replace("\"one\"", "\"uno\"").replace("\none =", "\nuno ="), ZONE.to_owned()] {
+        std::fs::write(folder.path().join("zone.toml"), &zone).unwrap();
+        server.signal("-HUP");
+        server.line(&["the new configuration serves"]);
+        assert_eq!(server.ask("www"), if zone == ZONE { 2 } else { 1 });
+    }
+    let status = server.json(&["status"]);
+    let held = &status["overrides"][0];
+    assert_eq!(
+        [&held["target"], &held["said"], &held["owner"], &held["reason"]],
+        ["pool/one", "drain", "ann", "new disks"]
+    );
+    let (code, out, _) = server.verb(&["undrain", "pool/one"]);
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(server.ask("www"), 1);
+    assert_eq!(server.verb(&["undrain", "pool/one"]).0, 1, "there is nothing to lift any more");
+    server.kill();
+    assert_eq!(Process::start(folder.path()).ask("www"), 1);
+}
+
+#[test]
+fn the_last_live_pool_of_a_row_is_not_drained_without_force_and_a_dry_run_changes_nothing() {
+    let folder = folder(ZONE);
+    let server = Process::start(folder.path());
+    let (code, _, errors) = server.verb(&["drain", "pool/one"]);
+    assert_eq!(code, 4, "{errors}");
+    assert!(errors.contains("no live pool would be left") && errors.contains("--force"), "{errors}");
+    assert_eq!(server.ask("www"), 1);
+    let (code, out, _) = server.verb(&["drain", "pool/one", "--dry-run"]);
+    assert_eq!(code, 1, "it would be refused: {out}");
+    assert!(out.contains("it would be refused"), "{out}");
+    assert_eq!(server.ask("www"), 1);
+    // The office's row goes on to `default`'s steps, and so to `two`.
+    let moves: Vec<_> = out.lines().filter(|line| line.contains(".example.com")).collect();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let moves: Vec<_> = moves.into_iter().map(words).collect();
+    assert!(moves.iter().any(|row| row[1..5] == ["office", "A", "one", "two"]), "{out}");
+    assert!(moves.iter().any(|row| row[1..5] == ["default", "A", "one", "two"]), "{out}");
+    assert!(moves.iter().any(|row| row[0] == "only" && row[3..6] == ["one", "one", "(fallback)"]), "{out}");
+    // A pool that nobody's last choice is goes without a word, and can be switched off one TTL later.
+    let done = server.json(&["drain", "endpoint/two/b"]);
+    let safe = &done["safe"];
+    assert_eq!((safe["named"].as_bool(), safe["shared"].as_array().unwrap().len()), (Some(false), 0), "{done}");
+    let since = server.json(&["status"])["overrides"][0]["since"].as_u64().unwrap();
+    let wait = safe["at"].as_u64().unwrap() - since;
+    assert!((60..=70).contains(&wait), "the name's TTL is 60 s: {wait}");
+}
+
+#[test]
+fn overrides_have_an_order_an_end_and_a_weight_and_orphans_are_shown() {
+    let folder = folder(ZONE);
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.verb(&["down", "tag/site:a", "--force"]).0, 0);
+    assert_eq!(server.ask("www"), 2);
+    assert_eq!(server.verb(&["up", "pool/one"]).0, 0, "the exact target beats the tag");
+    assert_eq!(server.ask("www"), 1);
+    assert_eq!(server.verb(&["drain", "pool/o*", "--force"]).0, 0, "the tag beats the pattern");
+    assert_eq!(server.ask("www"), 1);
+    assert_eq!(server.verb(&["undrain", "pool/one", "--force"]).0, 0);
+    assert_eq!(server.ask("www"), 2);
+    assert_eq!(server.verb(&["weight", "endpoint/two/b", "0"]).0, 0);
+    assert_eq!(server.verb(&["weight", "endpoint/two/c", "5"]).0, 0);
+    assert_eq!(server.ask("www"), 3);
+    assert_eq!(server.verb(&["weight", "endpoint/two/c", "auto"]).0, 0);
+    assert_eq!(server.verb(&["weight", "pool/two", "3"]).0, 2);
+    assert_eq!(server.verb(&["drain", "pool/onn"]).0, 1);
+    assert!(server.verb(&["drain", "pool/onn"]).2.contains("did you mean pool/one?"));
+    assert_eq!(server.verb(&["drain", "nonsense"]).0, 2);
+    assert_eq!(server.verb(&["drain", "pool/later", "--force"]).0, 0);
+    assert!(server.verb(&["status"]).1.contains("nothing is called so"));
+    // It ends by itself; the log says when.
+    assert_eq!(server.verb(&["drain", "pool/two", "--for", "1", "--force"]).0, 0);
+    server.line(&["override", "pool/two", "its time is over"]);
+    let events = server.json(&["events"]);
+    let rows: Vec<_> = events["events"].as_array().unwrap().iter().map(|event| event["subject"].to_string()).collect();
+    assert!(rows.len() >= 9 && rows.last().unwrap().contains("pool/two"), "{rows:?}");
+    let last = events["last"].as_u64().unwrap();
+    assert_eq!(server.json(&["events", "--after", &last.to_string()])["events"], serde_json::json!([]));
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_had_is_a_warning_and_answers_go_on() {
+    let folder = folder(ZONE);
+    std::fs::write(folder.path().join("state"), "a file").unwrap();
+    let mut child = Command::new(BINARY);
+    child.args(["run", "--listen", "127.0.0.1:0", "--zones"]).arg(folder.path().join("zone.toml"));
+    let mut child = child.arg("--state").arg(folder.path().join("state")).stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut process = Process { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket: PathBuf::new() };
+    process.line(&["WARN", "cannot be used", "in memory only"]);
+    process.line(&["listening", "udp="]);
+    // Two servers never share a directory: the second has none.
+    let one = self::folder(ZONE);
+    let first = Process::start(one.path());
+    let mut second = Process::start_quietly(one.path());
+    second.line(&["WARN", "another server uses it", "in memory only"]);
+    assert_eq!(first.verb(&["status"]).0, 0);
+}
+
+#[test]
+fn what_the_verbs_show_stands_in_columns() {
+    let folder = folder(ZONE);
+    let server = Process::start(folder.path());
+    let (_, pools, _) = server.verb(&["pools"]);
+    assert_eq!(
+        pools,
+        "ZONE          POOL  CLIENTS  UP   MIN  STATE  SAID BY\n\
+         example.com.  one   live     1/1  1    auto   file\n\
+         example.com.  two   live     2/2  1    auto   file\n\
+         example.com.  off   -        0/1  1    drain  file\n"
+    );
+    let (_, endpoints, _) = server.verb(&["endpoints", "two"]);
+    assert!(
+        endpoints.lines().nth(1).unwrap().starts_with("two   b         192.0.2.2  1       live     unchecked  auto")
+    );
+    assert_eq!(server.verb(&["endpoints", "nothing"]).0, 1);
+    let none = Command::new(BINARY).args(["status", "--socket", "/nowhere/admin.sock"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(3));
+}
+
+#[test]
+fn nonsense_on_the_control_socket_harms_nothing_and_is_bounded() {
+    let folder = folder(ZONE);
+    let server = Process::start(folder.path());
+    let talk = |bytes: &[u8]| {
+        let mut stream = UnixStream::connect(&server.socket).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        // Who sends too much is cut off while it sends.
+        let _cut_off = stream.write_all(bytes);
+        let mut reply = String::new();
+        let _reset = stream.read_to_string(&mut reply);
+        reply
+    };
+    assert!(talk(b"hello\n").contains("\"answer\":\"wrong\""));
+    assert!(talk(b"{\"verb\":\"set\",\"target\":\"pool/one\"}\n").contains("\"answer\":\"wrong\""));
+    assert!(
+        talk(b"{\"verb\":\"set\",\"target\":\"pool/one\",\"state\":\"up\",\"reason\":\"a\\nb\"}\n")
+            .contains("one line")
+    );
+    // Too long: read no further, whatever comes behind.
+    assert_eq!(talk(&[&vec![b' '; 1 << 20], &b"{\"verb\":\"status\"}\n"[..]].concat()), "");
+    // Many who connect and say nothing do not keep anybody out for longer than their time.
+    let silent: Vec<_> = (0..64).map(|_| UnixStream::connect(&server.socket).unwrap()).collect();
+    drop(silent);
+    assert_eq!(server.ask("www"), 1);
+    let (code, _, errors) = server.verb(&["status"]);
+    assert_eq!(code, 0, "{errors}");
+}
+
+#[test]
+fn a_warm_restart_answers_at_once_and_probes_at_the_usual_rate() {
+    let up = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = up.local_addr().unwrap().port();
+    // Nothing listens at 127.0.0.2.
+    let zone = format!(
+        r#"
+zone = "example.com"
+ns = ["ns.example.net"]
+[checks.alive]
+type = "tcp"
+port = {port}
+interval = "1h"
+timeout = "20s"
+[pools]
+dead = {{ check = "alive", endpoints = [{{ name = "a", address = "192.0.2.1", check_address = "127.0.0.2" }}] }}
+good = {{ check = "alive", endpoints = [{{ name = "b", address = "192.0.2.2", check_address = "127.0.0.1" }}] }}
+[names.www.policy]
+default = ["dead", "good"]
+"#
+    );
+    let folder = folder(&zone);
+    let mut server = Process::start(folder.path());
+    server.line(&["health changed", "127.0.0.1"]);
+    assert_eq!(server.ask("www"), 2);
+    server.signal("-TERM");
+    server.line(&["stopped"]);
+    up.accept().unwrap();
+    drop(server);
+
+    // From now on nobody takes connections: who waited for a probe would wait for long.
+    up.set_nonblocking(true).unwrap();
+    let server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 2, "a down endpoint is known as down without a probe");
+    assert!(up.accept().is_err(), "the restart probed at once");
+    let endpoints = server.json(&["endpoints", "dead"]);
+    assert_eq!(endpoints["endpoints"][0]["health"], "down");
+    server.kill();
+}
