@@ -3,10 +3,11 @@
 use super::Code;
 use super::diagnostic::Diagnostic;
 use super::keys;
+use super::rules;
 use super::source::Span;
 use super::walk::{Ctx, Entry, Fields, Node, time};
 use super::zone::{Zone, plain_name, section_fields};
-use crate::health::{Check, CheckKind, HttpCheck, Timing};
+use crate::health::{Check, CheckKind, HttpCheck, Timing, Voting};
 use crate::id::CheckId;
 use crate::limits::{FALL, FORGET, INTERVAL_MAX_MS, INTERVAL_MIN_MS, INTERVAL_MS, RISE, TIMEOUT_MIN_MS, TIMEOUT_MS};
 use std::ops::RangeInclusive;
@@ -26,7 +27,8 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         let kind = if node.entries().is_some() { kind(zone.ctx, key.span, &fields) } else { None };
         let timing = timing(zone.ctx, &fields);
         let kind = kind.unwrap_or(CheckKind::None);
-        let id = add(zone, Check { name: key.text.into(), kind, timing });
+        let voting = rules::voting(zone.ctx, &fields);
+        let id = add(zone, Check { name: key.text.into(), kind, timing, voting });
         zone.checks.add(key, id, zone.main);
     }
 }
@@ -246,7 +248,10 @@ pub(super) fn reference(zone: &mut Zone<'_, '_>, node: Node<'_>) -> Option<Check
         return Some(id);
     }
     if text == "none" {
-        return Some(add(zone, Check { name: "none".into(), kind: CheckKind::None, timing: usual() }));
+        return Some(add(
+            zone,
+            Check { name: "none".into(), kind: CheckKind::None, timing: usual(), voting: Voting::default() },
+        ));
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         let found = zone.checks.unknown(Code::UnknownCheck, node.span, "check", text);
@@ -254,7 +259,7 @@ pub(super) fn reference(zone: &mut Zone<'_, '_>, node: Node<'_>) -> Option<Check
         return None;
     };
     match url(scheme, rest) {
-        Ok(kind) => Some(add(zone, Check { name: text.into(), kind, timing: usual() })),
+        Ok(kind) => Some(add(zone, Check { name: text.into(), kind, timing: usual(), voting: Voting::default() })),
         Err(UrlError::Later) => {
             zone.ctx.later(node.span, &format!("a check by {scheme}"));
             None

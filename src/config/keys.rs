@@ -150,11 +150,10 @@ pub static CHECK: Table = Table {
         "fall",
         "rise",
         "forget",
+        "monitoring_only",
     ],
     later: &[
         "expect_json",
-        "quorum",
-        "monitoring_only",
         "flap_limit",
         "flap_window",
         "user_agent",
@@ -223,7 +222,7 @@ pub static CHECK: Table = Table {
 pub static POOL: Table = Table {
     what: "a pool",
     path: "[pools.NAME]",
-    keys: &["endpoints", "check", "balance", "answers", "min_healthy", "location", "state", "tags"],
+    keys: &["endpoints", "check", "quorum", "balance", "answers", "min_healthy", "location", "state", "tags"],
     later: &[
         "load",
         "capacity",
@@ -234,7 +233,6 @@ pub static POOL: Table = Table {
         "manual_resume",
         "spread",
         "depends_on",
-        "quorum",
     ],
     words: &[
         ("origins", "endpoints"),

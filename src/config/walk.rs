@@ -30,7 +30,7 @@ pub(super) struct Key<'a> {
 pub(super) type Entry<'a> = (Key<'a>, Node<'a>);
 
 /// Most keys that a [`Table`] of `keys` has.
-const KEYS_MAX: usize = 16;
+const KEYS_MAX: usize = 40;
 
 /// The known keys of one table.
 #[derive(Clone, Copy, Debug)]

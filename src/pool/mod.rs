@@ -62,7 +62,7 @@ pub struct Pool {
     pub gate: Gate,
     /// Where it stands.
     pub location: Option<Coordinates>,
-    /// The checks that all must pass.
+    /// Its checks.
     pub checks: Box<[CheckId]>,
     /// The id of its first endpoint; the others follow.
     pub first: EndpointId,
@@ -70,6 +70,15 @@ pub struct Pool {
     pub count: u16,
     /// Tags, for operators.
     pub tags: Box<[Box<str>]>,
+    /// What the outcomes of its checks mean for its members.
+    pub rules: Rules,
+}
+
+/// What the outcomes of a pool's checks mean for its members.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rules {
+    /// So many of the checks that vote may fail: all but the quorum.
+    pub may_fail: u8,
 }
 
 impl Pool {

@@ -3,7 +3,7 @@
 use super::http::HttpProbe;
 use super::tls::TlsConfigs;
 use super::*;
-use crate::health::{CheckKind, HttpCheck, Timing};
+use crate::health::{CheckKind, HttpCheck, Timing, Voting};
 use crate::wire::Name;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -149,7 +149,7 @@ fn timing(timeout_ms: u32) -> Timing {
 }
 
 fn job(kind: CheckKind, timeout_ms: u32) -> Job {
-    let check = Arc::new(Check { name: "test".into(), kind, timing: timing(timeout_ms) });
+    let check = Arc::new(Check { name: "test".into(), kind, timing: timing(timeout_ms), voting: Voting::default() });
     Job { address: TargetAddress::Ip(LOCALHOST), check }
 }
 
@@ -359,7 +359,7 @@ fn what_a_new_configuration_shares_with_the_old_keeps_its_phase_and_the_rest_is_
     let prober = Prober::start(1, sender).unwrap();
     let slow = |port| {
         let timing = Timing { interval_ms: 3_600_000, ..timing(20_000) };
-        let check = Check { name: "slow".into(), kind: CheckKind::Tcp { port }, timing };
+        let check = Check { name: "slow".into(), kind: CheckKind::Tcp { port }, timing, voting: Voting::default() };
         Job { address: TargetAddress::Ip(LOCALHOST), check: Arc::new(check) }
     };
     prober.adopt_jobs(1, vec![slow(first)]);

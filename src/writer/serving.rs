@@ -1,7 +1,7 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
 use super::Change;
-use crate::health::{Outcome, Tracker};
+use crate::health::{Outcome, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
@@ -34,14 +34,17 @@ struct Health {
 impl Health {
     fn observed(&self, snapshot: &Snapshot, endpoint: EndpointId) -> Observed {
         let mut observed = Observed::UP;
+        let may_fail = usize::from(snapshot.pools[snapshot.endpoints[endpoint.index()].pool.index()].rules.may_fail);
         for lane in 0..2 {
+            let mut failed = 0;
             for &target in snapshot.targets_of(endpoint, lane) {
                 let tracker = &self.trackers[target.index()];
                 let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
-                observed.up[lane] &= tracker.state() != crate::health::TargetState::Down;
+                failed += usize::from(tracker.state() == TargetState::Down);
                 observed.steady_s = observed.steady_s.min(tracker.steady_s(timing));
                 observed.pending |= !self.round_over && !tracker.probed();
             }
+            observed.up[lane] = failed <= may_fail;
         }
         observed
     }

@@ -2,7 +2,7 @@
 
 use super::Change;
 use super::serving::Serving;
-use crate::health::{CheckKind, Outcome, TargetAddress, Timing, Tracker};
+use crate::health::{CheckKind, Flap, Outcome, TargetAddress, Timing, Tracker};
 use crate::id::TargetId;
 use crate::snapshot::Snapshot;
 use crate::state::Identity;
@@ -25,12 +25,12 @@ pub(super) struct Staged {
 }
 
 /// What makes two targets the same.
-type Content<'a> = (&'a TargetAddress, &'a CheckKind, Timing);
+type Content<'a> = (&'a TargetAddress, (&'a CheckKind, Timing, Option<Flap>));
 
 fn contents(snapshot: &Snapshot) -> impl Iterator<Item = (TargetId, Content<'_>)> {
     snapshot.targets.iter().enumerate().map(|(index, target)| {
         let check = &snapshot.checks[target.check.index()];
-        (TargetId::new(index), (&target.address, &check.kind, check.timing))
+        (TargetId::new(index), (&target.address, check.content()))
     })
 }
 
