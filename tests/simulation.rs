@@ -371,6 +371,7 @@ impl Run {
                     let snapshot = Arc::clone(&self.state.snapshot);
                     self.history.retain(|key, _| has(&snapshot, key));
                 }
+                other @ Effect::Flapping { .. } => panic!("no check has a flap limit: {other:?}"),
                 Effect::Changed { from, to, .. } => {
                     assert_ne!(from, to);
                     self.changes += 1;

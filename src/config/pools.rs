@@ -49,7 +49,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             min_healthy: min_healthy(zone.ctx, &fields, count),
             gate: gate(zone.ctx, fields.value("state")),
             location: fields.value("location").and_then(|node| location(zone.ctx, node)),
-            rules: rules::read(zone, key.span, &fields, &checks),
+            rules: rules::read(zone, (key.span, balance), &fields, &checks),
             checks,
             first,
             count: u16::try_from(count).unwrap_or(u16::MAX),

@@ -75,7 +75,7 @@ impl Writing {
                 (fresh, last_published) = (false, now);
                 continue;
             }
-            let wake = self.rounds.iter().map(|round| round.0).fold(due, Millis::min);
+            let wake = self.rounds.iter().map(|round| round.0).chain(self.writer.next()).fold(due, Millis::min);
             let wait = Duration::from_millis(wake.saturating_sub(now).min(3_600_000));
             match self.events.recv_timeout(wait) {
                 Ok(event) => {
@@ -86,7 +86,11 @@ impl Writing {
                         self.apply(event, &mut effects);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => fresh |= self.end_rounds(&mut effects),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.end_rounds(&mut effects);
+                    self.apply(Event::Time, &mut effects);
+                    fresh = true;
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -101,13 +105,12 @@ impl Writing {
         self.writer.apply(event, now, effects);
     }
 
-    fn end_rounds(&mut self, effects: &mut Vec<Effect>) -> bool {
+    fn end_rounds(&mut self, effects: &mut Vec<Effect>) {
         let now = clock::millis();
         let over: Vec<_> = self.rounds.extract_if(.., |round| round.0 <= now).map(|round| round.1).collect();
         for &generation in &over {
             self.apply(Event::FirstRoundOver { generation }, effects);
         }
-        !over.is_empty()
     }
 
     /// Stores the new state, then says what happened: the log never delays an answer.
@@ -118,6 +121,7 @@ impl Writing {
                 Effect::Changed { generation, target, from, to, note } => {
                     self.log_change(generation, target, from, to, &note);
                 }
+                Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
                     tracing::info!(generation, "the new configuration serves");
@@ -131,14 +135,28 @@ impl Writing {
         }
     }
 
-    fn log_change(&self, generation: u64, target: TargetId, from: TargetState, to: TargetState, note: &str) {
-        let Some((_, snapshot)) = self.known.iter().find(|known| known.0 == generation) else { return };
+    /// What is probed and the name of the check.
+    fn names(&self, generation: u64, target: TargetId) -> Option<(&dyn std::fmt::Display, &str)> {
+        let (_, snapshot) = self.known.iter().find(|known| known.0 == generation)?;
         let target = &snapshot.targets[target.index()];
-        let check = &snapshot.checks[target.check.index()].name;
         let address: &dyn std::fmt::Display = match &target.address {
             TargetAddress::Ip(address) => address,
             TargetAddress::Host(name) => name,
         };
+        Some((address, &snapshot.checks[target.check.index()].name))
+    }
+
+    fn log_flapping(&self, generation: u64, target: TargetId, held: bool) {
+        let Some((address, check)) = self.names(generation, target) else { return };
+        if held {
+            tracing::warn!(%address, %check, "changes too often: held down");
+        } else {
+            tracing::info!(%address, %check, "changed too often: held down no longer");
+        }
+    }
+
+    fn log_change(&self, generation: u64, target: TargetId, from: TargetState, to: TargetState, note: &str) {
+        let Some((address, check)) = self.names(generation, target) else { return };
         let word = |state| match state {
             TargetState::Unknown => "unknown",
             TargetState::Up => "up",

@@ -1,9 +1,13 @@
 //! What is known of a target: pure rules from outcomes to states. A check is data here; it is executed in
 //! `probe`. The clock is an argument.
 
+mod circuit;
+mod comeback;
 mod schedule;
 mod tracker;
 
+pub use circuit::Circuit;
+pub use comeback::{Comeback, ComebackRules};
 pub use schedule::{Schedule, is_stale};
 pub use tracker::Tracker;
 

@@ -10,6 +10,7 @@ mod tests;
 pub use select::{Asker, Candidate, Picked, Table};
 
 use crate::geo::Coordinates;
+use crate::health::ComebackRules;
 use crate::id::{CheckId, EndpointId, PoolId, ZoneId};
 use crate::wire::Name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -79,6 +80,8 @@ pub struct Pool {
 pub struct Rules {
     /// So many of the checks that vote may fail: all but the quorum.
     pub may_fail: u8,
+    /// How a member comes back after a failure.
+    pub comeback: ComebackRules,
 }
 
 impl Pool {

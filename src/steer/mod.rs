@@ -7,6 +7,7 @@ mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
+mod reserve;
 mod resolve;
 #[cfg(test)]
 mod tests;

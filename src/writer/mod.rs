@@ -1,13 +1,15 @@
 //! The one writer: outcomes and new configurations in, new states and effects out. Pure: the caller brings
 //! the time and carries the effects out.
 
+mod known;
 mod serving;
 mod staged;
 
 use crate::health::{Millis, Outcome, TargetState};
-use crate::id::TargetId;
+use crate::id::{EndpointId, TargetId};
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
+use known::Known;
 use serving::Serving;
 use staged::Staged;
 use std::sync::Arc;
@@ -35,6 +37,15 @@ pub enum Event {
         /// Server-wide answers.
         identity: Arc<Identity>,
     },
+    /// Nothing but time has passed.
+    Time,
+    /// An operator lets an endpoint come back that `manual_resume` or `failback_delay` keeps out.
+    Resume {
+        /// The configuration whose endpoint it is; another than the one that serves is ignored.
+        generation: u64,
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
     /// The bound on first probes has passed: what is still Unknown counts as up.
     FirstRoundOver {
         /// The configuration it belongs to.
@@ -57,6 +68,15 @@ pub enum Effect {
         to: TargetState,
         /// The last probe's reason.
         note: Box<str>,
+    },
+    /// A target changed too often and is held down, or is so no more: log it.
+    Flapping {
+        /// The target's configuration.
+        generation: u64,
+        /// The target.
+        target: TargetId,
+        /// It is held down.
+        held: bool,
     },
     /// A staged configuration is now the one that serves.
     Adopted {
@@ -87,13 +107,20 @@ impl Writer {
     /// in (routes whose targets all have outcomes, or that have none, are served at once). No `Adopted` is told of it.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, identity: Arc<Identity>, generation: u64) -> Self {
-        let trackers = vec![Default::default(); snapshot.targets.len()];
-        Self { serving: Serving::new(snapshot, identity, generation, trackers, false), staged: None }
+        let known = Known::new(vec![Default::default(); snapshot.targets.len()], false);
+        Self { serving: Serving::new(snapshot, identity, generation, known), staged: None }
     }
 
-    /// Takes one event. The time is not needed yet: trackers count outcomes, not seconds.
-    pub fn apply(&mut self, event: Event, _now: Millis, effects: &mut Vec<Effect>) {
+    /// Takes one event, and what time has changed until now.
+    pub fn apply(&mut self, event: Event, now: Millis, effects: &mut Vec<Effect>) {
+        self.serving.time(now);
         match event {
+            Event::Time => {}
+            Event::Resume { generation, endpoint } => {
+                if generation == self.serving.generation() {
+                    self.serving.resume(endpoint);
+                }
+            }
             Event::Probed { generation, target, outcome, note } => {
                 self.probed(generation, target, outcome, note, effects);
             }
@@ -144,6 +171,9 @@ impl Writer {
         if let (Some(staged), Some(target), true) = (&mut self.staged, shared, change.first) {
             staged.shared_is_in(target);
         }
+        if let Some(held) = change.flapping {
+            effects.push(Effect::Flapping { generation, target, held });
+        }
         if change.from != change.to {
             effects.push(Effect::Changed { generation, target, from: change.from, to: change.to, note });
         }
@@ -152,6 +182,12 @@ impl Writer {
     /// The state to publish, if anything changed since the last call; at the first call always.
     pub fn publish(&mut self) -> Option<State> {
         self.serving.publish()
+    }
+
+    /// When time alone changes something: then an [`Event::Time`] is due. It may come earlier and later.
+    #[must_use]
+    pub fn next(&self) -> Option<Millis> {
+        self.serving.next()
     }
 
     /// The state of a target of the configuration that serves.
@@ -174,4 +210,6 @@ struct Change {
     to: TargetState,
     /// It was the first outcome.
     first: bool,
+    /// Its circuit was opened, or closed.
+    flapping: Option<bool>,
 }

@@ -1,6 +1,7 @@
 //! A configuration that waits for the first outcomes of what is new in it.
 
 use super::Change;
+use super::known::Known;
 use super::serving::Serving;
 use crate::health::{CheckKind, Flap, Outcome, TargetAddress, Timing, Tracker};
 use crate::id::TargetId;
@@ -90,7 +91,7 @@ impl Staged {
         tracker.observe(outcome, &self.snapshot.checks[check.index()].timing);
         let first = !before.probed();
         self.waiting -= usize::from(first);
-        Some(Change { from: before.state(), to: tracker.state(), first })
+        Some(Change { from: before.state(), to: tracker.state(), first, flapping: None })
     }
 
     /// A target of the serving configuration got its first outcome.
@@ -113,6 +114,12 @@ impl Staged {
     pub(super) fn adopt(self, before: &Serving) -> Serving {
         let known = |link: Option<TargetId>| link.and_then(|link| before.tracker(link)).copied();
         let trackers = self.links.iter().zip(&self.trackers).map(|(&link, &own)| known(link).unwrap_or(own)).collect();
-        Serving::new(self.snapshot, self.identity, self.generation, trackers, true)
+        let mut known = Known::new(trackers, true);
+        for (index, link) in self.links.iter().enumerate() {
+            let circuit = link.and_then(|link| before.known().circuits.get(&link));
+            known.circuits.extend(circuit.map(|circuit| (TargetId::new(index), circuit.clone())));
+        }
+        known.inherit(&self.snapshot, before.known(), before.snapshot());
+        Serving::new(self.snapshot, self.identity, self.generation, known)
     }
 }
