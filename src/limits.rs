@@ -67,6 +67,14 @@ pub const FLAP_LIMIT_MAX: u8 = 50;
 pub const FLAP_HOLD_MS: u64 = 60_000;
 /// The longest that such a target is held down before a probe decides, milliseconds.
 pub const FLAP_HOLD_MAX_MS: u64 = 3_600_000;
+/// Percent of the sites that must be exceeded for the blast guard to go up.
+pub const GUARD_SHARE: u8 = 50;
+/// Fewest sites that are up for a blast guard.
+pub const GUARD_SITES: u32 = 4;
+/// Longest time for which the blast guard holds failures, milliseconds.
+pub const GUARD_HOLD_MS: u32 = 60_000;
+/// Longest such time that can be set, milliseconds.
+pub const GUARD_HOLD_MAX_MS: u32 = 3_600_000;
 /// Steps in which the weight of a recovered endpoint grows to its own.
 pub const RAMP_STEPS: u8 = 10;
 /// Longest `slow_start` and `failback_delay`, milliseconds.

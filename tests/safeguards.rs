@@ -18,6 +18,10 @@ use std::sync::{Arc, OnceLock};
 mod comeback;
 #[path = "safeguards/flapping.rs"]
 mod flapping;
+#[path = "safeguards/guard.rs"]
+mod guard;
+#[path = "safeguards/seeded.rs"]
+mod seeded;
 
 const A: Want = Want::Addresses(Family::V4);
 
@@ -108,9 +112,14 @@ impl Scene {
 
     /// How many of 2,000 answers for the first name each endpoint is in, by the last octet; empty: no records.
     fn answers(&self) -> BTreeMap<u8, u32> {
+        self.answers_of(2_000)
+    }
+
+    /// The same of so many.
+    fn answers_of(&self, count: u32) -> BTreeMap<u8, u32> {
         let mut worker = Worker::new(7);
         let mut counts = BTreeMap::new();
-        for number in 0..2_000_u32 {
+        for number in 0..count {
             let [_, _, high, low] = number.to_be_bytes();
             let client = Client::new([127, 0, 0, 1].into(), Some(Subnet::new([20, high, low, 0].into(), 24)));
             let decision = decide(&self.state, &mut worker, NameId::new(0), &client, A);
@@ -121,6 +130,11 @@ impl Scene {
             }
         }
         counts
+    }
+
+    /// The endpoints that so many answers name.
+    fn named_of(&self, count: u32) -> Vec<u8> {
+        self.answers_of(count).into_keys().collect()
     }
 
     /// The endpoints that answers name.

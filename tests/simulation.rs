@@ -5,7 +5,7 @@
 use geosteer::client::{Client, Family, Subnet};
 use geosteer::config::{Options, load_text};
 use geosteer::geo::Databases;
-use geosteer::health::{CheckKind, Millis, Outcome, Schedule, TargetAddress};
+use geosteer::health::{CheckKind, GuardRules, Millis, Outcome, Schedule, TargetAddress};
 use geosteer::id::{NameId, PoolId, TargetId};
 use geosteer::pool::{Address, Gate};
 use geosteer::snapshot::Snapshot;
@@ -223,7 +223,8 @@ fn has(snapshot: &Snapshot, (address, port): &(TargetAddress, u16)) -> bool {
 }
 
 fn build(text: &str, databases: &Arc<Databases>) -> Arc<Snapshot> {
-    let loaded = load_text("simulated.toml", text, &Options::default());
+    let guard = GuardRules { share: 100, ..GuardRules::default() };
+    let loaded = load_text("simulated.toml", text, &Options { guard, ..Options::default() });
     let spec = loaded.unwrap_or_else(|report| panic!("{report:?}")).spec;
     Arc::new(Snapshot::build(spec, Arc::clone(databases)).expect("it compiles"))
 }
@@ -371,7 +372,8 @@ impl Run {
                     let snapshot = Arc::clone(&self.state.snapshot);
                     self.history.retain(|key, _| has(&snapshot, key));
                 }
-                other @ Effect::Flapping { .. } => panic!("no check has a flap limit: {other:?}"),
+                // The model knows no flap limit and no guard: they are off here.
+                Effect::Flapping { .. } | Effect::Guard { .. } => panic!("{effect:?}"),
                 Effect::Changed { from, to, .. } => {
                     assert_ne!(from, to);
                     self.changes += 1;

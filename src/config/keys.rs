@@ -406,8 +406,8 @@ pub static ECS: Table = Table {
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "admin", "tls", "log", "ecs"],
-    later: &["guard", "rrl", "cookies", "proxy", "fleet", "tsig"],
+    keys: &["zones", "state", "dns", "geo", "admin", "tls", "log", "ecs", "guard"],
+    later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
         ("zones_dir", "zones"),
@@ -496,10 +496,19 @@ pub static LOG: Table = Table {
     words: &[("type", "format"), ("query_log", "queries")],
 };
 
+/// `[guard]`.
+pub static GUARD: Table = Table {
+    what: "[guard]",
+    path: "[guard]",
+    keys: &["share", "hold"],
+    later: &["canaries"],
+    words: &[("percent", "share"), ("threshold", "share"), ("hold_time", "hold"), ("timeout", "hold")],
+};
+
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
     &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &DNSSEC, &ECS, &SERVER, &DNS,
-    &GEO, &ADMIN, &TLS, &LOG,
+    &GEO, &ADMIN, &TLS, &LOG, &GUARD,
 ];
 
 impl Table {

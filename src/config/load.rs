@@ -7,6 +7,7 @@ use super::settings::default_ecs;
 use super::source::Span;
 use super::walk::Ctx;
 use super::zone;
+use crate::health::GuardRules;
 use crate::snapshot::{Ecs, Spec};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -28,11 +29,13 @@ pub struct Loaded {
 pub struct Options {
     /// Client-subnet settings of zones without `[ecs]`.
     pub ecs: Ecs,
+    /// When failures are held.
+    pub guard: GuardRules,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ecs: default_ecs() }
+        Self { ecs: default_ecs(), guard: GuardRules::default() }
     }
 }
 
@@ -43,6 +46,7 @@ impl Default for Options {
 pub fn load(paths: &[PathBuf], options: &Options) -> Result<Loaded, Report> {
     let mut load = Load::default();
     for path in paths {
+        load.spec.guard = options.guard;
         load.path(path, options);
     }
     load.finish()
@@ -57,6 +61,7 @@ pub fn load_text(name: &str, text: &str, options: &Options) -> Result<Loaded, Re
     let path = Path::new(name);
     let mut files = Files::new(path.parent().unwrap_or(Path::new("")));
     let file = files.take(&mut load.ctx, path, Arc::from(text));
+    load.spec.guard = options.guard;
     zone::read(&mut load.ctx, &mut load.spec, &mut files, file, &options.ecs);
     load.note(file);
     load.finish()

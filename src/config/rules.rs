@@ -6,9 +6,11 @@ use super::diagnostic::Diagnostic;
 use super::source::Span;
 use super::walk::{Ctx, Fields};
 use super::zone::Zone;
-use crate::health::{ComebackRules, Flap, Voting};
+use crate::health::{ComebackRules, Flap, GuardRules, Voting};
 use crate::id::CheckId;
-use crate::limits::{COMEBACK_MAX_MS, FLAP_LIMIT_MAX, FLAP_WINDOW_MAX_MS, FLAP_WINDOW_MS, INTERVAL_MIN_MS};
+use crate::limits::{
+    COMEBACK_MAX_MS, FLAP_LIMIT_MAX, FLAP_WINDOW_MAX_MS, FLAP_WINDOW_MS, GUARD_HOLD_MAX_MS, INTERVAL_MIN_MS,
+};
 use crate::pool::{Balance, Rules};
 
 /// What the outcomes of a check count for.
@@ -75,4 +77,17 @@ fn may_fail(ctx: &mut Ctx, fields: &Fields<'_>, voters: usize) -> u8 {
         ctx.push(found.label("could never be met").help(format!("the pool has {voters} that vote")));
     }
     voters.saturating_sub(quorum)
+}
+
+/// `[guard]` of the server file.
+pub(super) fn guard(ctx: &mut Ctx, fields: &Fields<'_>) -> GuardRules {
+    let mut guard = GuardRules::default();
+    if let Some(node) = fields.value("share") {
+        guard.share = ctx.integer(node, "share", 1..=100).unwrap_or(guard.share);
+    }
+    if let Some(node) = fields.value("hold") {
+        let hold = ctx.millis(node, "hold", 1_000..=u64::from(GUARD_HOLD_MAX_MS));
+        guard.hold_ms = hold.map_or(guard.hold_ms, |hold| hold as u32);
+    }
+    guard
 }

@@ -2,7 +2,7 @@
 //! published pointer.
 
 use crate::clock;
-use crate::health::{Millis, TargetAddress, TargetState};
+use crate::health::{Guard, Millis, Sites, TargetAddress, TargetState};
 use crate::id::TargetId;
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
@@ -121,6 +121,7 @@ impl Writing {
                 Effect::Changed { generation, target, from, to, note } => {
                     self.log_change(generation, target, from, to, &note);
                 }
+                Effect::Guard { guard, sites } => log_guard(guard, sites),
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
@@ -168,6 +169,14 @@ impl Writing {
         } else {
             tracing::info!(%address, %check, from, to, note, "health changed");
         }
+    }
+}
+
+fn log_guard(guard: Guard, Sites { up, failing }: Sites) {
+    match guard {
+        Guard::Up { .. } => tracing::warn!(sites = up, failing, "most sites fail at once: nothing goes down for now"),
+        Guard::Quiet => tracing::info!(sites = up, failing, "fewer sites fail: failures are believed again"),
+        Guard::Spent => tracing::warn!(sites = up, failing, "most sites still fail: that is believed now"),
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod circuit;
 mod comeback;
+mod guard;
 mod schedule;
 mod tracker;
 
 pub use circuit::Circuit;
 pub use comeback::{Comeback, ComebackRules};
+pub use guard::{Guard, GuardRules, Sites};
 pub use schedule::{Schedule, is_stale};
 pub use tracker::Tracker;
 

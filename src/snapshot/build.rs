@@ -22,7 +22,7 @@ type MapOf = Vec<Option<MapId>>;
 
 /// Compiles a specification.
 pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, BuildError> {
-    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names } = spec;
+    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard } = spec;
     let groups = groups(&zones, &names, &policies, &pools, &endpoints);
     let (maps, map_of) = maps(&zones, &names, &groups, &databases)?;
     let sources = Sources { pools: &pools, endpoints: &endpoints, policies: &policies };
@@ -71,6 +71,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         targets,
         watches,
         watched,
+        guard,
         databases,
     })
 }

@@ -1,6 +1,7 @@
 //! What is known of targets and of the endpoints that they vote for: from trackers, circuits and comebacks to what the
 //! live tables are told.
 
+use super::guarding::Guarding;
 use crate::health::{Circuit, Comeback, Millis, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::pool::Pool;
@@ -23,6 +24,7 @@ pub(super) struct Known {
     timers: BinaryHeap<Reverse<(Millis, EndpointId)>>,
     /// The time of the last event.
     pub(super) now: Millis,
+    pub(super) guarding: Guarding,
 }
 
 /// What a target says to its endpoints.
@@ -51,6 +53,9 @@ impl Known {
         let tracker = &self.trackers[target.index()];
         let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
         let flapping = self.circuits.get(&target).is_some_and(Circuit::is_open);
+        if self.guarding.held.contains_key(&target) {
+            return Vote { state: TargetState::Up, flapping, steady_s: 0 };
+        }
         Vote { state: tracker.state(), flapping, steady_s: tracker.steady_s(timing) }
     }
 

@@ -1,11 +1,12 @@
 //! The one writer: outcomes and new configurations in, new states and effects out. Pure: the caller brings
 //! the time and carries the effects out.
 
+mod guarding;
 mod known;
 mod serving;
 mod staged;
 
-use crate::health::{Millis, Outcome, TargetState};
+use crate::health::{Guard, Millis, Outcome, Sites, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
@@ -37,6 +38,8 @@ pub enum Event {
         /// Server-wide answers.
         identity: Arc<Identity>,
     },
+    /// An operator believes the failures that the blast guard holds.
+    Release,
     /// Nothing but time has passed.
     Time,
     /// An operator lets an endpoint come back that `manual_resume` or `failback_delay` keeps out.
@@ -78,6 +81,13 @@ pub enum Effect {
         /// It is held down.
         held: bool,
     },
+    /// The blast guard goes up, or holds no longer: log it.
+    Guard {
+        /// What it is now.
+        guard: Guard,
+        /// The sites that it counts.
+        sites: Sites,
+    },
     /// A staged configuration is now the one that serves.
     Adopted {
         /// Its number.
@@ -113,9 +123,10 @@ impl Writer {
 
     /// Takes one event, and what time has changed until now.
     pub fn apply(&mut self, event: Event, now: Millis, effects: &mut Vec<Effect>) {
-        self.serving.time(now);
+        self.serving.time(now, effects);
         match event {
             Event::Time => {}
+            Event::Release => self.serving.release(effects),
             Event::Resume { generation, endpoint } => {
                 if generation == self.serving.generation() {
                     self.serving.resume(endpoint);
@@ -156,13 +167,13 @@ impl Writer {
         let mut shared = None;
         let change = if generation == self.serving.generation() {
             shared = Some(target);
-            self.serving.observe(target, outcome)
+            self.serving.observe(target, outcome, &note)
         } else {
             let Some(staged) = self.staged.as_mut().filter(|staged| staged.generation() == generation) else { return };
             match staged.link(target) {
                 Some(link) => {
                     shared = Some(link);
-                    self.serving.observe(link, outcome)
+                    self.serving.observe(link, outcome, &note)
                 }
                 None => staged.observe(target, outcome),
             }
@@ -170,6 +181,9 @@ impl Writer {
         let Some(change) = change else { return };
         if let (Some(staged), Some(target), true) = (&mut self.staged, shared, change.first) {
             staged.shared_is_in(target);
+        }
+        if let Some(guard) = change.guard {
+            effects.push(Effect::Guard { guard, sites: self.serving.guard().1 });
         }
         if let Some(held) = change.flapping {
             effects.push(Effect::Flapping { generation, target, held });
@@ -190,10 +204,16 @@ impl Writer {
         self.serving.next()
     }
 
-    /// The state of a target of the configuration that serves.
+    /// The blast guard, and the sites that it counts.
+    #[must_use]
+    pub fn guard(&self) -> (Guard, Sites) {
+        self.serving.guard()
+    }
+
+    /// The state of a target of the configuration that serves, as it counts: what the blast guard holds is up.
     #[must_use]
     pub fn target_state(&self, target: TargetId) -> TargetState {
-        self.serving.tracker(target).map_or(TargetState::Unknown, |tracker| tracker.state())
+        self.serving.target_state(target)
     }
 
     /// How many targets of the serving configuration wait for their first outcome.
@@ -212,4 +232,6 @@ struct Change {
     first: bool,
     /// Its circuit was opened, or closed.
     flapping: Option<bool>,
+    /// The blast guard is another since.
+    guard: Option<Guard>,
 }

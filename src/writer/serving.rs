@@ -1,8 +1,9 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
-use super::Change;
+use super::guarding::{Guarding, Weighs};
 use super::known::Known;
-use crate::health::{Millis, Outcome, TargetState, Tracker};
+use super::{Change, Effect};
+use crate::health::{Guard, GuardRules, Millis, Outcome, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
@@ -25,10 +26,15 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    pub(super) fn new(snapshot: Arc<Snapshot>, identity: Arc<Identity>, generation: u64, known: Known) -> Self {
+    pub(super) fn new(snapshot: Arc<Snapshot>, identity: Arc<Identity>, generation: u64, mut known: Known) -> Self {
         let waiting = known.trackers.iter().filter(|tracker| !tracker.probed()).count();
         let live = Live::new(&snapshot, |endpoint| known.observed(&snapshot, endpoint));
         let dependents = Dependents::new(&snapshot);
+        known.guarding.clear(snapshot.pools.len());
+        for target in (0..snapshot.targets.len()).map(TargetId::new) {
+            let weighs = known.weighs(target);
+            known.guarding.recount(dependents.pools(target), Weighs::NOTHING, weighs);
+        }
         let is_dirty = vec![false; snapshot.pools.len()];
         let state = State { snapshot, live, generation, identity };
         Self { state, known, dependents, dirty: Vec::new(), is_dirty, unpublished: true, waiting }
@@ -55,21 +61,24 @@ impl Serving {
     }
 
     /// Takes an outcome; `None` if there is no such target.
-    pub(super) fn observe(&mut self, target: TargetId, outcome: Outcome) -> Option<Change> {
+    pub(super) fn observe(&mut self, target: TargetId, outcome: Outcome, note: &str) -> Option<Change> {
         let tracker = self.known.trackers.get_mut(target.index())?;
         let first = !tracker.probed();
         let snapshot = &self.state.snapshot;
         let before = self.known.vote(snapshot, target);
         let check = &snapshot.checks[snapshot.targets[target.index()].check.index()];
+        let weighed = self.known.weighs(target);
         self.known.trackers[target.index()].observe(outcome, &check.timing);
+        let before_guard = self.known.guarding.guard;
+        guard(&mut self.known, &self.dependents, &snapshot.guard, (target, outcome, note), (before.state, weighed));
         self.waiting -= usize::from(first);
         let state = self.known.vote(snapshot, target).state;
         if let Some(flap) = check.voting.flap {
             let now = self.known.now;
-            let circuit = self.known.circuit(target);
-            circuit.voted(outcome, now);
-            if before.state != TargetState::Unknown && before.state != state {
-                circuit.changed(flap, now);
+            self.known.circuit(target).voted(outcome, now);
+            let guarded = matches!(self.known.guarding.guard, Guard::Up { .. });
+            if before.state != TargetState::Unknown && before.state != state && !guarded {
+                self.known.circuit(target).changed(flap, now);
             }
         }
         let after = self.known.vote(snapshot, target);
@@ -77,7 +86,8 @@ impl Serving {
             self.votes_changed(target, before.counts() != after.counts());
         }
         let flapping = (before.flapping != after.flapping).then_some(after.flapping);
-        Some(Change { from: before.state, to: after.state, first, flapping })
+        let guard = (before_guard != self.known.guarding.guard).then_some(self.known.guarding.guard);
+        Some(Change { from: before.state, to: after.state, first, flapping, guard })
     }
 
     /// Works out again what a target votes for; `counts` says that its vote is another, not only its steadiness.
@@ -91,8 +101,13 @@ impl Serving {
     }
 
     /// It is now so late: takes what time alone has changed.
-    pub(super) fn time(&mut self, now: Millis) {
+    pub(super) fn time(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         self.known.now = self.known.now.max(now);
+        let Guarding { guard, sites, .. } = &mut self.known.guarding;
+        if guard.next(&self.state.snapshot.guard).is_some_and(|end| now >= end) {
+            guard.observe(&self.state.snapshot.guard, *sites, now);
+            self.believe(effects);
+        }
         while let Some(endpoint) = self.known.take_due() {
             let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
             mark(&mut self.dirty, &mut self.is_dirty, pool);
@@ -100,9 +115,50 @@ impl Serving {
         }
     }
 
+    /// The state as it counts: what is held is up.
+    pub(super) fn target_state(&self, target: TargetId) -> TargetState {
+        let known = target.index() < self.known.trackers.len();
+        if known { self.known.vote(&self.state.snapshot, target).state } else { TargetState::Unknown }
+    }
+
+    pub(super) const fn guard(&self) -> (Guard, Sites) {
+        (self.known.guarding.guard, self.known.guarding.sites)
+    }
+
+    /// An operator believes the failures that are held.
+    pub(super) fn release(&mut self, effects: &mut Vec<Effect>) {
+        self.known.guarding.guard.release();
+        self.believe(effects);
+    }
+
+    /// The guard holds no longer: what still fails is down.
+    fn believe(&mut self, effects: &mut Vec<Effect>) {
+        let guard = self.known.guarding.guard;
+        if matches!(guard, Guard::Up { .. }) || self.known.guarding.held.is_empty() {
+            return;
+        }
+        effects.push(Effect::Guard { guard, sites: self.known.guarding.sites });
+        let generation = self.generation();
+        let held: Vec<_> = self.known.guarding.held.keys().map(|&target| (target, self.known.weighs(target))).collect();
+        let down = self.known.take_held();
+        for (target, weighed) in held {
+            let weighs = self.known.weighs(target);
+            self.known.guarding.recount(self.dependents.pools(target), weighed, weighs);
+        }
+        // What is down fails no longer; the guard is ready for the next time.
+        let Guarding { guard, sites, .. } = &mut self.known.guarding;
+        guard.observe(&self.state.snapshot.guard, *sites, self.known.now);
+        for (target, note) in down {
+            self.votes_changed(target, true);
+            let (from, to) = (TargetState::Up, TargetState::Down);
+            effects.push(Effect::Changed { generation, target, from, to, note });
+        }
+    }
+
     /// When time alone changes something.
     pub(super) fn next(&self) -> Option<Millis> {
-        self.known.next()
+        let guard = self.known.guarding.guard.next(&self.state.snapshot.guard);
+        self.known.next().into_iter().chain(guard).min()
     }
 
     /// An operator lets an endpoint come back.
@@ -143,5 +199,34 @@ impl Serving {
 fn mark(dirty: &mut Vec<PoolId>, is_dirty: &mut [bool], pool: PoolId) {
     if !std::mem::replace(&mut is_dirty[pool.index()], true) {
         dirty.push(pool);
+    }
+}
+
+/// Asks the guard whether a target goes down, if its last vote would take it down.
+fn guard(
+    known: &mut Known,
+    dependents: &Dependents,
+    rules: &GuardRules,
+    (target, outcome, note): (TargetId, Outcome, &str),
+    (state, weighed): (TargetState, Weighs),
+) {
+    let now = known.now;
+    let down = known.trackers[target.index()].state() == TargetState::Down;
+    if !down {
+        known.guarding.held.remove(&target);
+    }
+    // For now it counts as held: the guard asks how many fail that are not down yet.
+    let asked = down && state == TargetState::Up && outcome == Outcome::Fail;
+    if asked {
+        known.guarding.held.insert(target, note.into());
+    }
+    let weighs = known.weighs(target);
+    known.guarding.recount(dependents.pools(target), weighed, weighs);
+    let Guarding { guard, sites, .. } = &mut known.guarding;
+    guard.observe(rules, *sites, now);
+    if asked && !guard.holds(rules, *sites, now) {
+        known.guarding.held.remove(&target);
+        let believed = known.weighs(target);
+        known.guarding.recount(dependents.pools(target), weighs, believed);
     }
 }

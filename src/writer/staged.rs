@@ -91,7 +91,7 @@ impl Staged {
         tracker.observe(outcome, &self.snapshot.checks[check.index()].timing);
         let first = !before.probed();
         self.waiting -= usize::from(first);
-        Some(Change { from: before.state(), to: tracker.state(), first, flapping: None })
+        Some(Change { from: before.state(), to: tracker.state(), first, flapping: None, guard: None })
     }
 
     /// A target of the serving configuration got its first outcome.
@@ -118,6 +118,11 @@ impl Staged {
         for (index, link) in self.links.iter().enumerate() {
             let circuit = link.and_then(|link| before.known().circuits.get(&link));
             known.circuits.extend(circuit.map(|circuit| (TargetId::new(index), circuit.clone())));
+        }
+        known.guarding.guard = before.known().guarding.guard;
+        for (index, link) in self.links.iter().enumerate() {
+            let held = link.and_then(|link| before.known().guarding.held.get(&link));
+            known.guarding.held.extend(held.map(|note| (TargetId::new(index), note.clone())));
         }
         known.inherit(&self.snapshot, before.known(), before.snapshot());
         Serving::new(self.snapshot, self.identity, self.generation, known)
