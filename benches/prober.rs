@@ -6,7 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
-use geosteer::health::{Check, CheckKind, HttpCheck, Outcome, Security, TargetAddress, Timing};
+use geosteer::health::{Check, CheckKind, HttpCheck, Outcome, Security, TargetAddress, Timing, Voting};
 use geosteer::probe::{Job, Prober};
 use geosteer::writer::Event;
 use std::io::{BufRead, BufReader};
@@ -73,7 +73,7 @@ fn check(port: u16, tls: bool) -> Check {
     let plain = HttpCheck::new(security, port);
     let http = HttpCheck { host: Some("www.example.com".into()), path: "/healthz".into(), ..plain };
     let timing = Timing { interval_ms: INTERVAL.as_millis() as u32, timeout_ms: 2_000, fall: 3, rise: 2, forget: 10 };
-    Check { name: "bench".into(), kind: CheckKind::Http(http), timing }
+    Check { name: "bench".into(), kind: CheckKind::Http(http), timing, voting: Voting::default() }
 }
 
 /// When probes ended, until then or until that many have.

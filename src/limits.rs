@@ -57,6 +57,28 @@ pub const FALL: u8 = 3;
 pub const RISE: u8 = 2;
 /// Successes in a row that wipe the memory of a failure.
 pub const FORGET: u8 = 10;
+/// The window in which a target's changes are counted, milliseconds; they are counted only if `flap_limit` is set.
+pub const FLAP_WINDOW_MS: u32 = 600_000;
+/// Longest such window, milliseconds.
+pub const FLAP_WINDOW_MAX_MS: u32 = 86_400_000;
+/// Most changes that `flap_limit` can allow in a window: so many times are remembered for each target.
+pub const FLAP_LIMIT_MAX: u8 = 50;
+/// How long a target that changes too often is held down at first, milliseconds; doubled each time in a row.
+pub const FLAP_HOLD_MS: u64 = 60_000;
+/// The longest that such a target is held down before a probe decides, milliseconds.
+pub const FLAP_HOLD_MAX_MS: u64 = 3_600_000;
+/// Percent of the sites that must be exceeded for the blast guard to go up.
+pub const GUARD_SHARE: u8 = 50;
+/// Fewest sites that are up for a blast guard.
+pub const GUARD_SITES: u32 = 4;
+/// Longest time for which the blast guard holds failures, milliseconds.
+pub const GUARD_HOLD_MS: u32 = 60_000;
+/// Longest such time that can be set, milliseconds.
+pub const GUARD_HOLD_MAX_MS: u32 = 3_600_000;
+/// Steps in which the weight of a recovered endpoint grows to its own.
+pub const RAMP_STEPS: u8 = 10;
+/// Longest `slow_start` and `failback_delay`, milliseconds.
+pub const COMEBACK_MAX_MS: u64 = 86_400_000;
 /// Bytes of a probe's response body that are read.
 pub const PROBE_BODY_MAX: usize = 65_536;
 /// Bytes that an HTTP probe asks its connection for at a time; the head of a response must fit into it.

@@ -5,7 +5,7 @@
 use geosteer::client::{Client, Family, Subnet};
 use geosteer::config::{Options, load_text};
 use geosteer::geo::Databases;
-use geosteer::health::{CheckKind, Millis, Outcome, Schedule, TargetAddress};
+use geosteer::health::{CheckKind, GuardRules, Millis, Outcome, Schedule, TargetAddress};
 use geosteer::id::{NameId, PoolId, TargetId};
 use geosteer::pool::{Address, Gate};
 use geosteer::snapshot::Snapshot;
@@ -26,10 +26,11 @@ us = { networks = ["30.0.0.0/8"] }
 [checks]
 web  = { type = "tcp", port = 80, interval = "10s", timeout = "2s" }
 fast = { type = "tcp", port = 81, interval = "2s", timeout = "1s", fall = 2, rise = 1 }
+look = { type = "tcp", port = 83, interval = "5s", monitoring_only = true }
 [pools]
-fra = { check = "web", endpoints = [{ address = ["192.0.2.1", "2001:db8::1"] }, { address = ["192.0.2.2", "2001:db8::2"] }] }
+fra = { check = ["web", "look"], endpoints = [{ address = ["192.0.2.1", "2001:db8::1"] }, { address = ["192.0.2.2", "2001:db8::2"] }] }
 ams = { check = ["web", "fast"], min_healthy = 2, endpoints = ["192.0.2.3", "192.0.2.4", "192.0.2.5"] }
-nyc = { check = "fast", endpoints = ["192.0.2.6", { address = ["192.0.2.7"], weight = 0 }] }
+nyc = { check = ["fast", "web", "look"], quorum = 1, endpoints = ["192.0.2.6", { address = ["192.0.2.7"], weight = 0 }] }
 dry = { check = "web", state = "drain", endpoints = ["192.0.2.8"] }
 still = { check = "none", endpoints = [{ address = ["192.0.2.9", "2001:db8::9"] }] }
 [policies.world]
@@ -100,19 +101,23 @@ impl Model<'_> {
             let endpoint = &self.snapshot.endpoints[id.index()];
             let mut any = false;
             for address in addresses(&endpoint.address) {
-                let mut up = pool.gate == Gate::Auto;
+                let mut failed = 0;
                 for check in &pool.checks {
                     let check = &self.snapshot.checks[check.index()];
+                    if check.voting.monitoring_only {
+                        continue;
+                    }
                     let CheckKind::Tcp { port, .. } = check.kind else { continue };
                     let seen = self.history.get(&(TargetAddress::Ip(address), port)).map_or(&[][..], |seen| seen);
                     let timing = &check.timing;
                     let (state, left) = judge(seen, timing.fall.into(), timing.rise.into(), timing.forget.into());
-                    up &= state != Some(false);
+                    failed += u8::from(state == Some(false));
                     if pool.gate == Gate::Auto {
                         pending |= seen.is_empty() && !self.round_over;
                         steady = steady.min((left as u32 - 1) * timing.interval_ms / 1_000);
                     }
                 }
+                let up = pool.gate == Gate::Auto && failed <= pool.rules.may_fail;
                 any |= up;
                 if up {
                     live[usize::from(address.is_ipv6())].insert(address);
@@ -219,7 +224,8 @@ fn has(snapshot: &Snapshot, (address, port): &(TargetAddress, u16)) -> bool {
 }
 
 fn build(text: &str, databases: &Arc<Databases>) -> Arc<Snapshot> {
-    let loaded = load_text("simulated.toml", text, &Options::default());
+    let guard = GuardRules { share: 100, ..GuardRules::default() };
+    let loaded = load_text("simulated.toml", text, &Options { guard, ..Options::default() });
     let spec = loaded.unwrap_or_else(|report| panic!("{report:?}")).spec;
     Arc::new(Snapshot::build(spec, Arc::clone(databases)).expect("it compiles"))
 }
@@ -368,6 +374,8 @@ impl Run {
                     self.history.retain(|key, _| has(&snapshot, key));
                 }
                 Effect::Overridden { .. } => {}
+                // The model knows no flap limit and no guard: they are off here.
+                Effect::Flapping { .. } | Effect::Guard { .. } => panic!("{effect:?}"),
                 Effect::Changed { from, to, .. } => {
                     assert_ne!(from, to);
                     self.changes += 1;

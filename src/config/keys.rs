@@ -165,8 +165,11 @@ pub static CHECK: Table = Table {
         "fall",
         "rise",
         "forget",
+        "monitoring_only",
+        "flap_limit",
+        "flap_window",
     ],
-    later: &["quorum", "monitoring_only", "flap_limit", "flap_window", "send", "expect", "alpn"],
+    later: &["quorum", "send", "expect", "alpn"],
     words: &[
         ("vhost", "host"),
         ("hostname", "host"),
@@ -236,18 +239,22 @@ pub static CHECK: Table = Table {
 pub static POOL: Table = Table {
     what: "a pool",
     path: "[pools.NAME]",
-    keys: &["endpoints", "check", "balance", "answers", "min_healthy", "location", "state", "tags", "spread"],
-    later: &[
-        "load",
-        "capacity",
-        "shed_from",
-        "shed_at",
+    keys: &[
+        "endpoints",
+        "check",
+        "quorum",
+        "balance",
+        "answers",
+        "min_healthy",
+        "location",
+        "state",
+        "tags",
+        "spread",
         "slow_start",
         "failback_delay",
         "manual_resume",
-        "depends_on",
-        "quorum",
     ],
+    later: &["load", "capacity", "shed_from", "shed_at", "depends_on"],
     words: &[
         ("origins", "endpoints"),
         ("servers", "endpoints"),
@@ -439,8 +446,8 @@ pub static ECS: Table = Table {
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "probe", "admin", "tls", "log", "ecs"],
-    later: &["guard", "rrl", "cookies", "proxy", "fleet", "tsig"],
+    keys: &["zones", "state", "dns", "geo", "probe", "admin", "tls", "log", "ecs", "guard"],
+    later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
         ("zones_dir", "zones"),
@@ -533,10 +540,19 @@ pub static LOG: Table = Table {
     words: &[("type", "format"), ("query_log", "queries")],
 };
 
+/// `[guard]`.
+pub static GUARD: Table = Table {
+    what: "[guard]",
+    path: "[guard]",
+    keys: &["share", "hold"],
+    later: &["canaries"],
+    words: &[("percent", "share"), ("threshold", "share"), ("hold_time", "hold"), ("timeout", "hold")],
+};
+
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
     &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &BINDING, &SRV, &MX, &DNSSEC,
-    &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &TLS, &LOG,
+    &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &TLS, &LOG, &GUARD,
 ];
 
 impl Table {

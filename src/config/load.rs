@@ -7,6 +7,7 @@ use super::settings::default_ecs;
 use super::source::Span;
 use super::walk::Ctx;
 use super::zone;
+use crate::health::GuardRules;
 use crate::snapshot::{Ecs, Spec};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -30,11 +31,13 @@ pub struct Options {
     pub ecs: Ecs,
     /// Checks of type `exec` may run programs: `[probe] exec`.
     pub exec: bool,
+    /// When failures are held.
+    pub guard: GuardRules,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ecs: default_ecs(), exec: false }
+        Self { ecs: default_ecs(), exec: false, guard: GuardRules::default() }
     }
 }
 
@@ -45,6 +48,7 @@ impl Default for Options {
 pub fn load(paths: &[PathBuf], options: &Options) -> Result<Loaded, Report> {
     let mut load = Load::default();
     for path in paths {
+        load.spec.guard = options.guard;
         load.path(path, options);
     }
     load.finish()
@@ -59,6 +63,7 @@ pub fn load_text(name: &str, text: &str, options: &Options) -> Result<Loaded, Re
     let path = Path::new(name);
     let mut files = Files::new(path.parent().unwrap_or(Path::new("")));
     let file = files.take(&mut load.ctx, path, Arc::from(text));
+    load.spec.guard = options.guard;
     zone::read(&mut load.ctx, &mut load.spec, &mut files, file, options);
     load.note(file);
     load.finish()

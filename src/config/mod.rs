@@ -22,6 +22,7 @@ mod pools;
 mod records;
 mod regions;
 mod render;
+mod rules;
 mod server;
 mod services;
 mod settings;

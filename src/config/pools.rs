@@ -5,7 +5,7 @@ use super::keys;
 use super::source::Span;
 use super::walk::{Ctx, Entry, Fields, Node};
 use super::zone::{Zone, plain_name, section_fields};
-use super::{Code, checks, services};
+use super::{Code, checks, rules, services};
 use crate::geo::Coordinates;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::{ANSWERS, ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX, WEIGHT_MAX};
@@ -41,6 +41,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             zone.ctx.word(node, "balance", &words, &BALANCE_LATER).map(|index| BALANCE[index].1)
         });
         let balance = balance.unwrap_or(Balance::Weighted);
+        let checks = pool_checks(zone, key.span, &fields, node);
         let mut pool = Pool {
             name: key.text.into(),
             zone: zone.id,
@@ -49,7 +50,8 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             min_healthy: min_healthy(zone.ctx, &fields, count),
             gate: gate(zone.ctx, fields.value("state")),
             location: fields.value("location").and_then(|node| location(zone.ctx, node)),
-            checks: pool_checks(zone, key.span, &fields, node),
+            rules: rules::read(zone, (key.span, balance), &fields, &checks),
+            checks,
             first,
             count: u16::try_from(count).unwrap_or(u16::MAX),
             tags: tags(zone.ctx, fields.value("tags")),

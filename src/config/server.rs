@@ -7,6 +7,7 @@ use super::keys;
 use super::settings::{default_ecs, ecs};
 use super::walk::{Ctx, Fields, Node, entries};
 use super::zone::parse;
+use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
 use crate::snapshot::Ecs;
 use std::net::SocketAddr;
@@ -34,6 +35,8 @@ pub struct Server {
     pub log: Log,
     /// Client-subnet settings of zones without their own.
     pub ecs: Ecs,
+    /// `[guard]`.
+    pub guard: GuardRules,
 }
 
 /// `[dns]`.
@@ -124,6 +127,7 @@ impl Default for Server {
             tls: Tls::default(),
             log: Log::default(),
             ecs: default_ecs(),
+            guard: GuardRules::default(),
         }
     }
 }
@@ -200,6 +204,9 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         server.probe.exec = ctx.boolean(node, "probe.exec").unwrap_or(false);
     }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
+    if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
+        server.guard = super::rules::guard(ctx, &fields);
+    }
     for section in ["admin", "tls", "log"] {
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);
@@ -369,14 +376,16 @@ mod tests {
 
     #[test]
     fn mistakes_of_the_server_file_are_shown_with_their_places() {
-        let text = "zone = [\"a\"]\n[dns]\nlisten = [\"local:53\"]\nquic_listen = [\"[::]:853\"]\n[guard]\nx = 1\n";
+        let text = "zone = [\"a\"]\n[dns]\nlisten = [\"local:53\"]\nquic_listen = [\"[::]:853\"]\n[guard]\nx = 1\nshare = 0\nhold = \"2h\"\n";
         let report = load_server_text("geosteer.toml", text).unwrap_err();
         assert_eq!(
             report.short(),
             "geosteer.toml:1:1: error[E003]: the server file has no key `zone`\n\
              geosteer.toml:3:11: error[E041]: \"local:53\" is no address to listen on\n\
              geosteer.toml:4:1: error[E004]: `quic_listen` is not in this version\n\
-             geosteer.toml:5:2: error[E004]: `guard` of the server file is not in this version\n"
+             geosteer.toml:6:1: error[E003]: [guard] has no key `x`\n\
+             geosteer.toml:7:9: error[E007]: share must be from 1 to 100\n\
+             geosteer.toml:8:8: error[E007]: hold must be from 1 s to 1 h\n"
         );
     }
 

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::control::Told;
 use crate::control::key;
 use crate::events::{Events, Kind};
-use crate::health::{Millis, TargetAddress, TargetState};
+use crate::health::{Guard, Millis, Sites, TargetAddress, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
@@ -124,7 +124,7 @@ impl Writing {
                 (fresh, last_published) = (false, now);
                 continue;
             }
-            let wake = self.rounds.iter().map(|round| round.0).fold(due, Millis::min);
+            let wake = self.rounds.iter().map(|round| round.0).chain(self.writer.next()).fold(due, Millis::min);
             let wait = Duration::from_millis(wake.saturating_sub(now).min(3_600_000));
             match self.events.recv_timeout(wait) {
                 Ok(event) => {
@@ -135,7 +135,11 @@ impl Writing {
                         self.apply(event, &mut effects);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => fresh |= self.end_rounds(&mut effects),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.end_rounds(&mut effects);
+                    self.apply(Event::Time, &mut effects);
+                    fresh = true;
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -150,13 +154,12 @@ impl Writing {
         self.writer.apply(event, now, effects);
     }
 
-    fn end_rounds(&mut self, effects: &mut Vec<Effect>) -> bool {
+    fn end_rounds(&mut self, effects: &mut Vec<Effect>) {
         let now = clock::millis();
         let over: Vec<_> = self.rounds.extract_if(.., |round| round.0 <= now).map(|round| round.1).collect();
         for &generation in &over {
             self.apply(Event::FirstRoundOver { generation }, effects);
         }
-        !over.is_empty()
     }
 
     /// Stores the new state, then says what happened: the log never delays an answer.
@@ -171,6 +174,8 @@ impl Writing {
                     self.log_change(generation, target, from, to, &note);
                 }
                 Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
+                Effect::Guard { guard, sites } => log_guard(guard, sites),
+                Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
                     tracing::info!(generation, "the new configuration serves");
@@ -186,14 +191,28 @@ impl Writing {
         }
     }
 
-    fn log_change(&self, generation: u64, target: TargetId, from: TargetState, to: TargetState, note: &str) {
-        let Some((_, snapshot)) = self.known.iter().find(|known| known.0 == generation) else { return };
+    /// What is probed and the name of the check.
+    fn names(&self, generation: u64, target: TargetId) -> Option<(&dyn std::fmt::Display, &str)> {
+        let (_, snapshot) = self.known.iter().find(|known| known.0 == generation)?;
         let target = &snapshot.targets[target.index()];
-        let check = &snapshot.checks[target.check.index()].name;
         let address: &dyn std::fmt::Display = match &target.address {
             TargetAddress::Ip(address) => address,
             TargetAddress::Host(name) => name,
         };
+        Some((address, &snapshot.checks[target.check.index()].name))
+    }
+
+    fn log_flapping(&self, generation: u64, target: TargetId, held: bool) {
+        let Some((address, check)) = self.names(generation, target) else { return };
+        if held {
+            tracing::warn!(%address, %check, "changes too often: held down");
+        } else {
+            tracing::info!(%address, %check, "changed too often: held down no longer");
+        }
+    }
+
+    fn log_change(&self, generation: u64, target: TargetId, from: TargetState, to: TargetState, note: &str) {
+        let Some((address, check)) = self.names(generation, target) else { return };
         let word = |state| match state {
             TargetState::Unknown => "unknown",
             TargetState::Up => "up",
@@ -207,6 +226,14 @@ impl Writing {
         } else {
             tracing::info!(%address, %check, from, to, note, "health changed");
         }
+    }
+}
+
+fn log_guard(guard: Guard, Sites { up, failing }: Sites) {
+    match guard {
+        Guard::Up { .. } => tracing::warn!(sites = up, failing, "most sites fail at once: nothing goes down for now"),
+        Guard::Quiet => tracing::info!(sites = up, failing, "fewer sites fail: failures are believed again"),
+        Guard::Spent => tracing::warn!(sites = up, failing, "most sites still fail: that is believed now"),
     }
 }
 

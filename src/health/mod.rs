@@ -2,6 +2,9 @@
 //! `probe`. The clock is an argument.
 
 mod check;
+mod circuit;
+mod comeback;
+mod guard;
 mod schedule;
 mod tracker;
 
@@ -9,6 +12,9 @@ pub use check::{
     CheckKind, DnsCheck, ExecCheck, GrpcCheck, HttpCheck, Identity, JsonField, JsonValue, PrivateKey, PushCheck,
     Security, Source, TlsCheck,
 };
+pub use circuit::Circuit;
+pub use comeback::{Comeback, ComebackRules};
+pub use guard::{Guard, GuardRules, Sites};
 pub use schedule::{Schedule, is_stale};
 pub use tracker::Tracker;
 
@@ -42,6 +48,35 @@ pub struct Check {
     pub kind: CheckKind,
     /// When, and how many outcomes count.
     pub timing: Timing,
+    /// What its outcomes count for.
+    pub voting: Voting,
+}
+
+impl Check {
+    /// What makes two checks of one address the same target: what is done, when, and what its changes mean. Neither the
+    /// name nor who counts the votes does.
+    #[must_use]
+    pub fn content(&self) -> (&CheckKind, Timing, Option<Flap>) {
+        (&self.kind, self.timing, self.voting.flap)
+    }
+}
+
+/// What the outcomes of a check count for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Voting {
+    /// It measures and never votes.
+    pub monitoring_only: bool,
+    /// Targets that change too often are held down.
+    pub flap: Option<Flap>,
+}
+
+/// When a target changes too often.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Flap {
+    /// More changes than this within the window are too many.
+    pub limit: u8,
+    /// The window, milliseconds.
+    pub window_ms: u32,
 }
 
 /// What is probed.

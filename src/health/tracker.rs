@@ -54,6 +54,16 @@ impl Tracker {
         (self.state, self.n_ok, self.n_bad)
     }
 
+    /// True if its last vote was a failure that has not been forgotten.
+    #[must_use]
+    pub const fn failing(&self) -> bool {
+        match self.state {
+            TargetState::Unknown => false,
+            TargetState::Up => self.n_bad > 0 && self.n_ok == 0,
+            TargetState::Down => self.n_ok == 0,
+        }
+    }
+
     /// Takes one outcome. Gives the state before it if that changed.
     pub fn observe(&mut self, outcome: Outcome, timing: &Timing) -> Option<TargetState> {
         self.probed = true;

@@ -12,6 +12,7 @@ pub use gates::Gates;
 pub use select::{ALONE, Asker, Candidate, Picked, Table};
 
 use crate::geo::Coordinates;
+use crate::health::ComebackRules;
 use crate::id::{CheckId, EndpointId, PoolId, ZoneId};
 use crate::wire::Name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -66,7 +67,7 @@ pub struct Pool {
     pub gate: Gate,
     /// Where it stands.
     pub location: Option<Coordinates>,
-    /// The checks that all must pass.
+    /// Its checks.
     pub checks: Box<[CheckId]>,
     /// The id of its first endpoint; the others follow.
     pub first: EndpointId,
@@ -77,6 +78,17 @@ pub struct Pool {
     /// By endpoint, the failure domain that no two addresses of one answer share, [`ALONE`] for none; empty if the
     /// pool has none.
     pub domains: Box<[u16]>,
+    /// What the outcomes of its checks mean for its members.
+    pub rules: Rules,
+}
+
+/// What the outcomes of a pool's checks mean for its members.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rules {
+    /// So many of the checks that vote may fail: all but the quorum.
+    pub may_fail: u8,
+    /// How a member comes back after a failure.
+    pub comeback: ComebackRules,
 }
 
 impl Pool {

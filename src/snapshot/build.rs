@@ -22,7 +22,7 @@ type MapOf = Vec<Option<MapId>>;
 
 /// Compiles a specification.
 pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, BuildError> {
-    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names } = spec;
+    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard } = spec;
     let groups = groups(&zones, &names, &policies, &pools, &endpoints);
     let (maps, map_of) = maps(&zones, &names, &groups, &databases)?;
     let sources = Sources { pools: &pools, endpoints: &endpoints, policies: &policies };
@@ -71,6 +71,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         targets,
         watches,
         watched,
+        guard,
         databases,
     })
 }
@@ -189,14 +190,17 @@ fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint]) -> Watches {
         let has = lanes(&endpoint.address);
         let mut range_of = |lane: usize| {
             let start = watched.len() as u32;
-            let probed = pools[endpoint.pool.index()].checks.iter().map(|check| canonical[check.index()]);
-            for check in probed.filter(|check| has[lane] && checks[check.index()].kind != CheckKind::None) {
-                let target = Target { address: probed_address(endpoint, lane), check };
+            let probed = pools[endpoint.pool.index()].checks.iter().map(|check| (&checks[check.index()], *check));
+            for (check, id) in probed.filter(|(check, _)| has[lane] && check.kind != CheckKind::None) {
+                let target = Target { address: probed_address(endpoint, lane), check: canonical[id.index()] };
                 let id = *by_content.entry(target).or_insert_with_key(|target| {
                     targets.push(target.clone());
                     TargetId::new(targets.len() - 1)
                 });
-                watched.push(id);
+                // A check of equal content may vote for another pool: it is one target all the same.
+                if !check.voting.monitoring_only {
+                    watched.push(id);
+                }
             }
             start..watched.len() as u32
         };
@@ -209,7 +213,7 @@ fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint]) -> Watches {
 fn canonical(checks: &[Check]) -> Vec<CheckId> {
     let mut first = HashMap::new();
     let ids = checks.iter().enumerate();
-    ids.map(|(index, check)| *first.entry((&check.kind, check.timing)).or_insert(CheckId::new(index))).collect()
+    ids.map(|(index, check)| *first.entry(check.content()).or_insert(CheckId::new(index))).collect()
 }
 
 /// What is probed for an endpoint: one of each family that it has, each once.

@@ -9,7 +9,7 @@ pub use spec::{Ecs, Spec, ZoneSpec};
 
 use crate::client::Bits;
 use crate::geo::{GeoMap, View};
-use crate::health::{Check, TargetAddress};
+use crate::health::{Check, GuardRules, TargetAddress};
 use crate::id::{CheckId, EndpointId, RouteId, TargetId, ZoneId};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Groups, Plan, Policy, Route};
@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub watches: Vec<[std::ops::Range<u32>; 2]>,
     /// Targets by endpoint and family.
     pub watched: Vec<TargetId>,
+    /// When failures are held, since the prober may be the broken part.
+    pub guard: GuardRules,
     /// The databases that the maps were compiled from.
     pub databases: Arc<crate::geo::Databases>,
 }

@@ -2,7 +2,7 @@
 //! compiled. Ids count over the whole specification; only `RegionId` counts within its zone.
 
 use crate::geo::{Region, ScopeLimits};
-use crate::health::Check;
+use crate::health::{Check, GuardRules};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Policy};
 use crate::wire::Name;
@@ -26,6 +26,8 @@ pub struct Spec {
     pub policies: Vec<Policy>,
     /// Balanced names of all zones.
     pub names: Vec<BalancedName>,
+    /// When failures are held, since the prober may be the broken part.
+    pub guard: GuardRules,
 }
 
 /// One zone.

@@ -6,7 +6,7 @@ use crate::geo::{Coordinates, Databases, Matcher, Region, ScopeLimits, Selector,
 
 use crate::id::{EndpointId, NameId, PolicyId, PoolId, RegionId, RouteId, ZoneId};
 use crate::limits::{SCOPE_V4, SCOPE_V6};
-use crate::pool::{Address, Balance, Endpoint, Gate, Pool};
+use crate::pool::{Address, Balance, Endpoint, Gate, Pool, Rules};
 use crate::snapshot::{Ecs, Snapshot, Spec, ZoneSpec};
 use crate::wire::Name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -97,6 +97,7 @@ impl World {
             count: endpoints.len() as u16,
             tags: Box::new([]),
             domains: Box::new([]),
+            rules: Rules::default(),
         });
         id
     }

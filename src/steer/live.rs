@@ -4,9 +4,11 @@
 use super::Fallback;
 use super::compile::StepView;
 use super::decide::Answer;
+use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
 use crate::client::Family;
 use crate::id::{EndpointId, PoolId};
+use crate::limits::RAMP_STEPS;
 use crate::pool::rendezvous::{Key, choose, name_bits};
 use crate::pool::{ALONE, Address, Candidate, Gate, Gates, Table};
 use crate::snapshot::Snapshot;
@@ -25,13 +27,26 @@ pub struct Observed {
     pub steady_s: u32,
     /// Its first outcomes are not in yet.
     pub pending: bool,
+    /// By family: it passes its checks, and changes too often; out unless it would take the pool down.
+    pub flapping: [bool; 2],
+    /// By family: it passes its checks and waits to come back; in only when nothing else of the pool is live.
+    pub waits: [bool; 2],
+    /// By family: its part of its weight, 1 to `limits::RAMP_STEPS`.
+    pub share: [u8; 2],
 }
 
 impl Observed {
     /// An endpoint that no check looks at.
-    pub const UP: Self = Self { up: [true; 2], steady_s: u32::MAX, pending: false };
+    pub const UP: Self = Self {
+        up: [true; 2],
+        steady_s: u32::MAX,
+        pending: false,
+        flapping: [false; 2],
+        waits: [false; 2],
+        share: [RAMP_STEPS; 2],
+    };
     /// An endpoint that has failed, and that nothing probes.
-    pub const DOWN: Self = Self { up: [false; 2], steady_s: u32::MAX, pending: false };
+    pub const DOWN: Self = Self { up: [false; 2], ..Self::UP };
 }
 
 /// Which members of a pool.
@@ -80,10 +95,13 @@ impl PoolLive {
         let mut sets: [[Vec<Candidate>; 2]; 3] = Default::default();
         let (mut live, mut cap_s, mut pending) = (0, u32::MAX, false);
         let mut up = vec![0_u8; usize::from(pool.count).div_ceil(4)];
-        for (place, endpoint) in pool.endpoints().enumerate() {
+        let mut all_seen: Vec<Observed> = pool.endpoints().map(observed).collect();
+        let last_resort = spare(snapshot, gates, id, &mut all_seen);
+        let scale = scale(snapshot, gates, id, &all_seen);
+        for ((place, endpoint), seen) in pool.endpoints().enumerate().zip(all_seen) {
             let data = &snapshot.endpoints[endpoint.index()];
             let gate = gates.endpoint(endpoint, data.gate);
-            let (open, seen) = (is_open && gate.is_open(), observed(endpoint));
+            let open = is_open && gate.is_open();
             let trusted = pool_gate == Gate::Up || gate == Gate::Up;
             if open && !trusted {
                 cap_s = cap_s.min(seen.steady_s);
@@ -92,13 +110,15 @@ impl PoolLive {
             let has = lanes(&data.address);
             let name = name_bits(data.name.as_bytes());
             let domain = pool.domains.get(place).copied().unwrap_or(ALONE);
-            let weight = gates.weight(endpoint, data.weight);
-            let candidate = Candidate { endpoint, weight, name, domain };
+            let own_weight = gates.weight(endpoint, data.weight);
             let is_live = has.iter().zip(seen.up).any(|(&has, up)| has && open && (up || trusted));
             live += u16::from(is_live);
             for lane in 0..2 {
                 if has[lane] {
-                    let members = [open && (seen.up[lane] || trusted), open, true];
+                    let weight = scale.of(own_weight, if trusted { RAMP_STEPS } else { seen.share[lane] });
+                    let candidate = Candidate { endpoint, weight, name, domain };
+                    let waits = last_resort && seen.waits[lane];
+                    let members = [open && (seen.up[lane] || trusted || waits), open, true];
                     up[place / 4] |= u8::from(members[0]) << (place % 4 * 2 + lane);
                     let into = sets.iter_mut().zip(members).filter(|(_, member)| *member);
                     into.for_each(|(set, _)| set[lane].push(candidate));

@@ -8,6 +8,7 @@ mod explain;
 pub(crate) mod fixture;
 mod live;
 mod moves;
+mod reserve;
 mod resolve;
 mod service;
 #[cfg(test)]

@@ -420,7 +420,7 @@ fn the_ttl_is_the_time_until_an_answer_could_change_within_its_bounds() {
         for &outcome in outcomes {
             tracker.observe(outcome, &timing);
         }
-        super::Observed { up: [true; 2], steady_s: tracker.steady_s(&timing), pending: false }
+        super::Observed { steady_s: tracker.steady_s(&timing), ..super::Observed::UP }
     };
     use crate::health::Outcome::{Fail, Pass};
     let mut world = World::new(REGIONS);

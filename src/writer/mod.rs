@@ -1,17 +1,20 @@
 //! The one writer: outcomes and new configurations in, new states and effects out. Pure: the caller brings
 //! the time and carries the effects out.
 
+mod guarding;
+mod known;
 mod operators;
 mod serving;
 mod staged;
 
 pub use operators::{Look, Seen, Survey};
 
-use crate::health::{Millis, Outcome, TargetState, Tracker};
-use crate::id::TargetId;
+use crate::health::{Guard, Millis, Outcome, Sites, TargetState, Tracker};
+use crate::id::{EndpointId, TargetId};
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
+use known::Known;
 use serving::Serving;
 use staged::Staged;
 use std::sync::Arc;
@@ -38,6 +41,17 @@ pub enum Event {
         snapshot: Arc<Snapshot>,
         /// Server-wide answers.
         identity: Arc<Identity>,
+    },
+    /// An operator believes the failures that the blast guard holds.
+    Release,
+    /// Nothing but time has passed.
+    Time,
+    /// An operator lets an endpoint come back that `manual_resume` or `failback_delay` keeps out.
+    Resume {
+        /// The configuration whose endpoint it is; another than the one that serves is ignored.
+        generation: u64,
+        /// The endpoint.
+        endpoint: EndpointId,
     },
     /// The bound on first probes has passed: what is still Unknown counts as up.
     FirstRoundOver {
@@ -70,6 +84,22 @@ pub enum Effect {
         to: TargetState,
         /// The last probe's reason.
         note: Box<str>,
+    },
+    /// A target changed too often and is held down, or is so no more: log it.
+    Flapping {
+        /// The target's configuration.
+        generation: u64,
+        /// The target.
+        target: TargetId,
+        /// It is held down.
+        held: bool,
+    },
+    /// The blast guard goes up, or holds no longer: log it.
+    Guard {
+        /// What it is now.
+        guard: Guard,
+        /// The sites that it counts.
+        sites: Sites,
     },
     /// A staged configuration is now the one that serves.
     Adopted {
@@ -120,13 +150,21 @@ impl Writer {
         overrides: Arc<Overrides>,
     ) -> Self {
         let gates = Arc::new(overrides.gates(&snapshot));
-        let serving = Serving::new(snapshot, identity, generation, (trackers, false), gates);
+        let serving = Serving::new(snapshot, identity, generation, Known::new(trackers, false), gates);
         Self { serving, staged: None, overrides }
     }
 
-    /// Takes one event; `now` is when it happened.
+    /// Takes one event, which happened `now`, and what time has changed until then.
     pub fn apply(&mut self, event: Event, now: Millis, effects: &mut Vec<Effect>) {
+        self.serving.time(now, effects);
         match event {
+            Event::Time => {}
+            Event::Release => self.serving.release(effects),
+            Event::Resume { generation, endpoint } => {
+                if generation == self.serving.generation() {
+                    self.serving.resume(endpoint);
+                }
+            }
             Event::Probed { generation, target, outcome, note } => {
                 self.note_seen(generation, target, &note, now);
                 self.probed(generation, target, outcome, note, effects);
@@ -165,13 +203,13 @@ impl Writer {
         let mut shared = None;
         let change = if generation == self.serving.generation() {
             shared = Some(target);
-            self.serving.observe(target, outcome)
+            self.serving.observe(target, outcome, &note)
         } else {
             let Some(staged) = self.staged.as_mut().filter(|staged| staged.generation() == generation) else { return };
             match staged.link(target) {
                 Some(link) => {
                     shared = Some(link);
-                    self.serving.observe(link, outcome)
+                    self.serving.observe(link, outcome, &note)
                 }
                 None => staged.observe(target, outcome),
             }
@@ -179,6 +217,12 @@ impl Writer {
         let Some(change) = change else { return };
         if let (Some(staged), Some(target), true) = (&mut self.staged, shared, change.first) {
             staged.shared_is_in(target);
+        }
+        if let Some(guard) = change.guard {
+            effects.push(Effect::Guard { guard, sites: self.serving.guard().1 });
+        }
+        if let Some(held) = change.flapping {
+            effects.push(Effect::Flapping { generation, target, held });
         }
         if change.from != change.to {
             effects.push(Effect::Changed { generation, target, from: change.from, to: change.to, note });
@@ -190,10 +234,22 @@ impl Writer {
         self.serving.publish()
     }
 
-    /// The state of a target of the configuration that serves.
+    /// When time alone changes something: then an [`Event::Time`] is due. It may come earlier and later.
+    #[must_use]
+    pub fn next(&self) -> Option<Millis> {
+        self.serving.next()
+    }
+
+    /// The blast guard, and the sites that it counts.
+    #[must_use]
+    pub fn guard(&self) -> (Guard, Sites) {
+        self.serving.guard()
+    }
+
+    /// The state of a target of the configuration that serves, as it counts: what the blast guard holds is up.
     #[must_use]
     pub fn target_state(&self, target: TargetId) -> TargetState {
-        self.serving.tracker(target).map_or(TargetState::Unknown, |tracker| tracker.state())
+        self.serving.target_state(target)
     }
 
     /// How many targets of the serving configuration wait for their first outcome.
@@ -210,4 +266,8 @@ struct Change {
     to: TargetState,
     /// It was the first outcome.
     first: bool,
+    /// Its circuit was opened, or closed.
+    flapping: Option<bool>,
+    /// The blast guard is another since.
+    guard: Option<Guard>,
 }

@@ -1,19 +1,21 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
-use super::Change;
+use super::guarding::{Guarding, Weighs};
+use super::known::Known;
 use super::operators::Seen;
-use crate::health::{Outcome, Tracker};
+use super::{Change, Effect};
+use crate::health::{Guard, GuardRules, Millis, Outcome, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::pool::Gates;
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
-use crate::steer::{Dependents, Live, Observed};
+use crate::steer::{Dependents, Live};
 use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Serving {
     state: State,
-    health: Health,
+    known: Known,
     dependents: Dependents,
     /// Pools to be worked out again.
     dirty: Vec<PoolId>,
@@ -27,46 +29,26 @@ pub(super) struct Serving {
     seen: Vec<Seen>,
 }
 
-/// What is known of targets.
-#[derive(Debug)]
-struct Health {
-    trackers: Vec<Tracker>,
-    /// What is still Unknown counts as up.
-    round_over: bool,
-}
-
-impl Health {
-    fn observed(&self, snapshot: &Snapshot, endpoint: EndpointId) -> Observed {
-        let mut observed = Observed::UP;
-        for lane in 0..2 {
-            for &target in snapshot.targets_of(endpoint, lane) {
-                let tracker = &self.trackers[target.index()];
-                let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
-                observed.up[lane] &= tracker.state() != crate::health::TargetState::Down;
-                observed.steady_s = observed.steady_s.min(tracker.steady_s(timing));
-                observed.pending |= !self.round_over && !tracker.probed();
-            }
-        }
-        observed
-    }
-}
-
 impl Serving {
     pub(super) fn new(
         snapshot: Arc<Snapshot>,
         identity: Arc<Identity>,
         generation: u64,
-        (trackers, round_over): (Vec<Tracker>, bool),
+        mut known: Known,
         gates: Arc<Gates>,
     ) -> Self {
-        let waiting = trackers.iter().filter(|tracker| !tracker.probed()).count();
-        let health = Health { trackers, round_over };
-        let live = Live::with_gates(&snapshot, gates, |endpoint| health.observed(&snapshot, endpoint));
+        let waiting = known.trackers.iter().filter(|tracker| !tracker.probed()).count();
+        let live = Live::with_gates(&snapshot, gates, |endpoint| known.observed(&snapshot, endpoint));
         let dependents = Dependents::new(&snapshot);
+        known.guarding.clear(snapshot.pools.len());
+        for target in (0..snapshot.targets.len()).map(TargetId::new) {
+            let weighs = known.weighs(target);
+            known.guarding.recount(dependents.pools(target), Weighs::NOTHING, weighs);
+        }
         let is_dirty = vec![false; snapshot.pools.len()];
         let seen = vec![Seen::default(); snapshot.targets.len()];
         let state = State { snapshot, live, generation, identity };
-        Self { state, health, dependents, dirty: Vec::new(), is_dirty, unpublished: true, waiting, seen }
+        Self { state, known, dependents, dirty: Vec::new(), is_dirty, unpublished: true, waiting, seen }
     }
 
     pub(super) const fn state(&self) -> &State {
@@ -74,7 +56,7 @@ impl Serving {
     }
 
     pub(super) fn trackers(&self) -> &[Tracker] {
-        &self.health.trackers
+        &self.known.trackers
     }
 
     pub(super) fn seen(&self) -> &[Seen] {
@@ -98,7 +80,7 @@ impl Serving {
         let snapshot = &self.state.snapshot;
         let mut pools = state.live.set_gates(snapshot, gates);
         pools.extend(&self.dirty);
-        state.live.update(snapshot, &self.dependents, &pools, |endpoint| self.health.observed(snapshot, endpoint));
+        state.live.update(snapshot, &self.dependents, &pools, |endpoint| self.known.observed(snapshot, endpoint));
         state
     }
 
@@ -111,37 +93,133 @@ impl Serving {
     }
 
     pub(super) fn tracker(&self, target: TargetId) -> Option<&Tracker> {
-        self.health.trackers.get(target.index())
+        self.known.trackers.get(target.index())
     }
 
     pub(super) const fn waiting(&self) -> usize {
         self.waiting
     }
 
+    pub(super) const fn known(&self) -> &Known {
+        &self.known
+    }
+
     /// Takes an outcome; `None` if there is no such target.
-    pub(super) fn observe(&mut self, target: TargetId, outcome: Outcome) -> Option<Change> {
-        let tracker = self.health.trackers.get_mut(target.index())?;
+    pub(super) fn observe(&mut self, target: TargetId, outcome: Outcome, note: &str) -> Option<Change> {
+        let tracker = self.known.trackers.get_mut(target.index())?;
+        let first = !tracker.probed();
         let snapshot = &self.state.snapshot;
-        let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
-        let before = *tracker;
-        tracker.observe(outcome, timing);
-        let first = !before.probed();
+        let before = self.known.vote(snapshot, target);
+        let check = &snapshot.checks[snapshot.targets[target.index()].check.index()];
+        let weighed = self.known.weighs(target);
+        self.known.trackers[target.index()].observe(outcome, &check.timing);
+        let before_guard = self.known.guarding.guard;
+        guard(&mut self.known, &self.dependents, &snapshot.guard, (target, outcome, note), (before.state, weighed));
         self.waiting -= usize::from(first);
-        let same = before.state() == tracker.state() && before.steady_s(timing) == tracker.steady_s(timing);
-        if first || !same {
-            for pool in self.dependents.pools(target) {
-                mark(&mut self.dirty, &mut self.is_dirty, pool);
+        let state = self.known.vote(snapshot, target).state;
+        if let Some(flap) = check.voting.flap {
+            let now = self.known.now;
+            self.known.circuit(target).voted(outcome, now);
+            let guarded = matches!(self.known.guarding.guard, Guard::Up { .. });
+            if before.state != TargetState::Unknown && before.state != state && !guarded {
+                self.known.circuit(target).changed(flap, now);
             }
         }
-        Some(Change { from: before.state(), to: tracker.state(), first })
+        let after = self.known.vote(snapshot, target);
+        if first || before != after {
+            self.votes_changed(target, before.counts() != after.counts());
+        }
+        let flapping = (before.flapping != after.flapping).then_some(after.flapping);
+        let guard = (before_guard != self.known.guarding.guard).then_some(self.known.guarding.guard);
+        Some(Change { from: before.state, to: after.state, first, flapping, guard })
+    }
+
+    /// Works out again what a target votes for; `counts` says that its vote is another, not only its steadiness.
+    fn votes_changed(&mut self, target: TargetId, counts: bool) {
+        for pool in self.dependents.pools(target) {
+            mark(&mut self.dirty, &mut self.is_dirty, pool);
+            if counts {
+                self.known.come_back_all(&self.state.snapshot, pool);
+            }
+        }
+    }
+
+    /// It is now so late: takes what time alone has changed.
+    pub(super) fn time(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        self.known.now = self.known.now.max(now);
+        let Guarding { guard, sites, .. } = &mut self.known.guarding;
+        if guard.next(&self.state.snapshot.guard).is_some_and(|end| now >= end) {
+            guard.observe(&self.state.snapshot.guard, *sites, now);
+            self.believe(effects);
+        }
+        while let Some(endpoint) = self.known.take_due() {
+            let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
+            mark(&mut self.dirty, &mut self.is_dirty, pool);
+            self.known.come_back(&self.state.snapshot, endpoint);
+        }
+    }
+
+    /// The state as it counts: what is held is up.
+    pub(super) fn target_state(&self, target: TargetId) -> TargetState {
+        let known = target.index() < self.known.trackers.len();
+        if known { self.known.vote(&self.state.snapshot, target).state } else { TargetState::Unknown }
+    }
+
+    pub(super) const fn guard(&self) -> (Guard, Sites) {
+        (self.known.guarding.guard, self.known.guarding.sites)
+    }
+
+    /// An operator believes the failures that are held.
+    pub(super) fn release(&mut self, effects: &mut Vec<Effect>) {
+        self.known.guarding.guard.release();
+        self.believe(effects);
+    }
+
+    /// The guard holds no longer: what still fails is down.
+    fn believe(&mut self, effects: &mut Vec<Effect>) {
+        let guard = self.known.guarding.guard;
+        if matches!(guard, Guard::Up { .. }) || self.known.guarding.held.is_empty() {
+            return;
+        }
+        effects.push(Effect::Guard { guard, sites: self.known.guarding.sites });
+        let generation = self.generation();
+        let held: Vec<_> = self.known.guarding.held.keys().map(|&target| (target, self.known.weighs(target))).collect();
+        let down = self.known.take_held();
+        for (target, weighed) in held {
+            let weighs = self.known.weighs(target);
+            self.known.guarding.recount(self.dependents.pools(target), weighed, weighs);
+        }
+        // What is down fails no longer; the guard is ready for the next time.
+        let Guarding { guard, sites, .. } = &mut self.known.guarding;
+        guard.observe(&self.state.snapshot.guard, *sites, self.known.now);
+        for (target, note) in down {
+            self.votes_changed(target, true);
+            let (from, to) = (TargetState::Up, TargetState::Down);
+            effects.push(Effect::Changed { generation, target, from, to, note });
+        }
+    }
+
+    /// When time alone changes something.
+    pub(super) fn next(&self) -> Option<Millis> {
+        let guard = self.known.guarding.guard.next(&self.state.snapshot.guard);
+        self.known.next().into_iter().chain(guard).min()
+    }
+
+    /// An operator lets an endpoint come back.
+    pub(super) fn resume(&mut self, endpoint: EndpointId) {
+        if self.known.resume(endpoint) {
+            let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
+            mark(&mut self.dirty, &mut self.is_dirty, pool);
+            self.known.come_back(&self.state.snapshot, endpoint);
+        }
     }
 
     /// What is still Unknown counts as up from now on.
     pub(super) fn first_round_over(&mut self) {
-        if std::mem::replace(&mut self.health.round_over, true) {
+        if std::mem::replace(&mut self.known.round_over, true) {
             return;
         }
-        for (index, tracker) in self.health.trackers.iter().enumerate() {
+        for (index, tracker) in self.known.trackers.iter().enumerate() {
             if !tracker.probed() {
                 for pool in self.dependents.pools(TargetId::new(index)) {
                     mark(&mut self.dirty, &mut self.is_dirty, pool);
@@ -154,7 +232,7 @@ impl Serving {
     pub(super) fn publish(&mut self) -> Option<State> {
         let State { snapshot, live, .. } = &mut self.state;
         let changed =
-            live.update(snapshot, &self.dependents, &self.dirty, |endpoint| self.health.observed(snapshot, endpoint));
+            live.update(snapshot, &self.dependents, &self.dirty, |endpoint| self.known.observed(snapshot, endpoint));
         for pool in self.dirty.drain(..) {
             self.is_dirty[pool.index()] = false;
         }
@@ -165,5 +243,34 @@ impl Serving {
 fn mark(dirty: &mut Vec<PoolId>, is_dirty: &mut [bool], pool: PoolId) {
     if !std::mem::replace(&mut is_dirty[pool.index()], true) {
         dirty.push(pool);
+    }
+}
+
+/// Asks the guard whether a target goes down, if its last vote would take it down.
+fn guard(
+    known: &mut Known,
+    dependents: &Dependents,
+    rules: &GuardRules,
+    (target, outcome, note): (TargetId, Outcome, &str),
+    (state, weighed): (TargetState, Weighs),
+) {
+    let now = known.now;
+    let down = known.trackers[target.index()].state() == TargetState::Down;
+    if !down {
+        known.guarding.held.remove(&target);
+    }
+    // For now it counts as held: the guard asks how many fail that are not down yet.
+    let asked = down && state == TargetState::Up && outcome == Outcome::Fail;
+    if asked {
+        known.guarding.held.insert(target, note.into());
+    }
+    let weighs = known.weighs(target);
+    known.guarding.recount(dependents.pools(target), weighed, weighs);
+    let Guarding { guard, sites, .. } = &mut known.guarding;
+    guard.observe(rules, *sites, now);
+    if asked && !guard.holds(rules, *sites, now) {
+        known.guarding.held.remove(&target);
+        let believed = known.weighs(target);
+        known.guarding.recount(dependents.pools(target), weighs, believed);
     }
 }

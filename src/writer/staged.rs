@@ -1,9 +1,10 @@
 //! A configuration that waits for the first outcomes of what is new in it.
 
 use super::Change;
+use super::known::Known;
 use super::operators::Seen;
 use super::serving::Serving;
-use crate::health::{CheckKind, Outcome, TargetAddress, Timing, Tracker};
+use crate::health::{CheckKind, Flap, Outcome, TargetAddress, Timing, Tracker};
 use crate::id::TargetId;
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
@@ -29,12 +30,12 @@ pub(super) struct Staged {
 }
 
 /// What makes two targets the same.
-type Content<'a> = (&'a TargetAddress, &'a CheckKind, Timing);
+type Content<'a> = (&'a TargetAddress, (&'a CheckKind, Timing, Option<Flap>));
 
 fn contents(snapshot: &Snapshot) -> impl Iterator<Item = (TargetId, Content<'_>)> {
     snapshot.targets.iter().enumerate().map(|(index, target)| {
         let check = &snapshot.checks[target.check.index()];
-        (TargetId::new(index), (&target.address, &check.kind, check.timing))
+        (TargetId::new(index), (&target.address, check.content()))
     })
 }
 
@@ -99,7 +100,7 @@ impl Staged {
         tracker.observe(outcome, &self.snapshot.checks[check.index()].timing);
         let first = !before.probed();
         self.waiting -= usize::from(first);
-        Some(Change { from: before.state(), to: tracker.state(), first })
+        Some(Change { from: before.state(), to: tracker.state(), first, flapping: None, guard: None })
     }
 
     /// A target of the serving configuration got its first outcome.
@@ -122,8 +123,19 @@ impl Staged {
     pub(super) fn adopt(self, before: &Serving, overrides: &Overrides) -> Serving {
         let known = |link: Option<TargetId>| link.and_then(|link| before.tracker(link)).copied();
         let trackers = self.links.iter().zip(&self.trackers).map(|(&link, &own)| known(link).unwrap_or(own)).collect();
+        let mut known = Known::new(trackers, true);
+        for (index, link) in self.links.iter().enumerate() {
+            let circuit = link.and_then(|link| before.known().circuits.get(&link));
+            known.circuits.extend(circuit.map(|circuit| (TargetId::new(index), circuit.clone())));
+        }
+        known.guarding.guard = before.known().guarding.guard;
+        for (index, link) in self.links.iter().enumerate() {
+            let held = link.and_then(|link| before.known().guarding.held.get(&link));
+            known.guarding.held.extend(held.map(|note| (TargetId::new(index), note.clone())));
+        }
+        known.inherit(&self.snapshot, before.known(), before.snapshot());
         let gates = Arc::new(overrides.gates(&self.snapshot));
-        let mut serving = Serving::new(self.snapshot, self.identity, self.generation, (trackers, true), gates);
+        let mut serving = Serving::new(self.snapshot, self.identity, self.generation, known, gates);
         for ((seen, link), own) in serving.seen_mut().iter_mut().zip(&self.links).zip(self.seen) {
             *seen = link.and_then(|link| before.seen().get(link.index())).cloned().unwrap_or(own);
         }

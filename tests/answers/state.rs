@@ -2,7 +2,7 @@
 
 use geosteer::geo::{Databases, Matcher, Region, Selector, SourceRef};
 use geosteer::id::{EndpointId, PolicyId, PoolId, RegionId, RouteId, ZoneId};
-use geosteer::pool::{Address, Balance, Endpoint, Gate, Pool};
+use geosteer::pool::{Address, Balance, Endpoint, Gate, Pool, Rules};
 use geosteer::snapshot::{Snapshot, Spec};
 use geosteer::state::State;
 use geosteer::steer::{BalancedName, Fallback, Policy, Row, Step};
@@ -40,6 +40,7 @@ fn add_pool(spec: &mut Spec, name: &str, balance: Balance, endpoints: &[&str]) -
         count: endpoints.len() as u16,
         tags: Box::default(),
         domains: Box::new([]),
+        rules: Rules::default(),
     });
     for text in endpoints {
         let address = match text.parse::<IpAddr>() {

@@ -7,9 +7,10 @@ mod kinds;
 use super::Code;
 use super::diagnostic::Diagnostic;
 use super::keys;
+use super::rules;
 use super::walk::{Ctx, Entry, Fields, Key, Node, time};
 use super::zone::{Zone, plain_name, section_fields};
-use crate::health::{Check, CheckKind, HttpCheck, Security, Source, Timing};
+use crate::health::{Check, CheckKind, HttpCheck, Security, Source, Timing, Voting};
 use crate::id::CheckId;
 use crate::limits::{FALL, FORGET, INTERVAL_MAX_MS, INTERVAL_MIN_MS, INTERVAL_MS, RISE, TIMEOUT_MIN_MS, TIMEOUT_MS};
 use http::{is_host, is_path};
@@ -28,7 +29,8 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         let kind = if node.entries().is_some() { kind(zone, key, &fields) } else { None };
         let timing = timing(zone.ctx, &fields);
         let kind = kind.unwrap_or(CheckKind::None);
-        let id = add(zone, Check { name: key.text.into(), kind, timing });
+        let voting = rules::voting(zone.ctx, &fields);
+        let id = add(zone, Check { name: key.text.into(), kind, timing, voting });
         zone.checks.add(key, id, zone.main);
     }
 }
@@ -40,6 +42,11 @@ fn add(zone: &mut Zone<'_, '_>, check: Check) -> CheckId {
         zone.spec.checks.push(check.clone());
         next
     })
+}
+
+/// A check of which nothing else is said.
+fn plain(name: &str, kind: CheckKind) -> Check {
+    Check { name: name.into(), kind, timing: usual(), voting: Voting::default() }
 }
 
 /// When nothing else is said.
@@ -179,7 +186,7 @@ pub(super) fn reference(zone: &mut Zone<'_, '_>, node: Node<'_>) -> Option<Check
         return Some(id);
     }
     if text == "none" {
-        return Some(add(zone, Check { name: "none".into(), kind: CheckKind::None, timing: usual() }));
+        return Some(add(zone, plain("none", CheckKind::None)));
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         let found = zone.checks.unknown(Code::UnknownCheck, node.span, "check", text);
@@ -187,7 +194,7 @@ pub(super) fn reference(zone: &mut Zone<'_, '_>, node: Node<'_>) -> Option<Check
         return None;
     };
     match url(scheme, rest) {
-        Ok(kind) => Some(add(zone, Check { name: text.into(), kind, timing: usual() })),
+        Ok(kind) => Some(add(zone, plain(text, kind))),
         Err(why) => {
             let found = Diagnostic::new(Code::BadUrl, node.span, format!("\"{text}\" cannot be checked: {why}"));
             zone.ctx.push(

@@ -8,7 +8,7 @@ mod prober;
 use super::method::{Method, Shared};
 use super::tls::TlsConfigs;
 use super::*;
-use crate::health::{CheckKind, HttpCheck, Security, Source, Timing};
+use crate::health::{CheckKind, HttpCheck, Security, Source, Timing, Voting};
 use crate::wire::Name;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -170,7 +170,7 @@ fn timing(timeout_ms: u32) -> Timing {
 }
 
 fn job(kind: CheckKind, timeout_ms: u32) -> Job {
-    let check = Arc::new(Check { name: "test".into(), kind, timing: timing(timeout_ms) });
+    let check = Arc::new(Check { name: "test".into(), kind, timing: timing(timeout_ms), voting: Voting::default() });
     Job { address: TargetAddress::Ip(LOCALHOST), check }
 }
 

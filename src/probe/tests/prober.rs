@@ -38,7 +38,7 @@ fn what_a_new_configuration_shares_with_the_old_keeps_its_phase_and_the_rest_is_
     let prober = Prober::start(1, sender).unwrap();
     let slow = |port| {
         let timing = Timing { interval_ms: 3_600_000, ..timing(20_000) };
-        let check = Check { name: "slow".into(), kind: tcp(port), timing };
+        let check = Check { name: "slow".into(), kind: tcp(port), timing, voting: Voting::default() };
         Job { address: TargetAddress::Ip(LOCALHOST), check: Arc::new(check) }
     };
     prober.adopt_jobs(1, vec![slow(first)]);

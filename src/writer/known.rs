@@ -1,0 +1,174 @@
+//! What is known of targets and of the endpoints that they vote for: from trackers, circuits and comebacks to what the
+//! live tables are told.
+
+use super::guarding::Guarding;
+use crate::health::{Circuit, Comeback, Millis, TargetState, Tracker};
+use crate::id::{EndpointId, PoolId, TargetId};
+use crate::pool::Pool;
+use crate::snapshot::Snapshot;
+use crate::steer::Observed;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+/// All that is known of one configuration's targets.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) trackers: Vec<Tracker>,
+    /// Circuits of the targets that have changed under a check with a flap limit.
+    pub(super) circuits: HashMap<TargetId, Circuit>,
+    /// What is still Unknown counts as up.
+    pub(super) round_over: bool,
+    /// The endpoints that are not fully in service, of pools that say how they come back; by family.
+    pub(super) comebacks: HashMap<EndpointId, [Comeback; 2]>,
+    /// When time alone changes a comeback; an entry that comes too early changes nothing.
+    timers: BinaryHeap<Reverse<(Millis, EndpointId)>>,
+    /// The time of the last event.
+    pub(super) now: Millis,
+    pub(super) guarding: Guarding,
+}
+
+/// What a target says to its endpoints.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Vote {
+    pub(super) state: TargetState,
+    /// Its circuit holds it down.
+    pub(super) flapping: bool,
+    steady_s: u32,
+}
+
+impl Vote {
+    /// What counts of it.
+    pub(super) fn counts(self) -> (bool, bool) {
+        (self.state == TargetState::Down, self.flapping)
+    }
+}
+
+impl Known {
+    pub(super) fn new(trackers: Vec<Tracker>, round_over: bool) -> Self {
+        Self { trackers, round_over, ..Self::default() }
+    }
+
+    /// What a target says to its endpoints.
+    pub(super) fn vote(&self, snapshot: &Snapshot, target: TargetId) -> Vote {
+        let tracker = &self.trackers[target.index()];
+        let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
+        let flapping = self.circuits.get(&target).is_some_and(Circuit::is_open);
+        if self.guarding.held.contains_key(&target) {
+            return Vote { state: TargetState::Up, flapping, steady_s: 0 };
+        }
+        Vote { state: tracker.state(), flapping, steady_s: tracker.steady_s(timing) }
+    }
+
+    /// What the live tables are told of an endpoint.
+    pub(super) fn observed(&self, snapshot: &Snapshot, endpoint: EndpointId) -> Observed {
+        let mut observed = self.by_checks(snapshot, endpoint);
+        let Some(comebacks) = self.comebacks.get(&endpoint) else { return observed };
+        let rules = &pool_of(snapshot, endpoint).rules.comeback;
+        for (lane, comeback) in comebacks.iter().enumerate() {
+            let share = comeback.share(rules, self.now);
+            observed.waits[lane] = observed.up[lane] && matches!(comeback, Comeback::Waiting { .. });
+            // What is out, or stopped by an operator's rule, is not there even when a circuit spares it.
+            observed.up[lane] &= share > 0;
+            observed.flapping[lane] &= !matches!(comeback, Comeback::Stopped);
+            observed.share[lane] = share.max(1);
+        }
+        observed
+    }
+
+    /// The same by the votes of the endpoint's targets alone.
+    fn by_checks(&self, snapshot: &Snapshot, endpoint: EndpointId) -> Observed {
+        let mut observed = Observed::UP;
+        let may_fail = usize::from(pool_of(snapshot, endpoint).rules.may_fail);
+        for lane in 0..2 {
+            let (mut failed, mut flapping) = (0, 0);
+            for &target in snapshot.targets_of(endpoint, lane) {
+                let vote = self.vote(snapshot, target);
+                failed += usize::from(vote.state == TargetState::Down);
+                flapping += usize::from(vote.state != TargetState::Down && vote.flapping);
+                observed.steady_s = observed.steady_s.min(vote.steady_s);
+                observed.pending |= !self.round_over && !self.trackers[target.index()].probed();
+            }
+            observed.up[lane] = failed + flapping <= may_fail;
+            observed.flapping[lane] = failed <= may_fail && !observed.up[lane];
+        }
+        observed
+    }
+
+    /// Takes what the checks of a pool's members say now into their comebacks.
+    pub(super) fn come_back_all(&mut self, snapshot: &Snapshot, pool: PoolId) {
+        let pool = &snapshot.pools[pool.index()];
+        if !pool.rules.comeback.at_once() {
+            pool.endpoints().for_each(|endpoint| self.come_back(snapshot, endpoint));
+        }
+    }
+
+    /// The same for one endpoint.
+    pub(super) fn come_back(&mut self, snapshot: &Snapshot, endpoint: EndpointId) {
+        let rules = &pool_of(snapshot, endpoint).rules.comeback;
+        let up = self.by_checks(snapshot, endpoint).up;
+        if up == [true; 2] && !self.comebacks.contains_key(&endpoint) {
+            return;
+        }
+        let comebacks = self.comebacks.entry(endpoint).or_default();
+        for (comeback, up) in comebacks.iter_mut().zip(up) {
+            comeback.observe(up, rules, self.now);
+        }
+        let next = comebacks.iter().filter_map(|comeback| comeback.next(rules, self.now)).min();
+        self.timers.extend(next.map(|next| Reverse((next, endpoint))));
+        if *comebacks == [Comeback::Full; 2] {
+            self.comebacks.remove(&endpoint);
+        }
+    }
+
+    /// An operator lets an endpoint come back; true if it was on its way.
+    pub(super) fn resume(&mut self, endpoint: EndpointId) -> bool {
+        let Some(comebacks) = self.comebacks.get_mut(&endpoint) else { return false };
+        comebacks.iter_mut().for_each(|comeback| comeback.resume(self.now));
+        true
+    }
+
+    /// When time alone changes something.
+    pub(super) fn next(&self) -> Option<Millis> {
+        self.timers.peek().map(|&Reverse((at, _))| at)
+    }
+
+    /// The next endpoint whose time has come.
+    pub(super) fn take_due(&mut self) -> Option<EndpointId> {
+        self.next().filter(|&at| at <= self.now)?;
+        self.timers.pop().map(|Reverse((_, endpoint))| endpoint)
+    }
+
+    /// The circuit of a target whose check has a flap limit.
+    pub(super) fn circuit(&mut self, target: TargetId) -> &mut Circuit {
+        self.circuits.entry(target).or_default()
+    }
+
+    /// Takes over what is known of the endpoints that a configuration before had under the same names.
+    pub(super) fn inherit(&mut self, snapshot: &Snapshot, before: &Self, old: &Snapshot) {
+        self.now = before.now;
+        if before.comebacks.is_empty() {
+            return;
+        }
+        let known: HashMap<_, _> =
+            before.comebacks.iter().map(|(&endpoint, comebacks)| (name(old, endpoint), comebacks)).collect();
+        for (index, pool) in snapshot.pools.iter().enumerate().filter(|(_, pool)| !pool.rules.comeback.at_once()) {
+            for endpoint in pool.endpoints() {
+                if let Some(comebacks) = known.get(&name(snapshot, endpoint)) {
+                    self.comebacks.insert(endpoint, **comebacks);
+                }
+            }
+            self.come_back_all(snapshot, PoolId::new(index));
+        }
+    }
+}
+
+fn pool_of(snapshot: &Snapshot, endpoint: EndpointId) -> &Pool {
+    &snapshot.pools[snapshot.endpoints[endpoint.index()].pool.index()]
+}
+
+/// What stays the same of an endpoint from one configuration to the next.
+fn name(snapshot: &Snapshot, endpoint: EndpointId) -> (&[u8], &str, &str) {
+    let data = &snapshot.endpoints[endpoint.index()];
+    let pool = &snapshot.pools[data.pool.index()];
+    (snapshot.settings[pool.zone.index()].apex.wire(), &pool.name, &data.name)
+}

@@ -1,0 +1,102 @@
+//! After a failure: slow start, a delay, an operator's word.
+
+use super::Scene;
+use geosteer::health::Outcome;
+use geosteer::writer::Event;
+
+fn zone(pool: &str) -> String {
+    format!(
+        "[checks]\nc = {{ type = \"tcp\", port = 80 }}\n[pools]\n\
+         p = {{ check = \"c\", endpoints = [\"192.0.2.1\", \"192.0.2.2\"], {pool} }}\n\
+         q = {{ check = \"c\", endpoints = [\"192.0.2.3\"] }}\n\
+         [names]\nwww = {{ policy = {{ default = [\"p\", \"q\"] }}, fallback = \"servfail\" }}\n"
+    )
+}
+
+#[test]
+fn the_weight_of_a_recovered_endpoint_grows_to_its_own_and_no_client_moves_twice() {
+    for balance in ["weighted", "hash"] {
+        let mut scene = Scene::new(&zone(&format!("balance = \"{balance}\", slow_start = \"90s\"")));
+        let even = scene.answers()[&1];
+        assert!((900..1_100).contains(&even), "a start is no recovery: {even}");
+        scene.fall(1);
+        assert_eq!(scene.named(), [2]);
+        scene.rise(1);
+        let mut last = 0;
+        for step in 1..=10_u32 {
+            let share = scene.answers()[&1];
+            let fair = 2_000 * step / (10 + step);
+            assert!(share.abs_diff(fair) < 120 && share + 40 > last, "{balance}, step {step}: {share}, fair is {fair}");
+            last = share;
+            scene.wait(10_000);
+        }
+        assert_eq!(scene.answers()[&1], even, "{balance}: its own weight again, and the same clients");
+        assert_eq!(scene.writer.next(), None, "nothing is left to wait for");
+    }
+}
+
+#[test]
+fn a_delayed_endpoint_takes_no_client_before_its_time_and_a_failure_starts_the_time_anew() {
+    let mut scene = Scene::new(&zone("failback_delay = \"60s\""));
+    scene.fall(1);
+    scene.rise(1);
+    scene.wait(59_999);
+    assert_eq!(scene.named(), [2]);
+    scene.fall(1);
+    scene.rise(1);
+    scene.wait(59_999);
+    assert_eq!(scene.named(), [2]);
+    scene.wait(1);
+    assert_eq!(scene.named(), [1, 2]);
+}
+
+#[test]
+fn a_recovered_pool_waits_as_its_endpoints_do_and_is_taken_before_nothing_at_all() {
+    let mut scene = Scene::new(&zone("failback_delay = \"60s\""));
+    (1..=2).for_each(|octet| scene.fall(octet));
+    (1..=2).for_each(|octet| scene.rise(octet));
+    assert_eq!(scene.named(), [3]);
+    scene.fall(3);
+    assert_eq!(scene.named(), [1, 2], "better than SERVFAIL");
+    scene.rise(3);
+    assert_eq!(scene.named(), [3]);
+    scene.wait(60_000);
+    assert_eq!(scene.named(), [1, 2]);
+}
+
+#[test]
+fn a_stopped_endpoint_stays_out_over_a_reload_until_an_operator_resumes_it() {
+    let mut scene = Scene::new(&zone("manual_resume = true"));
+    scene.fall(1);
+    scene.rise(1);
+    scene.wait(86_400_000);
+    scene.probe(1, Outcome::Pass);
+    assert_eq!(scene.named(), [2]);
+    scene.reload(&zone("manual_resume = true, answers = 2"));
+    assert_eq!((scene.state.generation, scene.named()), (2, vec![2]));
+    let endpoint = scene.endpoint(1);
+    scene.apply(Event::Resume { generation: 1, endpoint });
+    assert_eq!(scene.named(), [2], "an order for another configuration");
+    scene.apply(Event::Resume { generation: 2, endpoint });
+    assert_eq!(scene.named(), [1, 2]);
+    (1..=2).for_each(|octet| scene.fall(octet));
+    (1..=2).for_each(|octet| scene.rise(octet));
+    assert_eq!(scene.named(), [3]);
+    scene.fall(3);
+    assert!(scene.named().is_empty(), "an operator's rule is not broken, even for SERVFAIL");
+}
+
+#[test]
+fn a_reload_keeps_a_delay_and_a_slow_start_that_run() {
+    let mut scene = Scene::new(&zone("failback_delay = \"60s\", slow_start = \"90s\""));
+    scene.fall(1);
+    scene.rise(1);
+    scene.wait(30_000);
+    scene.reload(&zone("failback_delay = \"60s\", slow_start = \"90s\", answers = 1"));
+    scene.wait(29_999);
+    assert_eq!(scene.named(), [2]);
+    scene.wait(1);
+    assert!((100..300).contains(&scene.answers()[&1]));
+    scene.wait(90_000);
+    assert!(scene.answers()[&1] > 900);
+}
