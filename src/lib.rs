@@ -37,6 +37,7 @@ pub mod snapshot;
 pub mod state;
 pub mod steer;
 pub mod store;
+pub mod webhook;
 pub mod wire;
 pub mod worker;
 pub mod writer;

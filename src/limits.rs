@@ -222,3 +222,16 @@ pub const SAVE_CHANGED_S: u64 = 2;
 pub const SAVE_S: u64 = 10;
 /// Largest file of the state directory that is read, bytes.
 pub const STATE_FILE_MAX: u64 = 256 << 20;
+
+/// Events in one request of the webhook.
+pub const WEBHOOK_BATCH: usize = 64;
+/// Tries of one request before its events are dropped: about ten minutes.
+pub const WEBHOOK_TRIES: u32 = 15;
+/// The pause before the second try, milliseconds; it doubles with each further one.
+pub const WEBHOOK_PAUSE_MS: u64 = 1_000;
+/// The longest pause between two tries, milliseconds.
+pub const WEBHOOK_PAUSE_MAX_MS: u64 = 60_000;
+/// Time for one request, milliseconds.
+pub const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
+/// Most octets of the file with the key of its signature.
+pub const WEBHOOK_SECRET_MAX: usize = 4_096;

@@ -145,6 +145,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("hyper_util", &["src/probe/http/exchange.rs"]),
     ("http_body_util", &["src/probe/http/exchange.rs"]),
     ("rustix", &["src/probe/exec.rs"]),
+    ("reqwest", &["src/webhook.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
     // Beside the system calls: the error numbers that say that a probe could not be judged.

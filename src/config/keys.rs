@@ -446,7 +446,7 @@ pub static ECS: Table = Table {
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "probe", "admin", "tls", "log", "ecs", "guard"],
+    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "ecs", "guard"],
     later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
@@ -522,6 +522,15 @@ pub static ADMIN: Table = Table {
     words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file"), ("control_socket", "socket")],
 };
 
+/// `[events]`.
+pub static EVENTS: Table = Table {
+    what: "[events]",
+    path: "[events]",
+    keys: &["webhook", "webhook_secret_file"],
+    later: &[],
+    words: &[("url", "webhook"), ("hook", "webhook"), ("secret", "webhook_secret_file")],
+};
+
 /// `[tls]`.
 pub static TLS: Table = Table {
     what: "[tls]",
@@ -552,7 +561,7 @@ pub static GUARD: Table = Table {
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
     &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &BINDING, &SRV, &MX, &DNSSEC,
-    &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &TLS, &LOG, &GUARD,
+    &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &EVENTS, &TLS, &LOG, &GUARD,
 ];
 
 impl Table {

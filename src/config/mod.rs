@@ -36,6 +36,6 @@ pub use codes::{CODES, Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;
 pub use load::{Loaded, Options, load, load_text};
-pub use server::{Admin, DatabaseRef, Dns, Log, Probe, QueryLog, Server, Tls, load_server, load_server_text};
+pub use server::{Admin, DatabaseRef, Dns, Events, Log, Probe, QueryLog, Server, Tls, load_server, load_server_text};
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};

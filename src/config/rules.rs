@@ -58,7 +58,8 @@ fn comeback(ctx: &mut Ctx, fields: &Fields<'_>, balance: Balance) -> ComebackRul
         value.map_or(0, |value| value as u32)
     };
     let (slow_start_ms, failback_delay_ms) = (time("slow_start"), time("failback_delay"));
-    if let (Some((key, _)), false) = (fields.entry("slow_start"), matches!(balance, Balance::Weighted | Balance::Hash))
+    if let (Some((key, _)), false) =
+        (fields.entry("slow_start"), matches!(balance, Balance::Weighted | Balance::WeightedRoundRobin | Balance::Hash))
     {
         let found = Diagnostic::new(Code::UnknownKey, key, "the pool's `balance` knows no weights, so no slow start");
         ctx.push(found.label("means nothing here").help("use balance = \"weighted\" or \"hash\", or failback_delay"));

@@ -29,6 +29,8 @@ pub struct Server {
     pub probe: Probe,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[events]`.
+    pub events: Events,
     /// `[tls]`.
     pub tls: Tls,
     /// `[log]`.
@@ -85,6 +87,15 @@ pub struct Admin {
     pub socket: Option<PathBuf>,
 }
 
+/// `[events]`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Events {
+    /// Where events are sent.
+    pub webhook: Option<Box<str>>,
+    /// A file with the key of the signature.
+    pub webhook_secret_file: Option<PathBuf>,
+}
+
 /// `[tls]`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tls {
@@ -124,6 +135,7 @@ impl Default for Server {
             databases: vec![DatabaseRef::Embedded],
             probe: Probe::default(),
             admin: Admin::default(),
+            events: Events::default(),
             tls: Tls::default(),
             log: Log::default(),
             ecs: default_ecs(),
@@ -202,6 +214,9 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         && let Some(node) = fields.value("exec")
     {
         server.probe.exec = ctx.boolean(node, "probe.exec").unwrap_or(false);
+    }
+    if let Some(fields) = fields.value("events").and_then(|node| ctx.fields(node, &keys::EVENTS)) {
+        server.events = events(ctx, &fields, folder);
     }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
@@ -286,6 +301,25 @@ fn dns(ctx: &mut Ctx, fields: &Fields<'_>) -> Dns {
         }
     }
     dns
+}
+
+fn events(ctx: &mut Ctx, fields: &Fields<'_>, folder: &Path) -> Events {
+    let webhook = fields.value("webhook").and_then(|node| {
+        let text = ctx.string(node, "webhook")?;
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+            let found = Diagnostic::new(Code::BadUrl, node.span, "not a URL to send events to");
+            ctx.push(found.label("not a URL").help("write it like \"https://hooks.example.com/geosteer\""));
+            return None;
+        }
+        Some(text.into())
+    });
+    let secret = fields.entry("webhook_secret_file");
+    if let Some((span, _)) = secret.filter(|_| fields.value("webhook").is_none()) {
+        ctx.error(Code::MissingKey, span, "a key, and no webhook that it is for", "no `webhook`");
+    }
+    let webhook_secret_file = secret.and_then(|(_, node)| path(ctx, node, "webhook_secret_file", folder));
+    Events { webhook, webhook_secret_file }
 }
 
 /// NSID and `version.bind` are one character string: at most 255 octets.

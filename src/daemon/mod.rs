@@ -19,7 +19,7 @@ pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, load, ser
 use crate::config::Dns;
 use crate::control;
 use crate::events::{Events, Kind};
-use crate::limits::FIRST_ROUND_SLACK_MS;
+use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
 use crate::listen::bind::{self, BindError, Bound};
 use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
@@ -27,6 +27,7 @@ use crate::probe::Prober;
 use crate::publish::Published;
 use crate::respond::respond;
 use crate::state::State;
+use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
 use std::fmt;
 use std::io;
@@ -139,6 +140,7 @@ pub struct Server {
     udp: Option<udp::Threads>,
     prober: Option<Prober>,
     control: Option<control::Thread>,
+    webhook: Option<Webhook>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -165,9 +167,10 @@ impl Server {
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, descriptors);
+        let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let loaded = Loaded { sources: options.sources, dns: file.dns, generation: 1 };
-        Self::run(bound, configuration, loaded, limits, operators).map_err(StartError::System)
+        Self::run(bound, configuration, loaded, limits, (operators, target)).map_err(StartError::System)
     }
 
     fn run(
@@ -175,7 +178,7 @@ impl Server {
         configuration: Configuration,
         loaded: Loaded,
         limits: tcp::Limits,
-        operators: operators::Setup,
+        (operators, target): (operators::Setup, Option<webhook::Target>),
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, .. } = configuration;
         let generation = loaded.generation;
@@ -205,6 +208,7 @@ impl Server {
         ];
         let prober = Prober::start(seed(), events.clone())?;
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
+        let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
         let control = operators.start(&published, (events.clone(), hears), &happened)?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
@@ -220,6 +224,7 @@ impl Server {
             udp: Some(udp),
             prober: Some(prober),
             control: Some(control),
+            webhook,
             events: Some(events),
             helpers,
         })
@@ -310,6 +315,7 @@ impl Server {
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());
+        drop(self.webhook.take());
         drop(self.events.take());
         for helper in self.helpers.drain(..) {
             // A panic there has been reported by the hook.
@@ -340,4 +346,12 @@ fn log_warnings(warnings: &[String]) {
 #[expect(clippy::disallowed_methods, reason = "the seed of the prober comes from the kernel, once")]
 fn seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds())
+}
+
+/// Where events are sent, with the key from its file.
+fn webhook_of(events: &crate::config::Events) -> io::Result<Option<webhook::Target>> {
+    let Some(url) = events.webhook.clone() else { return Ok(None) };
+    let secret = events.webhook_secret_file.as_deref().map(webhook::read_secret).transpose()?;
+    let pause = Duration::from_millis(WEBHOOK_PAUSE_MS);
+    Ok(Some(webhook::Target { url, secret, pause }))
 }

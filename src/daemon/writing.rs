@@ -174,7 +174,7 @@ impl Writing {
                     self.log_change(generation, target, from, to, &note);
                 }
                 Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
-                Effect::Guard { guard, sites } => log_guard(guard, sites),
+                Effect::Guard { guard, sites } => self.log_guard(guard, sites),
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
@@ -202,12 +202,30 @@ impl Writing {
         Some((address, &snapshot.checks[target.check.index()].name))
     }
 
+    fn log_guard(&self, guard: Guard, Sites { up, failing }: Sites) {
+        let (to, why) = match guard {
+            Guard::Up { .. } => ("up", "most sites fail at once: nothing goes down for now"),
+            Guard::Quiet => ("quiet", "fewer sites fail: failures are believed again"),
+            Guard::Spent => ("spent", "most sites still fail: that is believed now"),
+        };
+        match guard {
+            Guard::Quiet => tracing::info!(sites = up, failing, "{why}"),
+            Guard::Up { .. } | Guard::Spent => tracing::warn!(sites = up, failing, "{why}"),
+        }
+        self.happened.push(Kind::Guard, "prober", "", to, &format!("{why} ({failing} of {up} sites)"));
+    }
+
     fn log_flapping(&self, generation: u64, target: TargetId, held: bool) {
         let Some((address, check)) = self.names(generation, target) else { return };
+        let (to, why) = match held {
+            true => ("held", "changes too often: held down"),
+            false => ("free", "changed too often: held down no longer"),
+        };
+        self.happened.push(Kind::Health, &format!("{address} {check}"), "", to, why);
         if held {
-            tracing::warn!(%address, %check, "changes too often: held down");
+            tracing::warn!(%address, %check, "{why}");
         } else {
-            tracing::info!(%address, %check, "changed too often: held down no longer");
+            tracing::info!(%address, %check, "{why}");
         }
     }
 
@@ -226,14 +244,6 @@ impl Writing {
         } else {
             tracing::info!(%address, %check, from, to, note, "health changed");
         }
-    }
-}
-
-fn log_guard(guard: Guard, Sites { up, failing }: Sites) {
-    match guard {
-        Guard::Up { .. } => tracing::warn!(sites = up, failing, "most sites fail at once: nothing goes down for now"),
-        Guard::Quiet => tracing::info!(sites = up, failing, "fewer sites fail: failures are believed again"),
-        Guard::Spent => tracing::warn!(sites = up, failing, "most sites still fail: that is believed now"),
     }
 }
 

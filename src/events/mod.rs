@@ -5,6 +5,7 @@ use crate::clock;
 use crate::limits::{EVENT_REASON_MAX, EVENTS_KEPT};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +14,8 @@ pub enum Kind {
     Start,
     /// A check's verdict on an address changed.
     Health,
+    /// The blast guard holds failures back, or does so no longer.
+    Guard,
     /// An override was set, removed, or ended.
     Override,
     /// A configuration was read: it serves, or was refused.
@@ -26,6 +29,7 @@ impl Kind {
         match self {
             Self::Start => "start",
             Self::Health => "health",
+            Self::Guard => "guard",
             Self::Override => "override",
             Self::Reload => "reload",
         }
@@ -53,7 +57,13 @@ pub struct Happened {
 
 /// The last events; copies share them.
 #[derive(Clone, Debug, Default)]
-pub struct Events(Arc<Mutex<Ring>>);
+pub struct Events(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    ring: Mutex<Ring>,
+    news: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Ring {
@@ -66,7 +76,7 @@ impl Events {
     pub fn push(&self, kind: Kind, subject: &str, from: &str, to: &str, reason: &str) {
         let reason = &reason[..reason.floor_char_boundary(EVENT_REASON_MAX)];
         let at = clock::unix_seconds();
-        let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.0.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.last += 1;
         let number = ring.last;
         let [subject, from, to, reason] = [subject, from, to, reason].map(Box::from);
@@ -74,23 +84,30 @@ impl Events {
             ring.kept.pop_front();
         }
         ring.kept.push_back(Happened { number, at, kind, subject, from, to, reason });
+        drop(ring);
+        self.0.news.notify_one();
     }
 
     /// At most `most` of the events whose numbers are larger than `after`: the first of them, or without `after` the
     /// last that there are.
     #[must_use]
     pub fn after(&self, after: Option<u64>, most: usize) -> Vec<Happened> {
-        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.0.ring.lock().unwrap_or_else(PoisonError::into_inner);
         match after {
             Some(after) => ring.kept.iter().filter(|event| event.number > after).take(most).cloned().collect(),
             None => ring.kept.iter().skip(ring.kept.len().saturating_sub(most)).cloned().collect(),
         }
     }
 
+    /// Waits until an event was added since the last call. One task waits: the webhook's.
+    pub async fn news(&self) {
+        self.0.news.notified().await;
+    }
+
     /// The number of the last event; 0 if there is none.
     #[must_use]
     pub fn last(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).last
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner).last
     }
 }
 

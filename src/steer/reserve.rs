@@ -13,8 +13,9 @@ pub(super) fn spare(snapshot: &Snapshot, gates: &Gates, pool: PoolId, seen: &mut
     let needed = usize::from(snapshot.pools[pool.index()].min_healthy.max(1));
     let enough = live(snapshot, gates, pool, seen) >= needed;
     for lane in 0..2 {
-        let others =
-            members(snapshot, gates, pool).zip(&*seen).any(|(member, seen)| member.has[lane] && member.live(seen, lane));
+        let others = members(snapshot, gates, pool)
+            .zip(&*seen)
+            .any(|(member, seen)| member.has[lane] && member.live(seen, lane));
         if !enough || !others {
             for seen in seen.iter_mut() {
                 seen.up[lane] |= seen.flapping[lane];

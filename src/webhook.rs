@@ -1,0 +1,223 @@
+//! Events to a URL of the operator's: as JSON, in order, signed, and tried again until they are taken. The only file
+//! that knows reqwest. It reads the ring of events on a thread of its own, so nothing ever waits for it.
+
+use crate::events::{Events, Happened};
+use crate::limits::{WEBHOOK_BATCH, WEBHOOK_PAUSE_MAX_MS, WEBHOOK_SECRET_MAX, WEBHOOK_TIMEOUT_MS, WEBHOOK_TRIES};
+use aws_lc_rs::hmac;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, StatusCode, Url};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The header that proves who sent a batch: `sha256=` and the HMAC-SHA256 of the body in hexadecimal.
+pub const SIGNATURE: &str = "x-geosteer-signature";
+
+/// Where events go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// An `http` or `https` URL.
+    pub url: Box<str>,
+    /// The key of the signature; unsigned without one.
+    pub secret: Option<Box<[u8]>>,
+    /// The pause before the second try of a batch; it doubles with each further one.
+    pub pause: Duration,
+}
+
+/// The running thread. Dropping it ends it; what was not taken until then is lost with the ring.
+#[derive(Debug)]
+pub struct Webhook {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Reads the key of the signature: the file's content without spaces and newlines around it.
+///
+/// # Errors
+/// It cannot be read, is empty or too long; the path is named.
+pub fn read_secret(path: &Path) -> io::Result<Box<[u8]>> {
+    let cannot = |why: &dyn std::fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(|error| cannot(&error))?;
+    file.take(WEBHOOK_SECRET_MAX as u64 + 1).read_to_end(&mut content).map_err(|error| cannot(&error))?;
+    match content.trim_ascii() {
+        [] => Err(cannot(&"the key is empty")),
+        _ if content.len() > WEBHOOK_SECRET_MAX => Err(cannot(&"the key is too long")),
+        key => Ok(key.into()),
+    }
+}
+
+/// Starts sending the events of `events`, the first one that is kept first.
+///
+/// # Errors
+/// The URL is none, or the system has no threads left.
+pub fn start(target: &Target, events: Events) -> io::Result<Webhook> {
+    let courier = Courier::new(target, events)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (stop, stopped) = oneshot::channel();
+    let run = move || {
+        runtime.block_on(courier.run(stopped));
+        // A look-up of the URL's host may still block a helper thread: it is left behind.
+        runtime.shutdown_background();
+    };
+    let thread = thread::Builder::new().name("webhook".into()).spawn(run)?;
+    Ok(Webhook { stop: Some(stop), thread: Some(thread) })
+}
+
+impl Drop for Webhook {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by the hook.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// Who carries the batches.
+struct Courier {
+    client: Client,
+    url: Url,
+    key: Option<hmac::Key>,
+    pause: Duration,
+    events: Events,
+}
+
+/// What became of a batch.
+enum Fate {
+    /// It was taken.
+    Taken,
+    /// It is given up; in words why.
+    Refused(String),
+    /// Not yet; in words why.
+    Later(String),
+}
+
+impl Courier {
+    fn new(target: &Target, events: Events) -> io::Result<Self> {
+        let cannot = |error: &dyn std::fmt::Display| io::Error::other(format!("the webhook cannot be set up: {error}"));
+        let url = Url::parse(&target.url).map_err(|error| cannot(&error))?;
+        let tls = tls().map_err(|error| cannot(&error))?;
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .timeout(Duration::from_millis(WEBHOOK_TIMEOUT_MS))
+            // A signed body goes to the URL that was configured and nowhere else.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("geosteer/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| cannot(&error))?;
+        let key = target.secret.as_deref().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret));
+        Ok(Self { client, url, key, pause: target.pause, events })
+    }
+
+    /// Sends until told to stop.
+    async fn run(self, mut stopped: oneshot::Receiver<()>) {
+        let mut sent = 0;
+        loop {
+            let batch = self.events.after(Some(sent), WEBHOOK_BATCH);
+            let Some(last) = batch.last() else {
+                tokio::select! {
+                    () = self.events.news() => continue,
+                    _ = &mut stopped => return,
+                }
+            };
+            let missed = batch[0].number - sent - 1;
+            if missed > 0 {
+                tracing::warn!(missed, "events were dropped before the webhook took them");
+            }
+            tokio::select! {
+                () = self.deliver(&batch) => sent = last.number,
+                _ = &mut stopped => return,
+            }
+        }
+    }
+
+    /// Tries a batch until it is taken, refused for good, or tried often enough.
+    async fn deliver(&self, batch: &[Happened]) {
+        let mut pause = self.pause;
+        for left in (0..WEBHOOK_TRIES).rev() {
+            let why = match self.post(batch).await {
+                Fate::Taken => return,
+                Fate::Refused(why) => {
+                    tracing::warn!(why, events = batch.len(), "the webhook refuses events; they are dropped");
+                    return;
+                }
+                Fate::Later(why) => why,
+            };
+            if left == 0 {
+                tracing::warn!(why, events = batch.len(), "the webhook does not take events; they are dropped");
+                return;
+            }
+            tracing::info!(why, ?pause, "the webhook does not take events yet");
+            // Nothing is ready before the pause is over.
+            let _over = tokio::time::timeout(pause, std::future::pending::<()>()).await;
+            pause = (2 * pause).min(Duration::from_millis(WEBHOOK_PAUSE_MAX_MS));
+        }
+    }
+
+    async fn post(&self, batch: &[Happened]) -> Fate {
+        let body = body(batch);
+        let mut request = self.client.post(self.url.clone());
+        if let Some(key) = &self.key {
+            request = request.header(SIGNATURE, signature(key, body.as_bytes()));
+        }
+        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match request.body(body).send().await {
+            Ok(response) => match response.status() {
+                status if status.is_success() => Fate::Taken,
+                status if is_for_now(status) => Fate::Later(format!("status {status}")),
+                status => Fate::Refused(format!("status {status}")),
+            },
+            // The URL may hold a token: it is not for the log.
+            Err(error) => Fate::Later(words(&error.without_url())),
+        }
+    }
+}
+
+/// True if the same request may be taken another time.
+fn is_for_now(status: StatusCode) -> bool {
+    status.is_server_error() || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status)
+}
+
+/// An error with its causes.
+fn words(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
+}
+
+/// `{"events":[…]}`, the oldest first.
+fn body(batch: &[Happened]) -> String {
+    let one = |event: &Happened| {
+        json!({
+            "number": event.number, "at": event.at, "kind": event.kind.word(), "subject": event.subject,
+            "from": event.from, "to": event.to, "reason": event.reason,
+        })
+    };
+    json!({ "events": batch.iter().map(one).collect::<Vec<_>>() }).to_string()
+}
+
+fn signature(key: &hmac::Key, body: &[u8]) -> String {
+    let mut text = "sha256=".to_owned();
+    for octet in hmac::sign(key, body).as_ref() {
+        // A String takes all.
+        let _ = write!(text, "{octet:02x}");
+    }
+    text
+}
+
+/// Verifies the URL's certificate against the authorities that this system trusts.
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let builder =
+        ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
