@@ -2,6 +2,10 @@
 //! our word for what the neighbours (gdnsd, Route 53, Cloudflare, NS1, HAProxy, PowerDNS, geodns) call it.
 //! The reader takes its keys from here, and a test holds `docs/zone-toml.md` against it.
 
+mod server;
+
+pub use server::{ADMIN, DNS, EVENTS, GEO, GUARD, LOG, PROBE, SERVER, TLS};
+
 /// The keys of one kind of table.
 #[derive(Debug)]
 pub struct Table {
@@ -440,122 +444,6 @@ pub static ECS: Table = Table {
         ("max_v4", "max_scope_v4"),
         ("max_v6", "max_scope_v6"),
     ],
-};
-
-/// The server file's top level.
-pub static SERVER: Table = Table {
-    what: "the server file",
-    path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "ecs", "guard"],
-    later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
-    words: &[
-        ("zone", "zones"),
-        ("zones_dir", "zones"),
-        ("state_dir", "state"),
-        ("server", "dns"),
-        ("options", "dns"),
-        ("listen", "dns"),
-        ("geoip", "geo"),
-        ("database", "geo"),
-        ("api", "admin"),
-        ("http", "admin"),
-        ("metrics", "admin"),
-        ("logging", "log"),
-    ],
-};
-
-/// `[dns]`.
-pub static DNS: Table = Table {
-    what: "[dns]",
-    path: "[dns]",
-    keys: &[
-        "listen",
-        "threads",
-        "nsid",
-        "version",
-        "tcp_connections",
-        "tcp_connections_per_client",
-        "tcp_idle",
-        "tls_listen",
-        "https_listen",
-        "quic_listen",
-    ],
-    later: &[],
-    words: &[
-        ("bind", "listen"),
-        ("address", "listen"),
-        ("addresses", "listen"),
-        ("port", "listen"),
-        ("udp_threads", "threads"),
-        ("workers", "threads"),
-        ("server_id", "nsid"),
-        ("identity", "nsid"),
-        ("max_tcp_clients", "tcp_connections"),
-    ],
-};
-
-/// `[geo]`.
-pub static GEO: Table = Table {
-    what: "[geo]",
-    path: "[geo]",
-    keys: &["databases"],
-    later: &[],
-    words: &[
-        ("database", "databases"),
-        ("mmdb", "databases"),
-        ("geoip2_db", "databases"),
-        ("files", "databases"),
-        ("path", "databases"),
-    ],
-};
-
-/// `[probe]`.
-pub static PROBE: Table =
-    Table { what: "[probe]", path: "[probe]", keys: &["exec"], later: &[], words: &[("programs", "exec")] };
-
-/// `[admin]`.
-pub static ADMIN: Table = Table {
-    what: "[admin]",
-    path: "[admin]",
-    keys: &["listen", "token_file", "socket"],
-    later: &[],
-    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file"), ("control_socket", "socket")],
-};
-
-/// `[events]`.
-pub static EVENTS: Table = Table {
-    what: "[events]",
-    path: "[events]",
-    keys: &["webhook", "webhook_secret_file"],
-    later: &[],
-    words: &[("url", "webhook"), ("hook", "webhook"), ("secret", "webhook_secret_file")],
-};
-
-/// `[tls]`.
-pub static TLS: Table = Table {
-    what: "[tls]",
-    path: "[tls]",
-    keys: &["certificate", "key"],
-    later: &[],
-    words: &[("cert", "certificate"), ("certificate_file", "certificate"), ("private_key", "key"), ("key_file", "key")],
-};
-
-/// `[log]`.
-pub static LOG: Table = Table {
-    what: "[log]",
-    path: "[log]",
-    keys: &["format", "queries"],
-    later: &[],
-    words: &[("type", "format"), ("query_log", "queries")],
-};
-
-/// `[guard]`.
-pub static GUARD: Table = Table {
-    what: "[guard]",
-    path: "[guard]",
-    keys: &["share", "hold"],
-    later: &["canaries"],
-    words: &[("percent", "share"), ("threshold", "share"), ("hold_time", "hold"), ("timeout", "hold")],
 };
 
 /// Every table, in the order of the reference.
