@@ -4,7 +4,7 @@
 use geosteer::client::{Client, Family, Subnet};
 use geosteer::config::{Options, load_text};
 use geosteer::geo::Databases;
-use geosteer::health::{Millis, Outcome, TargetAddress};
+use geosteer::health::{Millis, Outcome, Sample, TargetAddress};
 use geosteer::id::{EndpointId, NameId, TargetId};
 use geosteer::snapshot::Snapshot;
 use geosteer::state::State;
@@ -65,7 +65,7 @@ impl Scene {
     }
 
     fn probed(&mut self, target: TargetId, outcome: Outcome) {
-        self.apply(Event::Probed { generation: self.generation, target, outcome, note: "told".into() });
+        self.apply(Event::Probed { generation: self.generation, target, outcome, note: "told".into(), sample: Sample::default() });
     }
 
     /// All targets of an address end one probe.

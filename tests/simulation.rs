@@ -5,7 +5,7 @@
 use geosteer::client::{Client, Family, Subnet};
 use geosteer::config::{Options, load_text};
 use geosteer::geo::Databases;
-use geosteer::health::{CheckKind, GuardRules, Millis, Outcome, Schedule, TargetAddress};
+use geosteer::health::{CheckKind, GuardRules, Millis, Outcome, Sample, Schedule, TargetAddress};
 use geosteer::id::{NameId, PoolId, TargetId};
 use geosteer::pool::{Address, Gate};
 use geosteer::snapshot::Snapshot;
@@ -319,7 +319,7 @@ impl Run {
             let CheckKind::Tcp { port, .. } = of.checks[target.check.index()].kind else { return };
             self.history.entry((target.address.clone(), port)).or_default().push(outcome);
         }
-        self.apply(Event::Probed { generation, target, outcome, note: "simulated".into() });
+        self.apply(Event::Probed { generation, target, outcome, note: "simulated".into(), sample: Sample::default() });
     }
 
     fn toggle(&mut self) {

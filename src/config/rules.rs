@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostic;
 use super::source::Span;
 use super::walk::{Ctx, Fields};
 use super::zone::Zone;
-use crate::health::{ComebackRules, Flap, GuardRules, Voting};
+use crate::health::{Aggregate, ComebackRules, Flap, GuardRules, Voting};
 use crate::id::CheckId;
 use crate::limits::{
     COMEBACK_MAX_MS, FLAP_LIMIT_MAX, FLAP_WINDOW_MAX_MS, FLAP_WINDOW_MS, GUARD_HOLD_MAX_MS, INTERVAL_MIN_MS,
@@ -48,7 +48,11 @@ pub(super) fn read(
         let found = Diagnostic::new(Code::NoCheck, key, "every check of the pool has monitoring_only = true");
         zone.ctx.push(found.label("always counts as up").help("add a check that votes, if that is not meant"));
     }
-    Rules { may_fail: may_fail(zone.ctx, fields, voters), comeback: comeback(zone.ctx, fields, balance) }
+    Rules {
+        may_fail: may_fail(zone.ctx, fields, voters),
+        comeback: comeback(zone.ctx, fields, balance),
+        aggregate: Aggregate::default(),
+    }
 }
 
 /// How an endpoint comes back after a failure.

@@ -2,7 +2,7 @@
 
 use super::{Options, Server};
 use crate::clock;
-use crate::health::Outcome;
+use crate::health::{Outcome, Sample};
 use crate::id::TargetId;
 use crate::writer::Event;
 use std::net::{TcpListener, UdpSocket};
@@ -55,7 +55,7 @@ fn a_change_of_health_reaches_answers_within_50_ms() {
     let report = |outcome| {
         for _ in 0..2 {
             let target = TargetId::new(0);
-            let event = Event::Probed { generation: 1, target, outcome, note: "told by a test".into() };
+            let event = Event::Probed { generation: 1, target, outcome, note: "told by a test".into(), sample: Sample::default() };
             server.events.as_ref().unwrap().send(event).unwrap();
         }
     };

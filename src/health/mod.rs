@@ -5,6 +5,7 @@ mod check;
 mod circuit;
 mod comeback;
 mod guard;
+mod load;
 mod schedule;
 mod tracker;
 
@@ -15,6 +16,7 @@ pub use check::{
 pub use circuit::Circuit;
 pub use comeback::{Comeback, ComebackRules};
 pub use guard::{Guard, GuardRules, Sites};
+pub use load::{Aggregate, Load, Reported, Sample};
 pub use schedule::{Schedule, is_stale};
 pub use tracker::Tracker;
 

@@ -12,7 +12,7 @@ pub use gates::Gates;
 pub use select::{ALONE, Asker, Candidate, Picked, Table};
 
 use crate::geo::Coordinates;
-use crate::health::ComebackRules;
+use crate::health::{Aggregate, ComebackRules};
 use crate::id::{CheckId, EndpointId, PoolId, ZoneId};
 use crate::wire::Name;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -89,6 +89,8 @@ pub struct Rules {
     pub may_fail: u8,
     /// How a member comes back after a failure.
     pub comeback: ComebackRules,
+    /// How the pool's load follows from those of its members.
+    pub aggregate: Aggregate,
 }
 
 impl Pool {

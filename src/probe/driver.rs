@@ -3,7 +3,7 @@
 use super::method::{Method, Shared};
 use super::{Ended, Job, Order, Stats};
 use crate::clock;
-use crate::health::{Check, CheckKind, Millis, Schedule, TargetAddress};
+use crate::health::{Check, CheckKind, Millis, Sample, Schedule, TargetAddress};
 use crate::id::TargetId;
 use crate::limits;
 use crate::writer::Event;
@@ -207,7 +207,7 @@ impl Driver {
         let Some(slot) = self.slots[key as usize].as_ref().filter(|slot| slot.tenant == tenant) else { return Ok(()) };
         self.stats.count(outcome);
         self.schedule.done(TargetId::new(key as usize), outcome, self.now());
-        let event = Event::Probed { generation: slot.generation, target: slot.target, outcome, note };
+        let event = Event::Probed { generation: slot.generation, target: slot.target, outcome, note, sample: Sample::default() };
         self.sender.send(event).map_err(drop)
     }
 

@@ -7,6 +7,7 @@ use super::decide::Answer;
 use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
 use crate::client::Family;
+use crate::health::Load;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::RAMP_STEPS;
 use crate::pool::rendezvous::{Key, choose, name_bits};
@@ -33,6 +34,10 @@ pub struct Observed {
     pub waits: [bool; 2],
     /// By family: its part of its weight, 1 to `limits::RAMP_STEPS`.
     pub share: [u8; 2],
+    /// The load that it reports, if that is fresh.
+    pub load: Option<Load>,
+    /// How long its probes take, smoothed, microseconds.
+    pub time_us: Option<u32>,
 }
 
 impl Observed {
@@ -44,6 +49,8 @@ impl Observed {
         flapping: [false; 2],
         waits: [false; 2],
         share: [RAMP_STEPS; 2],
+        load: None,
+        time_us: None,
     };
     /// An endpoint that has failed, and that nothing probes.
     pub const DOWN: Self = Self { up: [false; 2], ..Self::UP };

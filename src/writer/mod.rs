@@ -9,7 +9,7 @@ mod staged;
 
 pub use operators::{Look, Seen, Survey};
 
-use crate::health::{Guard, Millis, Outcome, Sites, TargetState, Tracker};
+use crate::health::{Guard, Millis, Outcome, Sample, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, TargetId};
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
@@ -32,6 +32,8 @@ pub enum Event {
         outcome: Outcome,
         /// The reason in words, for people.
         note: Box<str>,
+        /// What else it measured.
+        sample: Sample,
     },
     /// A new configuration was built: it replaces the current one when its new targets have outcomes.
     Stage {
@@ -165,7 +167,7 @@ impl Writer {
                     self.serving.resume(endpoint);
                 }
             }
-            Event::Probed { generation, target, outcome, note } => {
+            Event::Probed { generation, target, outcome, note, sample: _ } => {
                 self.note_seen(generation, target, &note, now);
                 self.probed(generation, target, outcome, note, effects);
             }
