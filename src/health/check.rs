@@ -1,5 +1,6 @@
 //! What checks do, as data. Each is executed in `probe`.
 
+use super::LoadSource;
 use crate::wire::Name;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -153,6 +154,8 @@ pub struct HttpCheck {
     pub expect_body: Option<Box<str>>,
     /// Fields that the body, JSON of at most 64 KiB, must have.
     pub expect_json: Box<[JsonField]>,
+    /// The load that the response tells; it never decides whether the check passes.
+    pub load: Option<Box<LoadSource>>,
 }
 
 impl HttpCheck {
@@ -172,6 +175,7 @@ impl HttpCheck {
             expect_status: Box::new([200..=299]),
             expect_body: None,
             expect_json: Box::new([]),
+            load: None,
         }
     }
 }

@@ -36,8 +36,8 @@ pub struct Observed {
     pub share: [u8; 2],
     /// The load that it reports, if that is fresh.
     pub load: Option<Load>,
-    /// How long its probes take, smoothed, microseconds.
-    pub time_us: Option<u32>,
+    /// By family: how long its probes take, smoothed, microseconds.
+    pub time_us: [Option<u32>; 2],
 }
 
 impl Observed {
@@ -50,7 +50,7 @@ impl Observed {
         waits: [false; 2],
         share: [RAMP_STEPS; 2],
         load: None,
-        time_us: None,
+        time_us: [None; 2],
     };
     /// An endpoint that has failed, and that nothing probes.
     pub const DOWN: Self = Self { up: [false; 2], ..Self::UP };
@@ -123,7 +123,8 @@ impl PoolLive {
             for lane in 0..2 {
                 if has[lane] {
                     let weight = scale.of(own_weight, if trusted { RAMP_STEPS } else { seen.share[lane] });
-                    let candidate = Candidate { endpoint, weight, name, domain };
+                    let candidate =
+                        Candidate { endpoint, weight, name, domain, load: seen.load, time_us: seen.time_us[lane] };
                     let waits = last_resort && seen.waits[lane];
                     let members = [open && (seen.up[lane] || trusted || waits), open, true];
                     up[place / 4] |= u8::from(members[0]) << (place % 4 * 2 + lane);

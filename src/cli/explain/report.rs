@@ -305,7 +305,7 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         picked: trail.picked,
         why,
         live: trail.live,
-        balance: balance_word(pool.balance),
+        balance: pool.balance.word(),
         endpoints: endpoint_views(snapshot, trail),
     }
 }
@@ -362,18 +362,6 @@ fn address_words(address: &Address) -> String {
             both.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
         Address::Host(name) => name.to_string(),
-    }
-}
-
-const fn balance_word(balance: Balance) -> &'static str {
-    match balance {
-        Balance::Weighted => "weighted",
-        Balance::RoundRobin => "round-robin",
-        Balance::WeightedRoundRobin => "weighted-round-robin",
-        Balance::Failover => "failover",
-        Balance::Hash => "hash",
-        Balance::Nearest => "nearest",
-        Balance::All => "all",
     }
 }
 
