@@ -49,6 +49,24 @@ impl CheckKind {
             Self::Push(_) => "push",
         }
     }
+
+    /// Where it finds a load, if it is asked for one.
+    #[must_use]
+    pub fn load(&self) -> Option<&LoadSource> {
+        match self {
+            Self::Http(http) => http.load.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// True if the time that a probe takes says how soon the endpoint answers.
+    #[must_use]
+    pub const fn has_time(&self) -> bool {
+        match self {
+            Self::Tcp { .. } | Self::Tls(_) | Self::Http(_) | Self::Grpc(_) | Self::Dns(_) => true,
+            Self::None | Self::Exec(_) | Self::Push(_) => false,
+        }
+    }
 }
 
 /// How TLS is spoken.

@@ -1,6 +1,7 @@
 //! What endpoints say of their load, and how long their probes take: numbers that balance and shed, and never votes.
 
 use super::Millis;
+use std::fmt;
 
 /// A reported load, in thousandths of the unit that the endpoint reports in: connections, requests a second, or a
 /// utilisation from 0 to 1.
@@ -10,6 +11,8 @@ pub struct Load(u64);
 impl Load {
     /// The largest load that can be told: a million million of the unit.
     pub const MAX: f64 = 1e12;
+    /// The same as a load.
+    pub const LARGEST: Self = Self(1_000_000_000_000_000);
 
     /// A load as reported; `None` unless it is a number from 0 to [`Load::MAX`].
     #[must_use]
@@ -27,6 +30,18 @@ impl Load {
     #[must_use]
     pub const fn thousandths(self) -> u64 {
         self.0
+    }
+
+    /// In the unit.
+    #[must_use]
+    pub const fn value(self) -> f64 {
+        self.0 as f64 / 1_000.0
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
     }
 }
 
@@ -144,7 +159,7 @@ mod tests {
         assert_eq!(Load::new(0.537), Some(Load::from_thousandths(537)));
         assert_eq!(Load::new(1_250.0).map(Load::thousandths), Some(1_250_000));
         assert_eq!((Load::new(-0.1), Load::new(f64::NAN), Load::new(f64::INFINITY)), (None, None, None));
-        assert_eq!((Load::new(Load::MAX).is_some(), Load::new(Load::MAX * 1.1)), (true, None));
+        assert_eq!((Load::new(Load::MAX), Load::new(Load::MAX * 1.1)), (Some(Load::LARGEST), None));
     }
 
     #[test]

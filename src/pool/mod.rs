@@ -53,6 +53,12 @@ impl Balance {
         }
     }
 
+    /// True if it asks how long probes take.
+    #[must_use]
+    pub const fn looks_at_time(self) -> bool {
+        matches!(self, Self::LeastResponseTime)
+    }
+
     /// Its word in zone files.
     #[must_use]
     pub const fn word(self) -> &'static str {

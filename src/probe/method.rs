@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::tls::{TlsConfigs, TlsProbe};
 use super::{Ended, Job, push, tcp};
 use crate::clock;
-use crate::health::CheckKind;
+use crate::health::{CheckKind, Outcome};
 use std::time::Duration;
 
 /// Slices of a deadline: each shows whether our own loop lagged in it.
@@ -72,6 +72,18 @@ impl Method {
         let progress = Progress::new(clock::instant());
         let ended = self.in_time(job, &progress).await;
         (ended, progress.elapsed(), progress)
+    }
+
+    /// The same for the writer: how it ended and, if it passed, how soon the endpoint answered, microseconds.
+    pub(super) async fn measure(&self, job: &Job) -> (Ended, Option<u32>) {
+        let (ended, took, progress) = self.run(job).await;
+        let answered = match &job.check.kind {
+            CheckKind::Http(_) | CheckKind::Grpc(_) => progress.first_byte(),
+            _ => took,
+        };
+        let passed = ended.outcome == Outcome::Pass && job.check.kind.has_time();
+        let time_us = passed.then(|| u32::try_from(answered.as_micros()).unwrap_or(u32::MAX));
+        (ended, time_us)
     }
 
     async fn in_time(&self, job: &Job, progress: &Progress) -> Ended {
