@@ -77,10 +77,7 @@ impl Method {
     /// The same for the writer: how it ended and, if it passed, how soon the endpoint answered, microseconds.
     pub(super) async fn measure(&self, job: &Job) -> (Ended, Option<u32>) {
         let (ended, took, progress) = self.run(job).await;
-        let answered = match &job.check.kind {
-            CheckKind::Http(_) | CheckKind::Grpc(_) => progress.first_byte(),
-            _ => took,
-        };
+        let answered = answered(&job.check.kind, took, &progress);
         let passed = ended.outcome == Outcome::Pass && job.check.kind.has_time();
         let time_us = passed.then(|| u32::try_from(answered.as_micros()).unwrap_or(u32::MAX));
         (ended, time_us)
@@ -114,5 +111,13 @@ impl Method {
             (Self::Bare, CheckKind::Push(check)) => push::probe(check, &job.address, progress).await,
             _ => Ended::inconclusive("nothing to probe"),
         }
+    }
+}
+
+/// How long it took until the endpoint answered, of a probe that passed and took so long in all.
+pub(super) fn answered(kind: &CheckKind, took: Duration, progress: &Progress) -> Duration {
+    match kind {
+        CheckKind::Http(_) | CheckKind::Grpc(_) => progress.first_byte(),
+        _ => took,
     }
 }
