@@ -53,6 +53,12 @@ impl Balance {
         }
     }
 
+    /// True if loads or times decide.
+    #[must_use]
+    pub const fn looks_at_numbers(self) -> bool {
+        matches!(self, Self::LeastResponseTime | Self::LeastConnections | Self::LeastLoad)
+    }
+
     /// True if it asks how long probes take.
     #[must_use]
     pub const fn looks_at_time(self) -> bool {

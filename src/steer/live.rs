@@ -4,6 +4,7 @@
 use super::Fallback;
 use super::compile::StepView;
 use super::decide::Answer;
+use super::gauge::{Gauge, gauges};
 use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
 use crate::client::Family;
@@ -90,6 +91,8 @@ pub(super) struct PoolLive {
     /// By member and family: live. One bit each, for explanations.
     up: Box<[u8]>,
     first: EndpointId,
+    /// The members' loads and times; none if nobody looks at them.
+    pub(super) gauges: Box<[Gauge]>,
     /// Members for orders of nearness; none for every other method.
     near: Option<Box<[[Vec<Candidate>; 2]; 3]>>,
 }
@@ -103,6 +106,7 @@ impl PoolLive {
         let (mut live, mut cap_s, mut pending) = (0, u32::MAX, false);
         let mut up = vec![0_u8; usize::from(pool.count).div_ceil(4)];
         let mut all_seen: Vec<Observed> = pool.endpoints().map(observed).collect();
+        let gauges = gauges(pool, &all_seen);
         let last_resort = spare(snapshot, gates, id, &mut all_seen);
         let scale = scale(snapshot, gates, id, &all_seen);
         for ((place, endpoint), seen) in pool.endpoints().enumerate().zip(all_seen) {
@@ -160,6 +164,7 @@ impl PoolLive {
             cap_s,
             first: pool.first,
             up: up.into(),
+            gauges,
             near: by_nearness.then(|| Box::new(sets)),
         }
     }

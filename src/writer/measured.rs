@@ -2,7 +2,7 @@
 //! in steps, so that a number that jitters publishes nothing; a report that is too old is forgotten when its time has
 //! come.
 
-use super::Writer;
+use super::{Survey, Writer};
 use crate::health::{Load, Millis, Reported, Sample, Smoothed, settle};
 use crate::id::{EndpointId, TargetId};
 use crate::snapshot::Snapshot;
@@ -118,6 +118,33 @@ impl Measured {
         // One process behind both addresses tells one load: the first that is known is it.
         observed.load = meters.iter().find_map(|meter| meter.load.and_then(load));
         observed.time_us = meters.map(|meter| meter.time.and_then(time));
+    }
+}
+
+/// What is known of an endpoint's load and time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Metered {
+    /// Its pool looks at loads.
+    pub asked: bool,
+    /// Its load as reported last, if that is fresh.
+    pub load: Option<Load>,
+    /// How long its probes take, smoothed, microseconds: of the first of its addresses of which that is known.
+    pub time_us: Option<u32>,
+    /// The target that is asked for the load alone, beside the checks.
+    pub load_beside: Option<TargetId>,
+}
+
+impl Survey {
+    /// What is known of an endpoint's load and time.
+    #[must_use]
+    pub fn metered(&self, endpoint: EndpointId) -> Metered {
+        let Some(meters) = self.snapshot.meters.of_endpoint(endpoint) else { return Metered::default() };
+        let asked: Vec<TargetId> = meters.iter().filter_map(|meter| meter.load).collect();
+        let votes = |target: &TargetId| (0..2).any(|lane| self.snapshot.targets_of(endpoint, lane).contains(target));
+        let load = asked.iter().find_map(|&target| self.measured.load(target)).map(|reported| reported.load);
+        let time_us = meters.iter().find_map(|meter| self.measured.time_us(meter.time?));
+        let load_beside = asked.iter().find(|target| !votes(target)).copied();
+        Metered { asked: !asked.is_empty(), load, time_us, load_beside }
     }
 }
 

@@ -8,7 +8,7 @@ mod operators;
 mod serving;
 mod staged;
 
-pub use measured::Measured;
+pub use measured::{Measured, Metered};
 pub use operators::{Look, Seen, Survey};
 
 use crate::health::{Guard, Millis, Outcome, Sample, Sites, TargetState, Tracker};

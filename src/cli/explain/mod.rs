@@ -12,10 +12,13 @@ pub use report::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorVie
 use super::view::parse_client;
 use crate::daemon::{self, LoadError, ServerSource, Zones};
 use crate::error::Exit;
+use crate::health::Load;
 use crate::id::EndpointId;
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use crate::steer::Observed;
 use hickory_proto::rr::RecordType;
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -44,6 +47,12 @@ pub struct Args {
     /// What is taken as down: pool/NAME or endpoint/POOL/NAME; may be given several times
     #[arg(long, value_name = "TARGET")]
     down: Vec<String>,
+    /// The load that an endpoint reports: endpoint/POOL/NAME=NUMBER (or pool/NAME=NUMBER: each of its endpoints)
+    #[arg(long, value_name = "TARGET=NUMBER")]
+    load: Vec<String>,
+    /// How long an endpoint's probes take, in milliseconds; written like --load
+    #[arg(long, value_name = "TARGET=MS")]
+    time: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,18 +61,17 @@ pub struct Args {
 /// Runs the verb.
 #[must_use]
 pub fn run(args: Args) -> Exit {
-    let snapshot = match snapshot(args.config, args.zones) {
+    let snapshot = match snapshot(args.config.clone(), args.zones.clone()) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             eprintln!("{}", error.to_string().trim_end());
             return Exit::Failed;
         }
     };
-    let failed = match failed(&snapshot, &args.down) {
-        Ok(failed) => failed,
+    let state = match state(snapshot, &args) {
+        Ok(state) => state,
         Err(why) => return usage(&why),
     };
-    let state = State::offline(snapshot, &failed);
     let (address, bits) = args.client;
     let subnet = (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }));
     let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
@@ -75,6 +83,31 @@ pub fn run(args: Args) -> Exit {
         }
         Err(why) => usage(&why),
     }
+}
+
+/// The state that the arguments describe.
+fn state(snapshot: Arc<Snapshot>, args: &Args) -> Result<State, String> {
+    let failed = failed(&snapshot, &args.down)?;
+    let loads = numbers(&snapshot, &args.load, "--load")?;
+    let times = numbers(&snapshot, &args.time, "--time")?;
+    Ok(State::offline_with(snapshot, |id| Observed {
+        load: loads.get(&id).copied().and_then(Load::new),
+        time_us: [times.get(&id).map(|time_ms| (time_ms * 1_000.0) as u32); 2],
+        ..if failed.contains(&id) { Observed::DOWN } else { Observed::UP }
+    }))
+}
+
+/// The numbers of endpoints, each as `TARGET=NUMBER`.
+fn numbers(snapshot: &Snapshot, given: &[String], option: &str) -> Result<HashMap<EndpointId, f64>, String> {
+    let mut numbers = HashMap::new();
+    for text in given {
+        let parts = text.rsplit_once('=').and_then(|(target, number)| Some((target, number.parse::<f64>().ok()?)));
+        let (target, number) = parts
+            .filter(|(_, number)| Load::new(*number).is_some())
+            .ok_or_else(|| format!("{option} is endpoint/POOL/NAME=NUMBER, not \"{text}\""))?;
+        numbers.extend(failed(snapshot, &[target.to_owned()])?.into_iter().map(|id| (id, number)));
+    }
+    Ok(numbers)
 }
 
 /// Reads and compiles, as the server would.
