@@ -178,3 +178,82 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
     let best = known.max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
     best.map_or_else(String::new, |best| format!("; did you mean \"{best}\"?"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POOLS: &str = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[checks]\nweb = { type = \"http\" }\n\
+        [names.www.policy]\ndefault = [\"p\"]\n[pools.p]\ncheck = \"web\"\nload = { field = \"n\" }\n\
+        endpoints = [{ name = \"a\", address = \"192.0.2.1\" }, { name = \"b\", address = \"192.0.2.2\" }, \
+        { name = \"c\", address = \"192.0.2.3\" }]\n";
+
+    fn report(balance: &str, load: &[&str], time: &[&str]) -> Result<Report, String> {
+        let text = format!("{POOLS}balance = \"{balance}\"\n");
+        let loaded = crate::config::load_text("z.toml", &text, &crate::config::Options::default());
+        let spec = loaded.map_err(|report| report.short())?.spec;
+        let snapshot = Arc::new(Snapshot::build(spec, crate::steer::fixture::databases()).unwrap());
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let args = Args {
+            name: "www.example.com".into(),
+            client: ([20, 0, 0, 0].into(), Some(24)),
+            r#type: RecordType::A,
+            resolver: Ipv4Addr::LOCALHOST.into(),
+            zones: Vec::new(),
+            config: None,
+            down: Vec::new(),
+            load: words(load),
+            time: words(time),
+            json: false,
+        };
+        let state = state(snapshot, &args)?;
+        let subnet = (args.client.0, 24);
+        let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
+        Report::new(&state, &question).map(Option::unwrap)
+    }
+
+    #[test]
+    fn each_method_by_load_or_time_has_a_line_with_its_numbers() {
+        let loads = ["endpoint/p/a=10", "endpoint/p/b=20"];
+        let text = |report: &Report| human(report, Paint(false));
+        let by_load = report("least-connections", &loads, &[]).unwrap();
+        let said = text(&by_load);
+        for line in [
+            "least-connections: of two drawn by weight the one with fewer connections per weight; the pool's load is 30",
+            "66.7 % (least-connections), load 10",
+            "0 % (least-connections), load 20",
+            "33.3 % (least-connections), no fresh load",
+        ] {
+            assert!(said.contains(line), "no {line:?} in\n{said}");
+        }
+        let json = serde_json::to_value(&by_load).unwrap();
+        let endpoint = |index: usize| json["trail"][0]["endpoints"][index].clone();
+        assert_eq!((&endpoint(0)["load"], &endpoint(0)["stale"]), (&10.0.into(), &false.into()));
+        assert_eq!((&endpoint(2)["load"], &endpoint(2)["stale"]), (&serde_json::Value::Null, &true.into()));
+        assert_eq!(json["trail"][0]["load"], 30.0);
+
+        let utilised = text(&report("least-load", &["pool/p=0.5"], &[]).unwrap());
+        assert_eq!(utilised.matches("33.3 % (least-load), load 0.5").count(), 3, "{utilised}");
+
+        let times = ["endpoint/p/a=10", "endpoint/p/b=10.5", "endpoint/p/c=12"];
+        let by_time = text(&report("least-response-time", &["pool/p=0"], &times).unwrap());
+        for line in [
+            "least-response-time: lowest probe time × (1 + 0.1 × connections); within 10 % by weight; the pool's load is 0",
+            "50 % (least-response-time), load 0, 10 ms",
+            "50 % (least-response-time), load 0, 10.5 ms",
+            "0 % (least-response-time), load 0, 12 ms",
+        ] {
+            assert!(by_time.contains(line), "no {line:?} in\n{by_time}");
+        }
+        let plain = report("weighted", &[], &[]).unwrap();
+        assert!(plain.trail[0].method.is_none());
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_refused() {
+        for wrong in ["endpoint/p/a", "endpoint/p/a=many", "endpoint/p/a=-1", "a=1"] {
+            assert!(report("least-load", &[wrong], &[]).is_err(), "{wrong}");
+        }
+        assert!(report("least-load", &["endpoint/p/x=1"], &[]).unwrap_err().contains("did you mean"));
+    }
+}
