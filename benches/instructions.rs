@@ -10,7 +10,7 @@
 mod state;
 mod support;
 
-use geosteer::health::Load;
+use geosteer::health;
 use geosteer::limits::UDP_REPLY_MAX;
 use geosteer::respond::{Request, Transport, Verdict, respond};
 use geosteer::state::State;
@@ -113,7 +113,7 @@ fn total(file: &Path) -> u64 {
 
 /// The part that runs under callgrind: each stream once. The first query's allocations drown in the number.
 fn inner(zone: &str) {
-    let state = measured_state(&zone_text(zone));
+    let state = state_with_numbers(&zone_text(zone));
     let mut worker = Worker::new(1);
     for stream in streams(zone) {
         measured(&state, &mut worker, &stream, queries());
@@ -121,11 +121,11 @@ fn inner(zone: &str) {
 }
 
 /// Every endpoint is up, and has told a load and a time.
-fn measured_state(zone: &str) -> State {
+fn state_with_numbers(zone: &str) -> State {
     State::offline_with(Arc::new(state::snapshot(zone)), |id| {
         let number = 1 + id.index() as u32 * 7 % 10;
         let time_us = [Some(10_000 + 300 * number); 2];
-        Observed { load: Load::new(f64::from(number)), time_us, ..Observed::UP }
+        Observed { load: health::Load::new(f64::from(number)), time_us, ..Observed::UP }
     })
 }
 
