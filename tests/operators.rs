@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(30);
 const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
@@ -305,9 +305,9 @@ fn endpoints_and_pools_show_the_loads_and_the_times_that_probes_have_seen() {
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
         said["endpoints"][0].clone()
     };
-    let until = Instant::now() + LONG;
+    let until = geosteer::clock::instant() + LONG;
     while endpoint("a")["load"].is_null() || endpoint("b")["note"] == "" {
-        assert!(Instant::now() < until, "{} {}", endpoint("a"), endpoint("b"));
+        assert!(geosteer::clock::instant() < until, "{} {}", endpoint("a"), endpoint("b"));
     }
     let (by_time, by_load) = (endpoint("a"), endpoint("b"));
     assert_eq!((&by_time["load"], &by_time["stale"]), (&42.0.into(), &false.into()));

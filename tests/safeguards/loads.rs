@@ -75,6 +75,7 @@ fn a_report_is_believed_for_three_intervals_and_the_pool_is_worked_out_again_whe
     scene.reports(1, 10.0);
     scene.reports(2, 20.0);
     scene.reports(3, 60.0);
+    assert_eq!(scene.writer.next(), Some(scene.now + 30_001));
     scene.wait(20_000);
     scene.reports(1, 10.0);
     scene.reports(2, 20.0);
