@@ -119,8 +119,12 @@ fn nothing_is_kept_for_a_pool_that_looks_at_neither() {
     assert_eq!((scene.known(1), scene.writer.next()), ((None, None), None));
     let mut by_load = Scene::new(&zone(CONNECTIONS));
     assert!(!by_load.takes(1, 900), "it looks at no time");
+    assert_eq!(by_load.writer.survey().measured.time_us(by_load.target(1, "/")), None);
     let mut by_time = Scene::new(&zone("balance = \"least-response-time\""));
     assert!(!by_time.reports(1, 7.0), "it looks at no load");
+    assert_eq!(by_time.writer.survey().measured.load(by_time.target(1, "/")), None);
+    by_time.takes(1, 900);
+    assert_eq!(by_time.writer.survey().measured.time_us(by_time.target(1, "/")), Some(900));
 }
 
 #[test]
