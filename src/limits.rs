@@ -85,6 +85,12 @@ pub const PROBE_BODY_MAX: usize = 65_536;
 pub const PROBE_BUFFER: usize = 16 << 10;
 /// Bytes of a response's headers over HTTP/2.
 pub const PROBE_HEADERS_MAX: usize = 16 << 10;
+/// The header of a load report unless a pool names another (ORCA, xDS).
+pub const LOAD_HEADER: &str = "endpoint-load-metrics";
+/// A reported load is believed for so many intervals of its check, unless a pool says for how long.
+pub const LOAD_STALE_INTERVALS: u32 = 3;
+/// Longest time for which a reported load can be believed, milliseconds.
+pub const LOAD_STALE_MAX_MS: u32 = 86_400_000;
 /// Characters that a probe's note takes over from what an endpoint said.
 pub const PROBE_NOTE_PART: usize = 160;
 /// Programs of `exec` checks that run at the same time; more wait for one to end before their own time begins.

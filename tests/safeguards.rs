@@ -20,6 +20,8 @@ mod comeback;
 mod flapping;
 #[path = "safeguards/guard.rs"]
 mod guard;
+#[path = "safeguards/loads.rs"]
+mod loads;
 #[path = "safeguards/seeded.rs"]
 mod seeded;
 
@@ -65,7 +67,13 @@ impl Scene {
     }
 
     fn probed(&mut self, target: TargetId, outcome: Outcome) {
-        self.apply(Event::Probed { generation: self.generation, target, outcome, note: "told".into(), sample: Sample::default() });
+        self.apply(Event::Probed {
+            generation: self.generation,
+            target,
+            outcome,
+            note: "told".into(),
+            sample: Sample::default(),
+        });
     }
 
     /// All targets of an address end one probe.

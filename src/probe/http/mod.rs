@@ -5,6 +5,7 @@
 
 mod exchange;
 mod expect;
+mod load;
 
 pub(super) use exchange::{Ask, Reading};
 
@@ -13,7 +14,7 @@ use super::connect::Way;
 use super::host::Named;
 use super::progress::Progress;
 use super::tls::{Alpn, Secure, TlsConfigs};
-use crate::health::{HttpCheck, TargetAddress};
+use crate::health::{HttpCheck, LoadPlace, TargetAddress};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What probes call themselves unless the check says otherwise.
@@ -64,7 +65,8 @@ impl HttpProbe {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let until = check.expect_body.as_deref().map(str::as_bytes).filter(|text| !text.is_empty());
-        let keep = !check.expect_json.is_empty();
+        let in_body = check.load.as_ref().is_some_and(|load| matches!(load.place, LoadPlace::Body(_)));
+        let keep = !check.expect_json.is_empty() || in_body;
         // The whole of a JSON text is needed: the text that must stand in it is looked for afterwards.
         let reading = Reading { statuses: &check.expect_status, keep, until: until.filter(|_| !keep) };
         let answer = match self.ask.send(stream, reading, progress).await {
@@ -79,9 +81,15 @@ impl HttpProbe {
         if until.is_some_and(|text| !stands(text)) {
             return Ended::fail(format!("status {status}, but the expected text is not in the body{left}"));
         }
-        if keep && let Err(why) = expect::json(&answer.body, answer.whole, &check.expect_json) {
+        if !check.expect_json.is_empty()
+            && let Err(why) = expect::json(&answer.body, answer.whole, &check.expect_json)
+        {
             return Ended::fail(format!("status {status}, but {why}{left}"));
         }
-        Ended::pass(format!("{status} in {} ms{left}", progress.first_byte().as_millis()))
+        let ended = Ended::pass(format!("{status} in {} ms{left}", progress.first_byte().as_millis()));
+        match &check.load {
+            None => ended,
+            Some(source) => ended.with_load(load::read(source, &answer)),
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod dead;
 mod http;
 mod kinds;
+mod loads;
 mod prober;
 
 use super::method::{Method, Shared};
