@@ -5,8 +5,12 @@
 
 mod exchange;
 mod expect;
+mod message;
+mod plain;
+mod taken;
 
-pub(super) use exchange::{Ask, Reading};
+pub(super) use exchange::Ask;
+pub(super) use taken::Reading;
 
 use super::Ended;
 use super::connect::Way;
@@ -15,6 +19,7 @@ use super::progress::Progress;
 use super::tls::{Alpn, Secure, TlsConfigs};
 use crate::health::{HttpCheck, TargetAddress};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 /// What probes call themselves unless the check says otherwise.
 pub(super) const USER_AGENT: &str = concat!("geosteer/", env!("CARGO_PKG_VERSION"));
@@ -51,7 +56,14 @@ impl HttpProbe {
             Ok(stream) => stream,
             Err(ended) => return ended,
         };
-        let Some(secure) = &self.secure else { return self.ask(check, stream, "", progress).await };
+        match &self.secure {
+            None => self.ask(check, stream, "", progress).await,
+            // On the heap: the state of TLS is large, and every probe would have room for it.
+            Some(secure) => Box::pin(self.secured(check, secure, stream, progress)).await,
+        }
+    }
+
+    async fn secured(&self, check: &HttpCheck, secure: &Secure, stream: TcpStream, progress: &Progress) -> Ended {
         match secure.handshake(stream, progress).await {
             Ok((stream, left)) => self.ask(check, stream, &left, progress).await,
             Err(ended) => ended,
