@@ -37,6 +37,15 @@ impl Asked {
     }
 }
 
+/// A response whose head is whole.
+#[derive(Debug)]
+pub(super) struct Begun<'a> {
+    pub(super) status: u16,
+    pub(super) framing: Framing,
+    /// Of the bytes that came last those that belong to the body.
+    pub(super) rest: &'a [u8],
+}
+
 /// The head of a response, gathered until it is whole. Interim responses (1xx) before it are passed over.
 #[derive(Default, Debug)]
 pub(super) struct Head {
@@ -47,36 +56,29 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Takes the bytes that came next. Once the head is whole: its status, how long the body is, and those of the
-    /// bytes that belong to the body.
+    /// Takes the bytes that came next; gives the response once its head is whole.
     ///
     /// # Errors
     /// This is no HTTP, or its head is longer than [`PROBE_BUFFER`].
-    pub(super) fn take<'a>(
-        &mut self,
-        asked: Asked,
-        came: &'a [u8],
-    ) -> Result<Option<(u16, Framing, &'a [u8])>, Broken> {
-        // Nearly always the head comes in one piece: it is looked at where it lies.
-        if self.bytes.is_empty() {
-            let mut from = 0;
-            let found = final_head(asked, came, &mut from)?;
-            if found.is_none() {
-                (self.bytes, self.from) = (came.to_vec(), from);
-            }
-            return self.bounded(found.map(|(status, framing, end)| (status, framing, &came[end..])));
-        }
+    pub(super) fn take<'a>(&mut self, asked: Asked, came: &'a [u8]) -> Result<Option<Begun<'a>>, Broken> {
         let before = self.bytes.len();
-        self.bytes.extend_from_slice(came);
-        let found = final_head(asked, &self.bytes, &mut self.from)?;
-        self.bounded(found.map(|(status, framing, end)| (status, framing, &came[end.saturating_sub(before)..])))
-    }
-
-    fn bounded<T>(&self, found: Option<T>) -> Result<Option<T>, Broken> {
-        match found.is_none() && self.bytes.len() >= PROBE_BUFFER {
-            true => Err(format!("its head is longer than {} KiB", PROBE_BUFFER >> 10)),
-            false => Ok(found),
+        // Nearly always the head comes in one piece: it is looked at where it lies.
+        let found = if before == 0 {
+            final_head(asked, came, &mut self.from)?
+        } else {
+            self.bytes.extend_from_slice(came);
+            final_head(asked, &self.bytes, &mut self.from)?
+        };
+        if let Some((status, framing, end)) = found {
+            return Ok(Some(Begun { status, framing, rest: &came[end.saturating_sub(before)..] }));
         }
+        if before == 0 {
+            self.bytes = came.to_vec();
+        }
+        if self.bytes.len() >= PROBE_BUFFER {
+            return Err(format!("its head is longer than {} KiB", PROBE_BUFFER >> 10));
+        }
+        Ok(None)
     }
 }
 
@@ -288,7 +290,7 @@ mod tests {
                 Some(_) => piece,
                 None => match head.take(asked, piece)? {
                     None => continue,
-                    Some((status, framing, rest)) => {
+                    Some(Begun { status, framing, rest }) => {
                         body = Some((status, framing));
                         rest
                     }

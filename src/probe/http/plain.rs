@@ -1,7 +1,7 @@
 //! One request and its response over HTTP/1.1. A connection carries one exchange: the request stands ready as bytes,
 //! and of the response only the status and the body count, so that a probe costs little more than its packets.
 
-use super::message::{Asked, Broken, Framing, Head};
+use super::message::{Asked, Begun, Broken, Framing, Head};
 use super::taken::{Reading, Taken};
 use crate::limits::PROBE_BUFFER;
 use crate::probe::progress::{Phase, Progress};
@@ -97,7 +97,9 @@ impl<'a> Coming<'a, '_> {
         if came.is_empty() {
             return Err(Ended::fail("the connection was closed without an answer"));
         }
-        let Some((status, framing, rest)) = self.head.take(self.asked, came).map_err(broken)? else { return Ok(false) };
+        let Some(Begun { status, framing, rest }) = self.head.take(self.asked, came).map_err(broken)? else {
+            return Ok(false);
+        };
         self.progress.enter(Phase::Body);
         let body = self.body.insert(Body { status, framing, taken: Taken::new(self.reading), closed: false });
         if self.reading.reads(status) { body.take(rest, false) } else { Ok(true) }
