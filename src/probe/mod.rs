@@ -88,8 +88,7 @@ impl Prober {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let driver = driver::Driver::new(seed, sender, Arc::clone(&stats));
         let thread = std::thread::Builder::new().name("prober".into()).spawn(move || {
-            // A task, not the future that is blocked on: each end of a probe would wake that by a system call.
-            let _ = runtime.block_on(async { tokio::spawn(driver.run(received)).await });
+            runtime.block_on(driver.run(received));
             // A look-up of a host name may still block a helper thread: it is left behind.
             runtime.shutdown_background();
         })?;
