@@ -83,6 +83,8 @@ impl Driver {
                     None => return,
                 },
                 Some(report) = reports.recv() => {
+                    // Ends are taken by the step, as starts are: who receives them wakes once for all of a step.
+                    tokio::time::sleep_until(self.next_step()).await;
                     if self.take(report).is_err() {
                         return;
                     }
@@ -209,6 +211,12 @@ impl Driver {
         self.schedule.done(TargetId::new(key as usize), outcome, self.now());
         let event = Event::Probed { generation: slot.generation, target: slot.target, outcome, note, sample: Sample::default() };
         self.sender.send(event).map_err(drop)
+    }
+
+    /// When the next step of [`limits::PROBE_STEP_MS`] begins.
+    fn next_step(&self) -> tokio::time::Instant {
+        let next = (self.now() / limits::PROBE_STEP_MS + 1) * limits::PROBE_STEP_MS;
+        (self.origin + Duration::from_millis(next)).into()
     }
 
     fn now(&self) -> Millis {
