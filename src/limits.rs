@@ -115,7 +115,8 @@ pub const FIRST_PROBES_AT_ONCE: u64 = 256;
 pub const FIRST_PROBES_PER_SECOND: u64 = 2_000;
 /// Probes under way at the same time; what is due beyond waits for one to end.
 pub const PROBES_AT_ONCE: usize = 8_192;
-/// Probes start at multiples of this, milliseconds: those that share a step share the prober's waking up.
+/// Probes start, and their ends are taken, at multiples of this, milliseconds: those that share a step share the waking up
+/// of the prober, and of who receives their outcomes.
 pub const PROBE_STEP_MS: u64 = 10;
 /// Probe jitter, in percent of the interval to either side.
 pub const JITTER_PERCENT: u32 = 5;

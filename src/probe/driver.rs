@@ -85,6 +85,8 @@ impl Driver {
                     None => return,
                 },
                 Some(report) = reports.recv() => {
+                    // Ends are taken by the step, as starts are: who receives them wakes once for all of a step.
+                    tokio::time::sleep_until(self.next_step()).await;
                     if self.take(report).is_err() {
                         return;
                     }
@@ -217,6 +219,12 @@ impl Driver {
             sample: Sample { time_us, load },
         };
         self.sender.send(event).map_err(drop)
+    }
+
+    /// When the next step of [`limits::PROBE_STEP_MS`] begins.
+    fn next_step(&self) -> tokio::time::Instant {
+        let next = (self.now() / limits::PROBE_STEP_MS + 1) * limits::PROBE_STEP_MS;
+        (self.origin + Duration::from_millis(next)).into()
     }
 
     fn now(&self) -> Millis {

@@ -101,14 +101,15 @@ impl Method {
     }
 
     async fn once(&self, job: &Job, progress: &Progress) -> Ended {
+        // What is large and rare is on the heap: a probe over plain HTTP, the commonest, needs little room.
         match (self, &job.check.kind) {
             (Self::Tcp(way), _) => tcp::probe(way, progress).await,
-            (Self::Tls(probe), _) => probe.probe(progress).await,
+            (Self::Tls(probe), _) => Box::pin(probe.probe(progress)).await,
             (Self::Http(probe), CheckKind::Http(check)) => probe.probe(check, progress).await,
-            (Self::Grpc(probe), _) => probe.probe(progress).await,
-            (Self::Dns(probe), CheckKind::Dns(check)) => probe.probe(check, progress).await,
-            (Self::Exec(_), CheckKind::Exec(check)) => exec::probe(check, &job.address, progress).await,
-            (Self::Bare, CheckKind::Push(check)) => push::probe(check, &job.address, progress).await,
+            (Self::Grpc(probe), _) => Box::pin(probe.probe(progress)).await,
+            (Self::Dns(probe), CheckKind::Dns(check)) => Box::pin(probe.probe(check, progress)).await,
+            (Self::Exec(_), CheckKind::Exec(check)) => Box::pin(exec::probe(check, &job.address, progress)).await,
+            (Self::Bare, CheckKind::Push(check)) => Box::pin(push::probe(check, &job.address, progress)).await,
             _ => Ended::inconclusive("nothing to probe"),
         }
     }

@@ -6,8 +6,12 @@
 mod exchange;
 mod expect;
 mod load;
+mod message;
+mod plain;
+mod taken;
 
-pub(super) use exchange::{Ask, Reading};
+pub(super) use exchange::Ask;
+pub(super) use taken::Reading;
 
 use super::Ended;
 use super::connect::Way;
@@ -16,6 +20,7 @@ use super::progress::Progress;
 use super::tls::{Alpn, Secure, TlsConfigs};
 use crate::health::{HttpCheck, LoadPlace, TargetAddress};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 /// What probes call themselves unless the check says otherwise.
 pub(super) const USER_AGENT: &str = concat!("geosteer/", env!("CARGO_PKG_VERSION"));
@@ -52,7 +57,14 @@ impl HttpProbe {
             Ok(stream) => stream,
             Err(ended) => return ended,
         };
-        let Some(secure) = &self.secure else { return self.ask(check, stream, "", progress).await };
+        match &self.secure {
+            None => self.ask(check, stream, "", progress).await,
+            // On the heap: the state of TLS is large, and every probe would have room for it.
+            Some(secure) => Box::pin(self.secured(check, secure, stream, progress)).await,
+        }
+    }
+
+    async fn secured(&self, check: &HttpCheck, secure: &Secure, stream: TcpStream, progress: &Progress) -> Ended {
         match secure.handshake(stream, progress).await {
             Ok((stream, left)) => self.ask(check, stream, &left, progress).await,
             Err(ended) => ended,
@@ -68,7 +80,11 @@ impl HttpProbe {
         let in_body = check.load.as_ref().is_some_and(|load| matches!(load.place, LoadPlace::Body(_)));
         let keep = !check.expect_json.is_empty() || in_body;
         // The whole of a JSON text is needed: the text that must stand in it is looked for afterwards.
-        let reading = Reading { statuses: &check.expect_status, keep, until: until.filter(|_| !keep) };
+        let header = check.load.as_ref().and_then(|load| match &load.place {
+            LoadPlace::Header { name, .. } => Some(&**name),
+            LoadPlace::Body(_) => None,
+        });
+        let reading = Reading { statuses: &check.expect_status, keep, until: until.filter(|_| !keep), header };
         let answer = match self.ask.send(stream, reading, progress).await {
             Ok(answer) => answer,
             Err(ended) => return ended,
