@@ -156,7 +156,7 @@ pub struct Safe {
 }
 
 /// Clients that go elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MoveRow {
     /// The policy.
     pub policy: String,
@@ -166,8 +166,14 @@ pub struct MoveRow {
     pub r#type: String,
     /// Pools before.
     pub from: Vec<String>,
+    /// Their parts of the row's clients, percent.
+    #[serde(default)]
+    pub from_percent: Vec<f64>,
     /// Pools after.
     pub to: Vec<String>,
+    /// Their parts of the row's clients, percent.
+    #[serde(default)]
+    pub to_percent: Vec<f64>,
     /// No pool of the row is live after: the fallback answers.
     pub dry: bool,
     /// The names, at most a few.

@@ -9,7 +9,7 @@ use crate::overrides::{Key, Meant, Names, Override, Said, Target};
 use crate::pool::{Address, Endpoint, Gate, Pool};
 use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::steer::Move;
+use crate::steer::{Move, Serves};
 use crate::writer::{Metered, Survey};
 
 /// Names that are listed with a move.
@@ -62,7 +62,9 @@ fn move_row(snapshot: &Snapshot, one: &Move) -> MoveRow {
     let policy = &snapshot.policies[route.policy.index()];
     let regions = &snapshot.settings[policy.zone.index()].regions;
     let region = policy.rows[one.row].region.map_or("default", |region| &*regions[region.index()].name);
-    let words = |pools: &[PoolId]| pools.iter().map(|pool| snapshot.pools[pool.index()].name.to_string()).collect();
+    let words =
+        |serves: &Serves| serves.pools.iter().map(|(pool, _)| snapshot.pools[pool.index()].name.to_string()).collect();
+    let percents = |serves: &Serves| serves.pools.iter().map(|(_, part)| part.percent()).collect();
     let (names, names_in_all) = names(snapshot, one.route);
     MoveRow {
         policy: policy.name.to_string(),
@@ -73,8 +75,10 @@ fn move_row(snapshot: &Snapshot, one: &Move) -> MoveRow {
             (false, _) => "AAAA",
         }
         .to_owned(),
-        from: words(&one.before.pools),
-        to: words(&one.after.pools),
+        from: words(&one.before),
+        from_percent: percents(&one.before),
+        to: words(&one.after),
+        to_percent: percents(&one.after),
         dry: one.after.is_dry,
         names,
         names_in_all,

@@ -5,11 +5,13 @@ mod balance;
 mod gates;
 pub mod rendezvous;
 mod select;
+pub mod share;
 #[cfg(test)]
 mod tests;
 
 pub use gates::Gates;
 pub use select::{ALONE, Asker, Candidate, Picked, Table};
+pub use share::Share;
 
 use crate::geo::Coordinates;
 use crate::health::{Aggregate, ComebackRules};

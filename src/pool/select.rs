@@ -211,6 +211,12 @@ impl Asker {
     pub fn split_key(&self) -> Key {
         Key::of(self.address, self.pool_bits, self.salt ^ 0x0073_706c_6974)
     }
+
+    /// The key that says whether a client stays with a pool that takes a share of its clients.
+    #[must_use]
+    pub fn share_key(&self) -> Key {
+        Key::of(self.address, self.pool_bits, self.salt ^ 0x0073_6861_7265)
+    }
 }
 
 /// The members picked for one answer, in its order.

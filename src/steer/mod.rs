@@ -1,6 +1,7 @@
 //! Which pool serves a client: policies, the live rows compiled from them and from health, and the
 //! decision that a query takes. Knows no packet: it yields endpoints, a TTL and a scope.
 
+mod amounts;
 mod compile;
 mod decide;
 mod explain;
@@ -19,7 +20,7 @@ mod trail;
 pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
 pub use decide::{Answer, Decision, Picks, Want, decide};
-pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, explain};
+pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
 pub use gauge::Gauge;
 pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};

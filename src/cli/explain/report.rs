@@ -10,7 +10,7 @@ use crate::pool::{Address, Balance};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::{
-    EndpointNote, Explanation, FallbackNote, PoolNote, PoolTrail, Step, Want, explain as explain_decision,
+    EndpointNote, Explanation, FallbackNote, PoolNote, PoolTrail, ShareTrail, Step, Want, explain as explain_decision,
 };
 use crate::wire::Name;
 use crate::worker::Worker;
@@ -109,6 +109,10 @@ pub struct PoolView {
     pub share: Option<f64>,
     /// The step was written in the `default` row.
     pub from_default: bool,
+    /// What it keeps of the clients on their way to it, percent, if not all.
+    pub keeps: Option<f64>,
+    /// Where the client's hash is, percent: below `keeps` it stays.
+    pub hash: Option<f64>,
     /// It answered this query.
     pub picked: bool,
     /// Why it was taken or passed over.
@@ -305,6 +309,10 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         PoolNote::NotReached if trail.picked => "taken as fallback".to_owned(),
         PoolNote::NotReached => "not reached".to_owned(),
     };
+    let why = match trail.share {
+        Some(share) if trail.note == PoolNote::Taken => format!("{why}, {}", share_words(share)),
+        _ => why,
+    };
     let total = weight_taken(how, trail);
     let split = pick.starts_with("split") && trail.note == PoolNote::Taken && total > 0;
     PoolView {
@@ -313,6 +321,8 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         pick,
         share: split.then(|| percent(trail.weight, total)),
         from_default: how.region.is_some() && trail.row != how.row,
+        keeps: trail.share.map(|share| share.keep.percent()),
+        hash: trail.share.map(|share| f64::from(share.point) / 100.0),
         picked: trail.picked,
         why,
         live: trail.live,
@@ -321,6 +331,13 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         load: trail.load.map(Load::value),
         endpoints: endpoint_views(snapshot, trail),
     }
+}
+
+/// A pool that sheds clients, and on which side this one is.
+fn share_words(share: ShareTrail) -> String {
+    let ShareTrail { keep, point } = share;
+    let (point, side) = (f64::from(point) / 100.0, if share.stays() { "stays" } else { "goes on" });
+    format!("keeps {keep} of its clients: this one's hash is at {point} %, so it {side}")
 }
 
 /// The weights of the parts of a trail's step that were taken.
