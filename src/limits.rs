@@ -17,6 +17,9 @@ pub const STREAM_REPLY_MAX: usize = 65_535;
 pub const CHAIN_MAX: usize = 16;
 /// Octets that the layouts of views by IPv4 address may take in all; further views are walked bit by bit.
 pub const VIEWS_SIZE: usize = 8 << 20;
+/// Most pools that balance by `hash` for which it is written down who wins which place, 16 KiB for a pool or twice that
+/// while its families differ; in a configuration with more it is found out per query.
+pub const HASHES_WRITTEN_DOWN: usize = 1_024;
 /// Most addresses in one balanced answer.
 pub const ANSWERS_MAX: u8 = 16;
 /// Most addresses that `balance = "all"` gives in one answer, and its default.

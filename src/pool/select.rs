@@ -52,6 +52,7 @@ enum Layout {
     Smooth { sequence: Box<[u16]> },
     Failover,
     Hash { names: Box<[u64]> },
+    Winners { winners: Box<[u8; 1 << 14]> },
     Slots { slots: Box<[u16]> },
     Nearest { tie: u16 },
     Least { total: u32, ranks: Box<[u16]> },
@@ -129,6 +130,16 @@ impl Table {
         Self { members, layout, answers }
     }
 
+    /// Writes down what a stable choice would find out per query, with the same results; every other method stays as it
+    /// is.
+    #[must_use]
+    pub fn written_down(mut self) -> Self {
+        if let (Layout::Hash { names }, 1) = (&self.layout, self.answers) {
+            self.layout = Layout::Winners { winners: hash::winners(&self.members, names) };
+        }
+        self
+    }
+
     /// True if there is nothing to pick.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -168,6 +179,7 @@ impl Table {
             Layout::Smooth { sequence } => smooth::pick(members, sequence, answers, cursor, out),
             Layout::Failover => failover::pick(members, answers, out),
             Layout::Hash { names } => hash::pick(members, names, answers, asker().endpoint_key(), out),
+            Layout::Winners { winners } => hash::pick_winner(members, winners, asker().endpoint_key(), out),
             Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker().endpoint_key(), out),
             Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker().near_key(), out),
             Layout::Least { total, ranks } => least::pick(members, ranks, *total, answers, draw, out),

@@ -5,9 +5,9 @@ use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
 use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits, View};
 use crate::health::{Check, CheckKind, TargetAddress};
 use crate::id::{CheckId, ClassId, EndpointId, MapId, NameId, TargetId};
-use crate::limits::VIEWS_SIZE;
+use crate::limits::{HASHES_WRITTEN_DOWN, VIEWS_SIZE};
 use crate::pool::rendezvous::name_bits;
-use crate::pool::{Address, Endpoint, Pool};
+use crate::pool::{Address, Balance, Endpoint, Pool};
 use crate::steer::{BalancedName, Compiler, Groups, Route, Sources, lanes};
 use crate::zone::{BalancedOwner, Zones};
 use std::collections::HashMap;
@@ -49,12 +49,15 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
     let Watches { targets, watches, watched, meters } = watch(&checks, &pools, &endpoints);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
+    let hashes = pools.iter().filter(|pool| pool.balance == Balance::Hash && pool.answers == 1);
+    let writes_hashes_down = hashes.count() <= HASHES_WRITTEN_DOWN;
     pools.shrink_to_fit();
     endpoints.shrink_to_fit();
     policies.shrink_to_fit();
     names.shrink_to_fit();
     Ok(Snapshot {
         zones: tree,
+        writes_hashes_down,
         settings: zones,
         checks,
         pools,

@@ -58,6 +58,8 @@ pub struct Snapshot {
     pub watches: Vec<[std::ops::Range<u32>; 2]>,
     /// Targets by endpoint and family.
     pub watched: Vec<TargetId>,
+    /// Pools that balance by `hash` are few enough to write down who wins which place.
+    pub(crate) writes_hashes_down: bool,
     /// Whose probes tell loads and times.
     pub(crate) meters: Meters,
     /// When failures are held, since the prober may be the broken part.

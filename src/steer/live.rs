@@ -150,9 +150,15 @@ impl PoolLive {
                     index[set][lane] = index[set - 1][lane];
                     continue;
                 }
+                if lane > 0 && sets[set][lane] == sets[set][0] {
+                    index[set][lane] = index[set][0];
+                    continue;
+                }
                 index[set][lane] = tables.len() as u8;
                 let of_all = usize::from(pool.count);
-                tables.push(Arc::new(Table::new(pool.balance, pool.answers, &sets[set][lane], of_all)));
+                let table = Table::new(pool.balance, pool.answers, &sets[set][lane], of_all);
+                let written = set == Set::Live as usize && snapshot.writes_hashes_down;
+                tables.push(Arc::new(if written { table.written_down() } else { table }));
             }
         }
         let by_nearness = pool.balance == crate::pool::Balance::Nearest;
@@ -234,7 +240,7 @@ pub(super) enum Own {
     /// The same among the pools that a client may stay with; the rest leads those on that may stay with none.
     Shed { sticky: bool, parts: Box<[SplitPart]>, rest: Leaf },
     /// A pool's members in the order of nearness of the row's clients.
-    Near { pool: PoolId, table: Table },
+    Near { pool: PoolId, table: Arc<Table> },
 }
 
 /// One part of a split.
@@ -421,6 +427,10 @@ impl Live {
         }
         let table = match leaf {
             Leaf::Pool { pool, set } => self.pool(pool).table(set, lane).map(|table| (pool, Arc::clone(table))),
+            Leaf::Own(index) => match &own[index as usize] {
+                Own::Near { pool, table } => Some((*pool, Arc::clone(table))),
+                Own::Split { .. } | Own::Shed { .. } => None,
+            },
             _ => None,
         };
         Row { leaf, table, cap_s, prefix }

@@ -1,9 +1,10 @@
 //! `spread`: the addresses of one answer never share a failure domain. Every method keeps its own order; who shares a
 //! domain with a member that is in the answer already is passed over. Answers of one address never come here.
 
+use super::hash;
 use super::least::Drawn;
 use crate::limits::{ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX};
-use crate::pool::rendezvous::{Key, mix};
+use crate::pool::rendezvous::{Key, fold};
 use crate::pool::select::{Asker, Candidate, Member, Picked};
 use crate::worker::Draw;
 
@@ -144,13 +145,14 @@ impl Round<'_> {
 
     fn take_equally_near(&mut self, tie: usize, key: Key) -> bool {
         let members = self.members;
-        self.take_least(tie, |index| mix(key.bits() ^ u64::from(members[index].number)))
+        self.take_least(tie, |index| fold(key.bits() ^ u64::from(members[index].number)))
     }
 
     fn take_hashed(&mut self, names: &[u64], key: Key) -> bool {
         let members = self.members;
         // The least distance by weight, exact: the quotients are compared as fractions with 32 bits behind the point.
-        let rank = |index: usize| (u128::from(key.distance(names[index])) << 32) / u128::from(members[index].number);
+        let rank =
+            |index: usize| (u128::from(hash::distance_of(key, names[index])) << 32) / u128::from(members[index].number);
         self.take_least(members.len(), rank)
     }
 
