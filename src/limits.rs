@@ -75,6 +75,16 @@ pub const GUARD_SITES: u32 = 4;
 pub const GUARD_HOLD_MS: u32 = 60_000;
 /// Longest such time that can be set, milliseconds.
 pub const GUARD_HOLD_MAX_MS: u32 = 3_600_000;
+/// Most canaries of the blast guard.
+pub const CANARIES_MAX: usize = 8;
+/// Time between probes of a canary, milliseconds: shorter than the time in which an endpoint can go down.
+pub const CANARY_INTERVAL_MS: u32 = 2_000;
+/// Time that a probe of a canary may take, milliseconds.
+pub const CANARY_TIMEOUT_MS: u32 = 1_000;
+/// Failures before a canary is shown as down; the guard looks at its last probe alone.
+pub const CANARY_FALL: u8 = 3;
+/// Successes before a canary is shown as up.
+pub const CANARY_RISE: u8 = 1;
 /// Steps in which the weight of a recovered endpoint grows to its own.
 pub const RAMP_STEPS: u8 = 10;
 /// Longest `slow_start` and `failback_delay`, milliseconds.

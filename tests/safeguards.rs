@@ -2,9 +2,9 @@
 //! prober that is itself cut off. The writer is the real one; probes are what the scenario says.
 
 use geosteer::client::{Client, Family, Subnet};
-use geosteer::config::{Options, load_text};
+use geosteer::config::{Options, load_server_text, load_text};
 use geosteer::geo::Databases;
-use geosteer::health::{Millis, Outcome, Sample, TargetAddress};
+use geosteer::health::{Millis, Outcome, Sample, TargetAddress, TargetState};
 use geosteer::id::{EndpointId, NameId, TargetId};
 use geosteer::snapshot::Snapshot;
 use geosteer::state::State;
@@ -14,6 +14,8 @@ use geosteer::writer::{Effect, Event, Writer};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+#[path = "safeguards/canaries.rs"]
+mod canaries;
 #[path = "safeguards/comeback.rs"]
 mod comeback;
 #[path = "safeguards/flapping.rs"]
@@ -29,17 +31,21 @@ const A: Want = Want::Addresses(Family::V4);
 struct Scene {
     writer: Writer,
     snapshot: Arc<Snapshot>,
+    /// The server file's text.
+    server: String,
     generation: u64,
     state: State,
     now: Millis,
     effects: Vec<Effect>,
 }
 
-fn build(body: &str) -> Arc<Snapshot> {
+fn build(body: &str, server: &str) -> Arc<Snapshot> {
     static EMBEDDED: OnceLock<Arc<Databases>> = OnceLock::new();
     let databases = EMBEDDED.get_or_init(|| Arc::new(Databases::embedded().expect("the embedded database is sound")));
     let text = format!("zone = \"example.com\"\nns = [\"ns.example.net\"]\n{body}");
-    let loaded = load_text("scene.toml", &text, &Options::default());
+    let (server, _) = load_server_text("geosteer.toml", server).unwrap_or_else(|report| panic!("{}", report.short()));
+    let options = Options { guard: server.guard, canaries: server.canaries, ..Options::default() };
+    let loaded = load_text("scene.toml", &text, &options);
     let spec = loaded.unwrap_or_else(|report| panic!("{}", report.short())).spec;
     Arc::new(Snapshot::build(spec, Arc::clone(databases)).expect("it compiles"))
 }
@@ -47,10 +53,14 @@ fn build(body: &str) -> Arc<Snapshot> {
 impl Scene {
     /// Every target of the zone has passed its first probe.
     fn new(body: &str) -> Self {
-        let snapshot = build(body);
+        Self::with_server(body, "")
+    }
+
+    fn with_server(body: &str, server: &str) -> Self {
+        let snapshot = build(body, server);
         let mut writer = Writer::new(Arc::clone(&snapshot), Arc::default(), 1);
         let state = writer.publish().expect("the first state is published");
-        let mut scene = Self { writer, snapshot, generation: 1, state, now: 10_000, effects: Vec::new() };
+        let mut scene = Self { writer, snapshot, server: server.to_owned(), generation: 1, state, now: 10_000, effects: Vec::new() };
         for index in 0..scene.snapshot.targets.len() {
             scene.probed(TargetId::new(index), Outcome::Pass);
         }
@@ -103,8 +113,15 @@ impl Scene {
         )
     }
 
+    /// The state of the target of an address, as it counts.
+    fn state_of(&self, octet: u8) -> TargetState {
+        let address = TargetAddress::Ip([192, 0, 2, octet].into());
+        let target = self.snapshot.targets.iter().position(|target| target.address == address).expect("it is probed");
+        self.writer.target_state(TargetId::new(target))
+    }
+
     fn reload(&mut self, body: &str) {
-        self.snapshot = build(body);
+        self.snapshot = build(body, &self.server);
         self.generation += 1;
         let (generation, snapshot) = (self.generation, Arc::clone(&self.snapshot));
         self.apply(Event::Stage { generation, snapshot, identity: Arc::default() });

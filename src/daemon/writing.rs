@@ -5,7 +5,7 @@ use crate::clock;
 use crate::control::Told;
 use crate::control::key;
 use crate::events::{Events, Kind};
-use crate::health::{Guard, Millis, Sites, TargetAddress, TargetState};
+use crate::health::{Canaries, Guard, Millis, Sites, TargetAddress, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
@@ -174,7 +174,7 @@ impl Writing {
                     self.log_change(generation, target, from, to, &note);
                 }
                 Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
-                Effect::Guard { guard, sites } => self.log_guard(guard, sites),
+                Effect::Guard { guard, sites, canaries } => self.log_guard(guard, sites, canaries),
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
@@ -192,21 +192,26 @@ impl Writing {
     }
 
     /// What is probed and the name of the check.
-    fn names(&self, generation: u64, target: TargetId) -> Option<(&dyn std::fmt::Display, &str)> {
+    fn names(&self, generation: u64, id: TargetId) -> Option<(&dyn std::fmt::Display, &str)> {
         let (_, snapshot) = self.known.iter().find(|known| known.0 == generation)?;
-        let target = &snapshot.targets[target.index()];
+        let target = &snapshot.targets[id.index()];
         let address: &dyn std::fmt::Display = match &target.address {
             TargetAddress::Ip(address) => address,
             TargetAddress::Host(name) => name,
         };
-        Some((address, &snapshot.checks[target.check.index()].name))
+        let canary: Option<&dyn std::fmt::Display> = snapshot.canaries.contains(&id).then_some(&"canary");
+        Some((canary.unwrap_or(address), &snapshot.checks[target.check.index()].name))
     }
 
-    fn log_guard(&self, guard: Guard, Sites { up, failing }: Sites) {
-        let (to, why) = match guard {
-            Guard::Up { .. } => ("up", "most sites fail at once: nothing goes down for now"),
-            Guard::Quiet => ("quiet", "fewer sites fail: failures are believed again"),
-            Guard::Spent => ("spent", "most sites still fail: that is believed now"),
+    fn log_guard(&self, guard: Guard, Sites { up, failing }: Sites, canaries: Canaries) {
+        let (to, why) = match (guard, canaries) {
+            (Guard::Up { .. }, Canaries::Fail) => {
+                ("up", "most sites fail, and the canaries too: nothing goes down until these answer")
+            }
+            (Guard::Up { .. }, _) => ("up", "most sites fail at once: nothing goes down for now"),
+            (Guard::Quiet, Canaries::Pass) => ("quiet", "the canaries answer: failures are believed"),
+            (Guard::Quiet, _) => ("quiet", "fewer sites fail: failures are believed again"),
+            (Guard::Spent, _) => ("spent", "most sites still fail: that is believed now"),
         };
         match guard {
             Guard::Quiet => tracing::info!(sites = up, failing, "{why}"),

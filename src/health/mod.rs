@@ -15,7 +15,7 @@ pub use check::{
 };
 pub use circuit::Circuit;
 pub use comeback::{Comeback, ComebackRules};
-pub use guard::{Guard, GuardRules, Sites};
+pub use guard::{Canaries, Guard, GuardRules, Sites};
 pub use load::{Aggregate, Load, Reported, Sample};
 pub use schedule::{Schedule, is_stale};
 pub use tracker::Tracker;

@@ -2,6 +2,7 @@
 //! compiled. Ids count over the whole specification; only `RegionId` counts within its zone.
 
 use crate::geo::{Region, ScopeLimits};
+use super::Target;
 use crate::health::{Check, GuardRules};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Policy};
@@ -28,6 +29,8 @@ pub struct Spec {
     pub names: Vec<BalancedName>,
     /// When failures are held, since the prober may be the broken part.
     pub guard: GuardRules,
+    /// What is probed outside of the fleet, to know who is cut off.
+    pub canaries: Vec<Target>,
 }
 
 /// One zone.

@@ -1,9 +1,9 @@
-//! The blast guard at work: which sites fail, and which transitions are held.
+//! The blast guard at work: which sites fail, what the canaries say, and which transitions are held.
 
 use super::known::Known;
-use crate::health::{Guard, Sites, TargetState};
+use crate::health::{Canaries, Guard, GuardRules, Millis, Outcome, Sites, TargetState};
 use crate::id::{PoolId, TargetId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The guard, what it counts, and what it holds.
 #[derive(Debug, Default)]
@@ -12,6 +12,13 @@ pub(super) struct Guarding {
     /// By pool: its targets that are up, and those of them whose last vote was a failure.
     pools: Vec<[u32; 2]>,
     pub(super) sites: Sites,
+    /// Since when more than the share of the sites fail.
+    exceeded: Option<Millis>,
+    canaries: Box<[TargetId]>,
+    /// The last vote of each canary, and when it came in.
+    votes: HashMap<TargetId, (bool, Millis)>,
+    /// When we were cut off no longer.
+    back: Option<Millis>,
     /// Targets that would be down, with the last probe's reason.
     pub(super) held: BTreeMap<TargetId, Box<str>>,
 }
@@ -30,8 +37,18 @@ impl Weighs {
 
 impl Guarding {
     /// Counts from nothing.
-    pub(super) fn clear(&mut self, pools: usize) {
+    pub(super) fn clear(&mut self, pools: usize, canaries: &[TargetId]) {
         (self.pools, self.sites) = (vec![[0; 2]; pools], Sites::default());
+        self.canaries = canaries.into();
+    }
+
+    /// Takes over from a configuration before; `links` gives each of its targets that is still there.
+    pub(super) fn inherit(&mut self, before: &Self, links: impl Iterator<Item = (TargetId, TargetId)>) {
+        (self.guard, self.exceeded, self.back) = (before.guard, before.exceeded, before.back);
+        for (old, new) in links {
+            self.held.extend(before.held.get(&old).map(|note| (new, note.clone())));
+            self.votes.extend(before.votes.get(&old).map(|&vote| (new, vote)));
+        }
     }
 
     /// A target that votes for these pools counts for something else.
@@ -49,6 +66,63 @@ impl Guarding {
             self.sites.up = self.sites.up + is[0] - was[0];
             self.sites.failing = self.sites.failing + is[1] - was[1];
         }
+    }
+
+    /// Takes a canary's vote; false if the target is none, or did not vote.
+    pub(super) fn voted(&mut self, target: TargetId, outcome: Outcome, now: Millis) -> bool {
+        let votes = outcome != Outcome::Inconclusive && self.canaries.contains(&target);
+        if votes {
+            self.votes.insert(target, (outcome == Outcome::Pass, now));
+        }
+        votes
+    }
+
+    /// What the canaries say. One that answered before the sites began to fail says nothing of that.
+    pub(super) fn canaries(&self) -> Canaries {
+        let of = |canary| self.votes.get(canary).copied();
+        let votes = || self.canaries.iter().filter_map(of);
+        let failed = votes().filter(|(passed, _)| !passed).count();
+        let passed = votes().filter(|&(passed, at)| passed && self.exceeded.is_none_or(|since| at > since)).count();
+        match self.canaries.len() {
+            0 => Canaries::Silent,
+            all if failed * 2 > all => Canaries::Fail,
+            all if passed * 2 >= all => Canaries::Pass,
+            _ => Canaries::Silent,
+        }
+    }
+
+    /// What each canary said last; `None`: nothing yet.
+    pub(super) fn canary_votes(&self) -> Vec<(TargetId, Option<bool>)> {
+        self.canaries.iter().map(|&canary| (canary, self.votes.get(&canary).map(|vote| vote.0))).collect()
+    }
+
+    /// The counts, the canaries or the time are others now.
+    pub(super) fn observe(&mut self, rules: &GuardRules, now: Millis) {
+        let exceeded = rules.exceeded(self.sites);
+        self.exceeded = exceeded.then(|| self.exceeded.unwrap_or(now));
+        let was_cut_off = self.is_cut_off();
+        self.guard.observe(rules, self.sites, self.canaries(), now);
+        if was_cut_off && !self.is_cut_off() {
+            self.back = Some(now);
+        }
+    }
+
+    /// A target is about to go down: true if that is held. A probe may have begun before we were back.
+    pub(super) fn holds(&mut self, rules: &GuardRules, timeout_ms: u32, now: Millis) -> bool {
+        let canaries = self.canaries();
+        self.guard.holds(rules, self.sites, canaries, now)
+            || self.back.is_some_and(|back| now < back + Millis::from(timeout_ms))
+    }
+
+    /// An operator believes the failures.
+    pub(super) fn release(&mut self) {
+        self.guard.release();
+        self.back = None;
+    }
+
+    /// True while the canaries fail too.
+    pub(super) const fn is_cut_off(&self) -> bool {
+        matches!(self.guard, Guard::Up { until: None, .. })
     }
 }
 

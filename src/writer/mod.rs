@@ -9,7 +9,7 @@ mod staged;
 
 pub use operators::{Look, Seen, Survey};
 
-use crate::health::{Guard, Millis, Outcome, Sample, Sites, TargetState, Tracker};
+use crate::health::{Canaries, Guard, Millis, Outcome, Sample, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, TargetId};
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
@@ -102,6 +102,8 @@ pub enum Effect {
         guard: Guard,
         /// The sites that it counts.
         sites: Sites,
+        /// What the canaries say.
+        canaries: Canaries,
     },
     /// A staged configuration is now the one that serves.
     Adopted {
@@ -220,14 +222,17 @@ impl Writer {
         if let (Some(staged), Some(target), true) = (&mut self.staged, shared, change.first) {
             staged.shared_is_in(target);
         }
-        if let Some(guard) = change.guard {
-            effects.push(Effect::Guard { guard, sites: self.serving.guard().1 });
+        if change.guard {
+            self.serving.tell_guard(effects);
         }
         if let Some(held) = change.flapping {
             effects.push(Effect::Flapping { generation, target, held });
         }
         if change.from != change.to {
             effects.push(Effect::Changed { generation, target, from: change.from, to: change.to, note });
+        }
+        if let Some(target) = shared {
+            self.serving.canary_voted(target, outcome, effects);
         }
     }
 
@@ -271,5 +276,5 @@ struct Change {
     /// Its circuit was opened, or closed.
     flapping: Option<bool>,
     /// The blast guard is another since.
-    guard: Option<Guard>,
+    guard: bool,
 }

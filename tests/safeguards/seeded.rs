@@ -125,7 +125,7 @@ impl Run {
     fn check(&mut self) {
         let now = self.scene.now;
         match self.scene.writer.guard().0 {
-            Guard::Up { since } => {
+            Guard::Up { since, .. } => {
                 self.seen[0] += usize::from(self.up_since != Some(since));
                 assert!(now < since + HOLD, "{now} ms: held since {since}");
                 self.up_since = Some(since);

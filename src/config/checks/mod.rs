@@ -205,7 +205,8 @@ pub(super) fn reference(zone: &mut Zone<'_, '_>, node: Node<'_>) -> Option<Check
     }
 }
 
-fn url(scheme: &str, rest: &str) -> Result<CheckKind, &'static str> {
+/// What a URL says of a check; its host is only a name here.
+pub(in crate::config) fn url(scheme: &str, rest: &str) -> Result<CheckKind, &'static str> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let (host, port) = match authority.rsplit_once(':') {
