@@ -4,13 +4,14 @@
 use geosteer::client::{Client, Family, Subnet};
 use geosteer::config::{Options, load_server_text, load_text};
 use geosteer::geo::Databases;
-use geosteer::health::{Millis, Outcome, Sample, TargetAddress, TargetState};
+use geosteer::health::{Millis, Outcome, Sample, TargetAddress, TargetState, Tracker};
 use geosteer::id::{EndpointId, NameId, TargetId};
 use geosteer::snapshot::Snapshot;
 use geosteer::state::State;
 use geosteer::steer::{Answer, Picks, Want, decide};
+use geosteer::store::{Moment, Remembered, Store, remember, restored};
 use geosteer::worker::Worker;
-use geosteer::writer::{Effect, Event, Writer};
+use geosteer::writer::{Effect, Event, Left, Writer};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -22,8 +23,12 @@ mod comeback;
 mod flapping;
 #[path = "safeguards/guard.rs"]
 mod guard;
+#[path = "safeguards/restart.rs"]
+mod restart;
 #[path = "safeguards/seeded.rs"]
 mod seeded;
+#[path = "safeguards/stale.rs"]
+mod stale;
 
 const A: Want = Want::Addresses(Family::V4);
 
@@ -60,7 +65,15 @@ impl Scene {
         let snapshot = build(body, server);
         let mut writer = Writer::new(Arc::clone(&snapshot), Arc::default(), 1);
         let state = writer.publish().expect("the first state is published");
-        let mut scene = Self { writer, snapshot, server: server.to_owned(), generation: 1, state, now: 10_000, effects: Vec::new() };
+        let mut scene = Self {
+            writer,
+            snapshot,
+            server: server.to_owned(),
+            generation: 1,
+            state,
+            now: 10_000,
+            effects: Vec::new(),
+        };
         for index in 0..scene.snapshot.targets.len() {
             scene.probed(TargetId::new(index), Outcome::Pass);
         }
@@ -75,7 +88,13 @@ impl Scene {
     }
 
     fn probed(&mut self, target: TargetId, outcome: Outcome) {
-        self.apply(Event::Probed { generation: self.generation, target, outcome, note: "told".into(), sample: Sample::default() });
+        self.apply(Event::Probed {
+            generation: self.generation,
+            target,
+            outcome,
+            note: "told".into(),
+            sample: Sample::default(),
+        });
     }
 
     /// All targets of an address end one probe.
@@ -118,6 +137,38 @@ impl Scene {
         let address = TargetAddress::Ip([192, 0, 2, octet].into());
         let target = self.snapshot.targets.iter().position(|target| target.address == address).expect("it is probed");
         self.writer.target_state(TargetId::new(target))
+    }
+
+    /// Another process goes on with what this one has saved; its monotonic clock is another.
+    fn restart(&mut self) {
+        let survey = self.writer.survey();
+        let (snapshot, before) = (&self.snapshot, Moment { monotonic: self.now, unix: 1_700_000_000_000 });
+        let ages = survey.trackers.iter().map(|_| Some(0));
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        remember(snapshot, &survey.trackers, ages, &Remembered::default(), before.unix)
+            .with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, before)
+            .save(&store)
+            .expect("it is saved");
+        let read = Remembered::load(&store).expect("it is read");
+        let now = Moment { monotonic: 86_400_000, ..before };
+        let trackers = restored(&read, snapshot, now.unix);
+        let trackers = trackers.into_iter().map(|known| known.map_or_else(Tracker::default, |known| known.0)).collect();
+        let (circuits, comebacks) = (read.circuits(snapshot, now), read.comebacks(snapshot, now));
+        self.start(Left { now: now.monotonic, trackers, circuits, comebacks });
+    }
+
+    /// The same when what was saved of targets is too old.
+    fn restart_without_trackers(&mut self) {
+        let (survey, nothing) = (self.writer.survey(), Left::nothing(self.snapshot.targets.len()));
+        self.start(Left { now: self.now, comebacks: survey.comebacks, ..nothing });
+    }
+
+    fn start(&mut self, left: Left) {
+        self.now = left.now;
+        self.writer =
+            Writer::resumed(Arc::clone(&self.snapshot), Arc::default(), self.generation, left, Arc::default());
+        self.state = self.writer.publish().expect("the first state is published");
     }
 
     fn reload(&mut self, body: &str) {

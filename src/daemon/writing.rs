@@ -12,7 +12,7 @@ use crate::listen::sys;
 use crate::publish::Published;
 use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::writer::{Effect, Event, Writer};
+use crate::writer::{Effect, Event, Stale, Writer};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -175,6 +175,7 @@ impl Writing {
                 }
                 Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
                 Effect::Guard { guard, sites, canaries } => self.log_guard(guard, sites, canaries),
+                Effect::Stale { generation, told } => self.log_stale(generation, told),
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
@@ -218,6 +219,31 @@ impl Writing {
             Guard::Up { .. } | Guard::Spent => tracing::warn!(sites = up, failing, "{why}"),
         }
         self.happened.push(Kind::Guard, "prober", "", to, &format!("{why} ({failing} of {up} sites)"));
+    }
+
+    fn log_stale(&self, generation: u64, told: Stale) {
+        let (target, to, why) = match told {
+            Stale::One(target) => (Some(target), "stale", "no outcome for long: the last state is kept".to_owned()),
+            Stale::Fresh(target) => (Some(target), "fresh", "outcomes come in again".to_owned()),
+            Stale::Many { stale, of } => {
+                let why = format!(
+                    "{stale} of {of} targets have had no outcome for long, and more may follow: does the prober stand \
+                     still? The last states are kept"
+                );
+                (None, "stale", why)
+            }
+            Stale::FreshAgain { stale } => (None, "fresh", format!("outcomes come in again; {stale} targets lack one")),
+        };
+        let subject = match target.map(|target| self.names(generation, target)) {
+            Some(Some((address, check))) => format!("{address} {check}"),
+            Some(None) => return,
+            None => "prober".to_owned(),
+        };
+        self.happened.push(Kind::Stale, &subject, "", to, &why);
+        match to {
+            "stale" => tracing::warn!(of = subject, "stale: {why}"),
+            _ => tracing::info!(of = subject, "fresh: {why}"),
+        }
     }
 
     fn log_flapping(&self, generation: u64, target: TargetId, held: bool) {

@@ -1,8 +1,8 @@
 //! What `config` hands over: everything the files say, read, checked and resolved to ids, and nothing yet
 //! compiled. Ids count over the whole specification; only `RegionId` counts within its zone.
 
-use crate::geo::{Region, ScopeLimits};
 use super::Target;
+use crate::geo::{Region, ScopeLimits};
 use crate::health::{Check, GuardRules};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Policy};

@@ -152,6 +152,8 @@ impl Serving {
             self.known.guarding.observe(&self.state.snapshot.guard, now);
             self.believe(effects);
         }
+        let generation = self.generation();
+        self.known.staleness.pass(&self.state.snapshot, generation, self.known.now, effects);
         while let Some(endpoint) = self.known.take_due() {
             let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
             mark(&mut self.dirty, &mut self.is_dirty, pool);
@@ -198,6 +200,13 @@ impl Serving {
         }
     }
 
+    /// An outcome of any kind came in.
+    pub(super) fn heard(&mut self, target: TargetId, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let (generation, now) = (self.generation(), self.known.now);
+        let told = self.known.staleness.heard(target, outcome, &self.state.snapshot, now);
+        effects.extend(told.map(|told| Effect::Stale { generation, told }));
+    }
+
     /// Takes the vote of a canary; every other target is ignored.
     pub(super) fn canary_voted(&mut self, target: TargetId, outcome: Outcome, effects: &mut Vec<Effect>) {
         let now = self.known.now;
@@ -226,7 +235,7 @@ impl Serving {
     /// When time alone changes something.
     pub(super) fn next(&self) -> Option<Millis> {
         let guard = self.known.guarding.guard.next();
-        self.known.next().into_iter().chain(guard).min()
+        self.known.next().into_iter().chain(guard).chain(self.known.staleness.next()).min()
     }
 
     /// An operator lets an endpoint come back.

@@ -130,7 +130,9 @@ impl Staged {
         }
         let links = self.links.iter().enumerate();
         let links = links.filter_map(|(index, link)| link.map(|link| (link, TargetId::new(index))));
-        known.guarding.inherit(&before.known().guarding, links);
+        let links: Vec<_> = links.collect();
+        known.guarding.inherit(&before.known().guarding, links.iter().copied());
+        known.staleness.inherit(&before.known().staleness, links.into_iter());
         known.inherit(&self.snapshot, before.known(), before.snapshot());
         let gates = Arc::new(overrides.gates(&self.snapshot));
         let mut serving = Serving::new(self.snapshot, self.identity, self.generation, known, gates);
