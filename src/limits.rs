@@ -209,6 +209,8 @@ pub const TARGET_MAX: usize = 256;
 pub const OWNER_MAX: usize = 64;
 /// Longest reason of an override, octets.
 pub const REASON_MAX: usize = 512;
+/// Most targets of one `resume`.
+pub const RESUME_TARGETS_MAX: usize = 64;
 /// Longest time for which an override can be set, seconds.
 pub const OVERRIDE_FOR_MAX_S: u64 = 366 * 86_400;
 /// Added to the moment from which a closed endpoint is out of all answers, seconds: replies on their way, and the

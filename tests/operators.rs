@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+#[path = "operators/let_back.rs"]
+mod let_back;
+
 const LONG: Duration = Duration::from_secs(30);
 const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 

@@ -161,7 +161,7 @@ impl Scene {
     /// The same when what was saved of targets is too old.
     fn restart_without_trackers(&mut self) {
         let (survey, nothing) = (self.writer.survey(), Left::nothing(self.snapshot.targets.len()));
-        self.start(Left { now: self.now, comebacks: survey.comebacks, ..nothing });
+        self.start(Left { now: self.now, comebacks: survey.comebacks.into_iter().collect(), ..nothing });
     }
 
     fn start(&mut self, left: Left) {

@@ -49,6 +49,10 @@ enum Verb {
     Auto(operate::Forced),
     /// Give endpoints another weight
     Weight(operate::Weigh),
+    /// Let endpoints come back that manual_resume or failback_delay keeps out
+    Resume(operate::ResumeArgs),
+    /// Believe the failures that the blast guard holds
+    Release(operate::ReleaseArgs),
     /// Say how the running server is, and which overrides hold
     Status(operate::ListArgs),
     /// List the pools of the running server
@@ -75,6 +79,8 @@ pub fn main() -> Exit {
         Verb::Down(args) => operate::forced(args, "down"),
         Verb::Auto(args) => operate::forced(args, "auto"),
         Verb::Weight(args) => operate::weigh(args),
+        Verb::Resume(args) => operate::resume(args),
+        Verb::Release(args) => operate::release(args),
         Verb::Status(args) => operate::status(args),
         Verb::Pools(args) => operate::pools(args),
         Verb::Endpoints(args) => operate::endpoints(args),

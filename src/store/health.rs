@@ -7,7 +7,7 @@ use crate::id::{EndpointId, TargetId};
 use crate::pool::rendezvous::name_bits;
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 const NAME: &str = "health.json";
@@ -184,7 +184,7 @@ impl Remembered {
         mut self,
         snapshot: &Snapshot,
         circuits: &[(TargetId, Circuit)],
-        comebacks: &[(EndpointId, [Comeback; 2])],
+        comebacks: &BTreeMap<EndpointId, [Comeback; 2]>,
         now: Moment,
     ) -> Self {
         let circuit = |(id, circuit): &(TargetId, Circuit)| {
@@ -193,7 +193,7 @@ impl Remembered {
             (key, circuit_retimed(circuit.parts(), |at| now.to_unix(at)))
         };
         self.circuits = circuits.iter().map(circuit).collect();
-        let comeback = |&(id, families): &(EndpointId, [Comeback; 2])| {
+        let comeback = |(&id, families): (&EndpointId, &[Comeback; 2])| {
             (member(snapshot, id), families.map(|one| retimed(one, |at| now.to_unix(at))))
         };
         self.comebacks = comebacks.iter().map(comeback).collect();

@@ -6,7 +6,7 @@ use crate::id::{EndpointId, TargetId};
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
 use crate::state::State;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,6 +43,8 @@ pub struct Seen {
 /// What is known of every target of the configuration that serves.
 #[derive(Clone, Debug)]
 pub struct Survey {
+    /// The configuration's number.
+    pub generation: u64,
     /// The configuration.
     pub snapshot: Arc<Snapshot>,
     /// By target.
@@ -56,7 +58,7 @@ pub struct Survey {
     /// Circuits of targets that have changed.
     pub circuits: Vec<(TargetId, Circuit)>,
     /// Endpoints that are not fully in service, by family.
-    pub comebacks: Vec<(EndpointId, [Comeback; 2])>,
+    pub comebacks: BTreeMap<EndpointId, [Comeback; 2]>,
     /// The blast guard, and the sites that it counts.
     pub guard: (Guard, Sites),
     /// What each canary said last; `None`: nothing yet.
@@ -69,6 +71,7 @@ impl Writer {
     pub fn survey(&self) -> Survey {
         let (serving, known) = (&self.serving, self.serving.known());
         Survey {
+            generation: serving.generation(),
             snapshot: Arc::clone(&serving.state().snapshot),
             trackers: serving.trackers().to_vec(),
             seen: serving.seen().to_vec(),
