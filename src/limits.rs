@@ -121,6 +121,10 @@ pub const FIRST_PROBES_PER_SECOND: u64 = 2_000;
 pub const PROBES_AT_ONCE: usize = 8_192;
 /// Probes start at multiples of this, milliseconds: those that share a step share the prober's waking up.
 pub const PROBE_STEP_MS: u64 = 10;
+/// Bytes of a TCP endpoint's answer among which the expected text must stand.
+pub const TCP_EXPECT_MAX: usize = 4 << 10;
+/// Longest text that a TCP check sends or expects, octets.
+pub const TCP_TEXT_MAX: usize = 1_024;
 /// Targets that are told of by themselves when they go stale; with more of them at a time there is one summary.
 pub const STALE_TOLD: usize = 8;
 /// Targets are found to be stale at multiples of this, milliseconds: those that go stale together are told of together.

@@ -11,6 +11,7 @@ pub mod run;
 mod view;
 
 use crate::error::Exit;
+use crate::listen::sys;
 use clap::{Parser, Subcommand};
 
 /// A global, DNS-based load balancer: an authoritative DNS server that sends each client to the nearest
@@ -66,7 +67,12 @@ enum Verb {
 /// Runs the verb that the process's arguments name.
 #[must_use]
 pub fn main() -> Exit {
-    match Cli::parse().verb {
+    let verb = Cli::parse().verb;
+    // The server goes on when its log is read no more; `geosteer explain … | head` ends.
+    if !matches!(verb, Verb::Run(_)) {
+        sys::end_on_closed_pipe();
+    }
+    match verb {
         Verb::Run(args) => run::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Check(args) => check::run(args),

@@ -52,7 +52,7 @@ impl Method {
     pub(super) fn new(job: &Job, shared: &mut Shared) -> Result<Self, Box<str>> {
         let (address, tls) = (&job.address, &mut shared.tls);
         Ok(match &job.check.kind {
-            CheckKind::Tcp { port, source } => Self::Tcp(Way::new(address, *port, *source)),
+            CheckKind::Tcp { port, source, .. } => Self::Tcp(Way::new(address, *port, *source)),
             CheckKind::Tls(check) => Self::Tls(Box::new(TlsProbe::new(check, address, tls)?)),
             CheckKind::Http(check) => Self::Http(Box::new(HttpProbe::new(check, address, tls)?)),
             CheckKind::Grpc(check) => Self::Grpc(Box::new(GrpcProbe::new(check, address, tls)?)),
@@ -93,7 +93,7 @@ impl Method {
 
     async fn once(&self, job: &Job, progress: &Progress) -> Ended {
         match (self, &job.check.kind) {
-            (Self::Tcp(way), _) => tcp::probe(way, progress).await,
+            (Self::Tcp(way), CheckKind::Tcp { send, expect, .. }) => tcp::probe(way, send, expect, progress).await,
             (Self::Tls(probe), _) => probe.probe(progress).await,
             (Self::Http(probe), CheckKind::Http(check)) => probe.probe(check, progress).await,
             (Self::Grpc(probe), _) => probe.probe(progress).await,

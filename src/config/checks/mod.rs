@@ -94,7 +94,7 @@ fn keys_of(kind: &str) -> &'static [&'static str] {
     match kind {
         "http" => &HTTP,
         "https" => &HTTPS,
-        "tcp" => &["port", "source"],
+        "tcp" => &["port", "send", "expect", "source"],
         "tls" => &["host", "port", "tls_verify", "client_certificate", "client_key", "source"],
         "grpc" => &GRPC,
         "dns" => &["port", "query", "query_type", "expect_rcode", "expect_data", "source"],
@@ -231,7 +231,10 @@ pub(in crate::config) fn url(scheme: &str, rest: &str) -> Result<CheckKind, &'st
             Ok(CheckKind::Http(HttpCheck { host: Some(host.into()), path: path.into(), ..plain }))
         }
         "tcp" if !path.is_empty() => Err("TCP has no path"),
-        "tcp" => port.map(|port| CheckKind::Tcp { port, source: Source::default() }).ok_or("it has no port"),
+        "tcp" => {
+            let plain = |port| CheckKind::Tcp { port, source: Source::default(), send: "".into(), expect: "".into() };
+            port.map(plain).ok_or("it has no port")
+        }
         _ => Err("it must begin with http://, https:// or tcp://"),
     }
 }

@@ -4,6 +4,7 @@ mod dead;
 mod http;
 mod kinds;
 mod prober;
+mod talk;
 
 use super::method::{Method, Shared};
 use super::tls::TlsConfigs;
@@ -162,7 +163,7 @@ fn https(port: u16, host: &str) -> HttpCheck {
 }
 
 fn tcp(port: u16) -> CheckKind {
-    CheckKind::Tcp { port, source: Source::default() }
+    CheckKind::Tcp { port, source: Source::default(), send: "".into(), expect: "".into() }
 }
 
 fn timing(timeout_ms: u32) -> Timing {
