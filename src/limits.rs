@@ -125,6 +125,8 @@ pub const PROBE_STEP_MS: u64 = 10;
 pub const TCP_EXPECT_MAX: usize = 4 << 10;
 /// Longest text that a TCP check sends or expects, octets.
 pub const TCP_TEXT_MAX: usize = 1_024;
+/// Most pools that one pool can depend on.
+pub const DEPENDS_MAX: usize = 16;
 /// Targets that are told of by themselves when they go stale; with more of them at a time there is one summary.
 pub const STALE_TOLD: usize = 8;
 /// Targets are found to be stale at multiples of this, milliseconds: those that go stale together are told of together.

@@ -19,6 +19,8 @@ use std::sync::{Arc, OnceLock};
 mod canaries;
 #[path = "safeguards/comeback.rs"]
 mod comeback;
+#[path = "safeguards/depends.rs"]
+mod depends;
 #[path = "safeguards/flapping.rs"]
 mod flapping;
 #[path = "safeguards/guard.rs"]

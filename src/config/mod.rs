@@ -12,6 +12,7 @@
 mod canaries;
 mod checks;
 mod codes;
+mod depends;
 mod diagnostic;
 mod files;
 pub mod keys;

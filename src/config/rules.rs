@@ -52,6 +52,8 @@ pub(super) fn read(
         may_fail: may_fail(zone.ctx, fields, voters),
         comeback: comeback(zone.ctx, fields, balance),
         aggregate: Aggregate::default(),
+        // Resolved when all pools are known.
+        depends_on: Box::new([]),
     }
 }
 

@@ -320,6 +320,9 @@ pub struct PoolRow {
     pub pool: String,
     /// It takes clients.
     pub live: bool,
+    /// The pool that it depends on and that is not live.
+    #[serde(default)]
+    pub needs: Option<String>,
     /// How many of its endpoints are live.
     pub up: usize,
     /// How many endpoints it has.

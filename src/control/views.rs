@@ -199,6 +199,7 @@ pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
             zone: zone(snapshot, pool),
             pool: pool.name.to_string(),
             live: state.live.is_live(id),
+            needs: state.live.needs(snapshot, id).map(str::to_owned),
             up: state.live.live_members(id),
             endpoints: usize::from(pool.count),
             min_healthy: usize::from(pool.min_healthy),

@@ -82,7 +82,7 @@ pub struct Pool {
     pub rules: Rules,
 }
 
-/// What the outcomes of a pool's checks mean for its members.
+/// What the outcomes of a pool's checks mean for its members, and what else it needs.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rules {
     /// So many of the checks that vote may fail: all but the quorum.
@@ -91,6 +91,8 @@ pub struct Rules {
     pub comeback: ComebackRules,
     /// How the pool's load follows from those of its members.
     pub aggregate: Aggregate,
+    /// The pool is live only while these are. No circles.
+    pub depends_on: Box<[PoolId]>,
 }
 
 impl Pool {

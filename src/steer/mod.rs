@@ -3,6 +3,7 @@
 
 mod compile;
 mod decide;
+mod depends;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;

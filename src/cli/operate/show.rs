@@ -214,11 +214,15 @@ fn guard_text(guard: &GuardRow, now: u64) -> Vec<(&'static str, String)> {
 
 fn pools_text(pools: &[PoolRow]) -> String {
     let row = |pool: &PoolRow| {
-        let live = if pool.live { "live" } else { "-" };
+        let live = match &pool.needs {
+            _ if pool.live => "live".to_owned(),
+            Some(needed) => format!("needs {needed}"),
+            None => "-".to_owned(),
+        };
         vec![
             pool.zone.clone(),
             pool.pool.clone(),
-            live.to_owned(),
+            live,
             format!("{}/{}", pool.up, pool.endpoints),
             pool.min_healthy.to_string(),
             pool.state.clone(),

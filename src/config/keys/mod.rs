@@ -265,8 +265,9 @@ pub static POOL: Table = Table {
         "slow_start",
         "failback_delay",
         "manual_resume",
+        "depends_on",
     ],
-    later: &["load", "capacity", "shed_from", "shed_at", "depends_on"],
+    later: &["load", "capacity", "shed_from", "shed_at"],
     words: &[
         ("origins", "endpoints"),
         ("servers", "endpoints"),
@@ -316,6 +317,9 @@ pub static POOL: Table = Table {
         ("disabled", "state"),
         ("labels", "tags"),
         ("meta", "tags"),
+        ("requires", "depends_on"),
+        ("needs", "depends_on"),
+        ("dependencies", "depends_on"),
     ],
 };
 
