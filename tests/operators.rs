@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+#[path = "operators/half_dead.rs"]
+mod half_dead;
 #[path = "operators/let_back.rs"]
 mod let_back;
 
@@ -58,6 +60,8 @@ impl Process {
             .arg("--state")
             .arg(&state)
             .env_remove("GEOSTEER_LOG")
+            // The authorities that it trusts, if a test has its own.
+            .envs(Some(folder.join("ca.pem")).filter(|file| file.exists()).map(|file| ("SSL_CERT_FILE", file)))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
