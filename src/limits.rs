@@ -77,8 +77,9 @@ pub const GUARD_HOLD_MS: u32 = 60_000;
 pub const GUARD_HOLD_MAX_MS: u32 = 3_600_000;
 /// Most canaries of the blast guard.
 pub const CANARIES_MAX: usize = 8;
-/// Time between probes of a canary, milliseconds: shorter than the time in which an endpoint can go down.
-pub const CANARY_INTERVAL_MS: u32 = 2_000;
+/// Time between probes of a canary, milliseconds: with its timeout as long as the quickest check with the usual `fall`
+/// needs to take an endpoint down.
+pub const CANARY_INTERVAL_MS: u32 = 1_000;
 /// Time that a probe of a canary may take, milliseconds.
 pub const CANARY_TIMEOUT_MS: u32 = 1_000;
 /// Failures before a canary is shown as down; the guard looks at its last probe alone.

@@ -13,10 +13,12 @@ use geosteer::store::{Moment, Remembered, Store, remember, restored};
 use geosteer::worker::Worker;
 use geosteer::writer::{Effect, Event, Left, Writer};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 #[path = "safeguards/canaries.rs"]
 mod canaries;
+#[path = "safeguards/clients.rs"]
+mod clients;
 #[path = "safeguards/comeback.rs"]
 mod comeback;
 #[path = "safeguards/depends.rs"]
@@ -42,11 +44,25 @@ struct Scene {
     server: String,
     generation: u64,
     state: State,
+    /// How often a state was published.
+    published: u64,
     now: Millis,
     effects: Vec<Effect>,
 }
 
+/// Each text is compiled once: the simulation reloads the same few again and again.
 fn build(body: &str, server: &str) -> Arc<Snapshot> {
+    static BUILT: Mutex<BTreeMap<(String, String), Arc<Snapshot>>> = Mutex::new(BTreeMap::new());
+    let key = (body.to_owned(), server.to_owned());
+    if let Some(built) = BUILT.lock().expect("nobody panicked there").get(&key) {
+        return Arc::clone(built);
+    }
+    let snapshot = compile(body, server);
+    BUILT.lock().expect("nobody panicked there").insert(key, Arc::clone(&snapshot));
+    snapshot
+}
+
+fn compile(body: &str, server: &str) -> Arc<Snapshot> {
     static EMBEDDED: OnceLock<Arc<Databases>> = OnceLock::new();
     let databases = EMBEDDED.get_or_init(|| Arc::new(Databases::embedded().expect("the embedded database is sound")));
     let text = format!("zone = \"example.com\"\nns = [\"ns.example.net\"]\n{body}");
@@ -73,6 +89,7 @@ impl Scene {
             server: server.to_owned(),
             generation: 1,
             state,
+            published: 1,
             now: 10_000,
             effects: Vec::new(),
         };
@@ -86,6 +103,7 @@ impl Scene {
         self.writer.apply(event, self.now, &mut self.effects);
         if let Some(state) = self.writer.publish() {
             self.state = state;
+            self.published += 1;
         }
     }
 
@@ -134,11 +152,16 @@ impl Scene {
         )
     }
 
-    /// The state of the target of an address, as it counts.
-    fn state_of(&self, octet: u8) -> TargetState {
+    /// The target of an address.
+    fn target(&self, octet: u8) -> TargetId {
         let address = TargetAddress::Ip([192, 0, 2, octet].into());
         let target = self.snapshot.targets.iter().position(|target| target.address == address).expect("it is probed");
-        self.writer.target_state(TargetId::new(target))
+        TargetId::new(target)
+    }
+
+    /// Its state, as it counts.
+    fn state_of(&self, octet: u8) -> TargetState {
+        self.writer.target_state(self.target(octet))
     }
 
     /// Another process goes on with what this one has saved; its monotonic clock is another.
@@ -200,11 +223,6 @@ impl Scene {
             }
         }
         counts
-    }
-
-    /// The endpoints that so many answers name.
-    fn named_of(&self, count: u32) -> Vec<u8> {
-        self.answers_of(count).into_keys().collect()
     }
 
     /// The endpoints that answers name.

@@ -3,6 +3,7 @@
 use super::known::Known;
 use crate::health::{Canaries, Guard, GuardRules, Millis, Outcome, Sites, TargetState};
 use crate::id::{PoolId, TargetId};
+use crate::snapshot::Snapshot;
 use std::collections::{BTreeMap, HashMap};
 
 /// The guard, what it counts, and what it holds.
@@ -19,8 +20,19 @@ pub(super) struct Guarding {
     votes: HashMap<TargetId, (bool, Millis)>,
     /// When we were cut off no longer.
     back: Option<Millis>,
-    /// Targets that would be down, with the last probe's reason.
-    pub(super) held: BTreeMap<TargetId, Box<str>>,
+    /// Time in which every site is probed once, milliseconds.
+    round_ms: Millis,
+    /// Targets that would be down.
+    pub(super) held: BTreeMap<TargetId, Held>,
+}
+
+/// A target that would be down.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// Since when.
+    pub(super) since: Millis,
+    /// The last probe's reason.
+    pub(super) note: Box<str>,
 }
 
 /// What a target counts for in each of its pools.
@@ -37,16 +49,19 @@ impl Weighs {
 
 impl Guarding {
     /// Counts from nothing.
-    pub(super) fn clear(&mut self, pools: usize, canaries: &[TargetId]) {
-        (self.pools, self.sites) = (vec![[0; 2]; pools], Sites::default());
-        self.canaries = canaries.into();
+    pub(super) fn clear(&mut self, snapshot: &Snapshot) {
+        (self.pools, self.sites) = (vec![[0; 2]; snapshot.pools.len()], Sites::default());
+        self.canaries = snapshot.canaries.clone().into();
+        let timings = snapshot.targets.iter().map(|target| &snapshot.checks[target.check.index()].timing);
+        let longest = timings.map(|timing| Millis::from(timing.interval_ms) + Millis::from(timing.timeout_ms)).max();
+        self.round_ms = longest.unwrap_or(0).min(snapshot.guard.hold_ms.into());
     }
 
     /// Takes over from a configuration before; `links` gives each of its targets that is still there.
     pub(super) fn inherit(&mut self, before: &Self, links: impl Iterator<Item = (TargetId, TargetId)>) {
         (self.guard, self.exceeded, self.back) = (before.guard, before.exceeded, before.back);
         for (old, new) in links {
-            self.held.extend(before.held.get(&old).map(|note| (new, note.clone())));
+            self.held.extend(before.held.get(&old).map(|held| (new, held.clone())));
             self.votes.extend(before.votes.get(&old).map(|&vote| (new, vote)));
         }
     }
@@ -107,11 +122,14 @@ impl Guarding {
         }
     }
 
-    /// A target is about to go down: true if that is held. A probe may have begun before we were back.
-    pub(super) fn holds(&mut self, rules: &GuardRules, timeout_ms: u32, now: Millis) -> bool {
+    /// A target, held `since`, is about to go down: true if it is held on.
+    pub(super) fn holds(&mut self, rules: &GuardRules, timeout_ms: u32, since: Millis, now: Millis) -> bool {
         let canaries = self.canaries();
-        self.guard.holds(rules, self.sites, canaries, now)
-            || self.back.is_some_and(|back| now < back + Millis::from(timeout_ms))
+        // The sites that are probed at longer intervals must have their say before one failure is believed.
+        let in_doubt = canaries == Canaries::Fail && rules.share < 100 && now < since + self.round_ms;
+        // A probe may have begun before we were back.
+        let may_be_old = self.back.is_some_and(|back| now < back + Millis::from(timeout_ms));
+        self.guard.holds(rules, self.sites, canaries, now) || in_doubt || may_be_old
     }
 
     /// An operator believes the failures.
@@ -137,6 +155,7 @@ impl Known {
     /// The held targets that still fail; they are held no longer.
     pub(super) fn take_held(&mut self) -> Vec<(TargetId, Box<str>)> {
         let Self { guarding, trackers, .. } = self;
-        guarding.held.extract_if(.., |target, _| trackers[target.index()].failing()).collect()
+        let taken = guarding.held.extract_if(.., |target, _| trackers[target.index()].failing());
+        taken.map(|(target, held)| (target, held.note)).collect()
     }
 }

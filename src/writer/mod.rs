@@ -11,7 +11,7 @@ mod staleness;
 pub use known::Left;
 pub use operators::{Look, Seen, Survey};
 
-use crate::health::{Canaries, Guard, Millis, Outcome, Sample, Sites, TargetState};
+use crate::health::{Canaries, Circuit, Guard, Millis, Outcome, Sample, Sites, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
@@ -291,6 +291,12 @@ impl Writer {
     #[must_use]
     pub fn target_state(&self, target: TargetId) -> TargetState {
         self.serving.target_state(target)
+    }
+
+    /// True while the flap circuit of a target of the configuration that serves holds it down.
+    #[must_use]
+    pub fn is_flapping(&self, target: TargetId) -> bool {
+        self.serving.known().circuits.get(&target).is_some_and(Circuit::is_open)
     }
 
     /// How many targets of the serving configuration wait for their first outcome.

@@ -1,6 +1,6 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
-use super::guarding::{Guarding, Weighs};
+use super::guarding::{Guarding, Held, Weighs};
 use super::known::Known;
 use super::operators::Seen;
 use super::{Change, Effect};
@@ -40,7 +40,7 @@ impl Serving {
         let waiting = known.trackers.iter().filter(|tracker| !tracker.probed()).count();
         let live = Live::with_gates(&snapshot, gates, |endpoint| known.observed(&snapshot, endpoint));
         let dependents = Dependents::new(&snapshot);
-        known.guarding.clear(snapshot.pools.len(), &snapshot.canaries);
+        known.guarding.clear(&snapshot);
         for target in (0..snapshot.targets.len()).map(TargetId::new) {
             let weighs = known.weighs(target);
             known.guarding.recount(dependents.pools(target), Weighs::NOTHING, weighs);
@@ -295,12 +295,14 @@ fn guard(
     // For now it counts as held: the guard asks how many fail that are not down yet.
     let asked = down && state == TargetState::Up && outcome == Outcome::Fail;
     if asked {
-        known.guarding.held.insert(target, note.into());
+        let since = known.guarding.held.get(&target).map_or(now, |held| held.since);
+        known.guarding.held.insert(target, Held { since, note: note.into() });
     }
     let weighs = known.weighs(target);
     known.guarding.recount(dependents.pools(target), weighed, weighs);
     known.guarding.observe(rules, now);
-    if asked && !known.guarding.holds(rules, timeout_ms, now) {
+    let since = known.guarding.held.get(&target).map_or(now, |held| held.since);
+    if asked && !known.guarding.holds(rules, timeout_ms, since, now) {
         known.guarding.held.remove(&target);
         let believed = known.weighs(target);
         known.guarding.recount(dependents.pools(target), weighs, believed);
