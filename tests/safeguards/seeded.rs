@@ -323,12 +323,13 @@ impl Run {
     fn look(&mut self) {
         for octet in ENDPOINTS {
             let away = self.scene.state_of(octet) == TargetState::Down || self.flaps(octet);
-            let now = self.scene.now;
+            let (now, is_full) = (self.scene.now, self.steps(octet) == STEPS);
             let seen = self.seen.get_mut(&octet).expect("it is known");
             seen.back = match (seen.away, away) {
                 (_, true) => None,
                 (true, false) => Some(now),
-                (false, false) => seen.back,
+                // A slow start that has ended is not taken up again by a reload.
+                (false, false) => seen.back.filter(|_| !is_full),
             };
             seen.away = away;
         }
