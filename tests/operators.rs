@@ -59,6 +59,12 @@ impl Process {
             .arg(folder.join("zone.toml"))
             .arg("--state")
             .arg(&state)
+            .args(
+                Some(folder.join("geosteer.toml"))
+                    .filter(|file| file.exists())
+                    .iter()
+                    .flat_map(|file| ["--config".as_ref(), file.as_os_str()]),
+            )
             .env_remove("GEOSTEER_LOG")
             // The authorities that it trusts, if a test has its own.
             .envs(Some(folder.join("ca.pem")).filter(|file| file.exists()).map(|file| ("SSL_CERT_FILE", file)))

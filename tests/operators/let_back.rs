@@ -90,3 +90,43 @@ fn what_the_guard_holds_is_shown_and_released() {
     let none = std::process::Command::new(super::BINARY).args(["release", "--socket", "/nowhere/s"]).output().unwrap();
     assert_eq!(none.status.code(), Some(3));
 }
+
+#[test]
+fn a_cut_that_the_canaries_see_too_has_no_end_survives_a_restart_and_is_over_when_they_answer() {
+    let folder = folder(&zone("tags = [\"all\"]"));
+    push(folder.path(), 1..=5, "up");
+    // Bound and let go: nobody listens there for now, and nobody else is given the port soon.
+    let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = format!("zones = [\"zone.toml\"]\n[guard]\nhold = \"1s\"\ncanaries = [\"tcp://{canary}\"]\n");
+    std::fs::write(folder.path().join("geosteer.toml"), server).unwrap();
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 1);
+    server.line(&["health changed", "address=canary", "connection refused"]);
+    push(folder.path(), 1..=5, "down");
+    server.line(&["most sites fail, and the canaries too"]);
+    let status = server.json(&["status"]);
+    assert_eq!(
+        (&status["guard"]["until"], &status["guard"]["canaries"][0]["answers"]),
+        (&serde_json::Value::Null, &false.into())
+    );
+    assert!(server.verb(&["status"]).1.contains("FAILS: connection refused"));
+    // All five are held in the end, far longer than `hold`.
+    let held = |server: &Process| (0..1_000).find(|_| server.json(&["status"])["guard"]["held"] == 5);
+    held(&server).unwrap();
+    assert_eq!(server.json(&["endpoints", "a"])["endpoints"][0]["health"], "held");
+    server.signal("-TERM");
+    server.line(&["stopped"]);
+
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 1, "what was held is up after a restart");
+    held(&server).unwrap();
+    assert_eq!(server.ask("www"), 1);
+    push(folder.path(), 1..=4, "up");
+    let _answers = std::net::TcpListener::bind(canary).unwrap();
+    server.line(&["health changed", "192.0.2.5", "to=\"down\""]);
+    assert_eq!(server.ask("www"), 1);
+    let events = server.json(&["events"]);
+    let quiet =
+        events["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "guard" && event["to"] == "quiet");
+    assert!(quiet.count() > 0, "{events}");
+}
