@@ -375,7 +375,7 @@ impl Run {
                 }
                 Effect::Overridden { .. } => {}
                 // The model knows no flap limit and no guard: they are off here.
-                Effect::Flapping { .. } | Effect::Guard { .. } => panic!("{effect:?}"),
+                Effect::Flapping { .. } | Effect::Guard { .. } | Effect::Stale { .. } => panic!("{effect:?}"),
                 Effect::Changed { from, to, .. } => {
                     assert_ne!(from, to);
                     self.changes += 1;

@@ -182,8 +182,8 @@ impl Server {
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, .. } = configuration;
         let generation = loaded.generation;
-        let (trackers, overrides) = (operators.resumed.trackers.clone(), operators.overrides());
-        let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, trackers, overrides);
+        let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
+        let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
         let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());

@@ -39,11 +39,18 @@ struct Entry {
 
 impl Entry {
     fn slowdown(&self) -> u32 {
-        let dead = self.failures.saturating_sub(u32::from(self.fall));
-        let by_time = u64::from(dead) * u64::from(self.interval_ms) / SLOWDOWN_EVERY_MS;
-        let steps = u64::from(dead / SLOWDOWN_EVERY).min(by_time).min(u64::from(SLOWDOWN_MAX - 1));
-        1 + steps as u32
+        slowdown(self.failures, self.fall, self.interval_ms)
     }
+}
+
+/// How many times more slowly a target is probed after so many failures in a row, 1 to [`SLOWDOWN_MAX`]. The interval is
+/// the configured one, in milliseconds.
+#[must_use]
+pub fn slowdown(failures: u32, fall: u8, interval_ms: u32) -> u32 {
+    let dead = failures.saturating_sub(u32::from(fall));
+    let by_time = u64::from(dead) * u64::from(interval_ms) / SLOWDOWN_EVERY_MS;
+    let steps = u64::from(dead / SLOWDOWN_EVERY).min(by_time).min(u64::from(SLOWDOWN_MAX - 1));
+    1 + steps as u32
 }
 
 /// The probes to come. Targets are dense ids; each is added once.
