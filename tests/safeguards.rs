@@ -65,7 +65,13 @@ impl Scene {
     }
 
     fn probed(&mut self, target: TargetId, outcome: Outcome) {
-        self.apply(Event::Probed { generation: self.generation, target, outcome, note: "told".into(), sample: Sample::default() });
+        self.apply(Event::Probed {
+            generation: self.generation,
+            target,
+            outcome,
+            note: "told".into(),
+            sample: Sample::default(),
+        });
     }
 
     /// All targets of an address end one probe.

@@ -55,7 +55,13 @@ fn a_change_of_health_reaches_answers_within_50_ms() {
     let report = |outcome| {
         for _ in 0..2 {
             let target = TargetId::new(0);
-            let event = Event::Probed { generation: 1, target, outcome, note: "told by a test".into(), sample: Sample::default() };
+            let event = Event::Probed {
+                generation: 1,
+                target,
+                outcome,
+                note: "told by a test".into(),
+                sample: Sample::default(),
+            };
             server.events.as_ref().unwrap().send(event).unwrap();
         }
     };

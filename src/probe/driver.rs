@@ -207,7 +207,13 @@ impl Driver {
         let Some(slot) = self.slots[key as usize].as_ref().filter(|slot| slot.tenant == tenant) else { return Ok(()) };
         self.stats.count(outcome);
         self.schedule.done(TargetId::new(key as usize), outcome, self.now());
-        let event = Event::Probed { generation: slot.generation, target: slot.target, outcome, note, sample: Sample::default() };
+        let event = Event::Probed {
+            generation: slot.generation,
+            target: slot.target,
+            outcome,
+            note,
+            sample: Sample::default(),
+        };
         self.sender.send(event).map_err(drop)
     }
 

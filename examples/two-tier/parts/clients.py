@@ -40,7 +40,7 @@ class Crowd:
     def __init__(self, port, regions, began):
         """`regions` says which region an address belongs to; `began` is the journal's time 0."""
         self.port, self.regions, self.began = port, regions, began
-        self.requests, self.answers, self.tasks = [], [], []
+        self.requests, self.answers, self.tasks, self.over = [], [], [], False
         self.homes = {ipaddress.ip_network(text): home for home, texts in NETWORKS.items() for text in texts}
         self.draw = random.Random(7)
 
@@ -60,9 +60,9 @@ class Crowd:
                 self.tasks.append(asyncio.ensure_future(client))
 
     async def client(self, network, resolver):
-        """One client, for ever: a request, a pause."""
+        """One client: a request, a pause, until it is over."""
         await asyncio.sleep(self.draw.uniform(0, 0.7))
-        while True:
+        while not self.over:
             at, to, ok = self.now(), "", False
             try:
                 address = (await resolver.lookup(network))[0]
@@ -83,6 +83,8 @@ class Crowd:
             writer.close()
 
     async def stop(self):
+        # `wait_for` may swallow a cancellation (Python before 3.12): the flag ends those clients.
+        self.over = True
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

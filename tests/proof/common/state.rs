@@ -39,7 +39,11 @@ pub(crate) fn state_of_with(snapshot: &Arc<Snapshot>, down: &[&str]) -> State {
     for index in 0..snapshot.targets.len() {
         let target = TargetId::new(index);
         let outcome = if dead.contains(&target) { Outcome::Fail } else { Outcome::Pass };
-        writer.apply(Event::Probed { generation: 1, target, outcome, note: "test".into(), sample: Sample::default() }, 0, &mut effects);
+        writer.apply(
+            Event::Probed { generation: 1, target, outcome, note: "test".into(), sample: Sample::default() },
+            0,
+            &mut effects,
+        );
     }
     writer.publish().expect("a first state")
 }
