@@ -4,6 +4,7 @@
 
 #[path = "../../tests/proof/common/ask.rs"]
 pub(crate) mod ask;
+pub(crate) mod callgrind;
 pub(crate) mod endpoints;
 pub(crate) mod load;
 pub(crate) mod queries;
