@@ -256,18 +256,69 @@ fn what_the_verbs_show_stands_in_columns() {
     let (_, pools, _) = server.verb(&["pools"]);
     assert_eq!(
         pools,
-        "ZONE          POOL  CLIENTS  UP   MIN  STATE  SAID BY\n\
-         example.com.  one   live     1/1  1    auto   file\n\
-         example.com.  two   live     2/2  1    auto   file\n\
-         example.com.  off   -        0/1  1    drain  file\n"
+        "ZONE          POOL  CLIENTS  UP   MIN  LOAD  STATE  SAID BY\n\
+         example.com.  one   live     1/1  1    -     auto   file\n\
+         example.com.  two   live     2/2  1    -     auto   file\n\
+         example.com.  off   -        0/1  1    -     drain  file\n"
     );
     let (_, endpoints, _) = server.verb(&["endpoints", "two"]);
     assert!(
-        endpoints.lines().nth(1).unwrap().starts_with("two   b         192.0.2.2  1       live     unchecked  auto")
+        endpoints
+            .lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("two   b         192.0.2.2  1       live     unchecked  -     -     auto")
     );
     assert_eq!(server.verb(&["endpoints", "nothing"]).0, 1);
     let none = Command::new(BINARY).args(["status", "--socket", "/nowhere/admin.sock"]).output().unwrap();
     assert_eq!(none.status.code(), Some(3));
+}
+
+/// Answers every HTTP request with a load, until the test ends.
+fn load_server(body: &'static str) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4_096];
+            let _length = stream.read(&mut request).unwrap();
+            let _gone = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    port
+}
+
+#[test]
+fn endpoints_and_pools_show_the_loads_and_the_times_that_probes_have_seen() {
+    let port = load_server(r#"{"connections": 42}"#);
+    let zone = format!(
+        "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[checks]\nweb = {{ type = \"http\", port = {port} }}\n[pools]\n\
+         a = {{ check = \"web\", balance = \"least-response-time\", load = {{ path = \"/l\", field = \"connections\" }}, endpoints = [\"127.0.0.1\"] }}\n\
+         b = {{ check = \"web\", balance = \"least-load\", load = {{ field = \"cpu\" }}, endpoints = [\"127.0.0.1\"] }}\n\
+         [names.www.policy]\ndefault = [\"a\", \"b\"]\n"
+    );
+    let folder = folder(&zone);
+    let server = Process::start(folder.path());
+    let endpoint = |pool: &str| {
+        let (_, said, _) = server.verb(&["endpoints", pool, "--json"]);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said["endpoints"][0].clone()
+    };
+    let until = geosteer::clock::instant() + LONG;
+    while endpoint("a")["load"].is_null() || endpoint("b")["note"] == "" {
+        assert!(geosteer::clock::instant() < until, "{} {}", endpoint("a"), endpoint("b"));
+    }
+    let (by_time, by_load) = (endpoint("a"), endpoint("b"));
+    assert_eq!((&by_time["load"], &by_time["stale"]), (&42.0.into(), &false.into()));
+    assert!(by_time["time_ms"].as_f64().is_some_and(|time| time > 0.0), "{by_time}");
+    assert_eq!((&by_load["load"], &by_load["stale"]), (&serde_json::Value::Null, &true.into()));
+    assert!(by_load["note"].as_str().unwrap().contains("no load: the body has no field cpu"), "{by_load}");
+    assert!(by_load["time_ms"].is_null(), "nobody looks at it");
+    let (_, table, _) = server.verb(&["endpoints", "b"]);
+    assert!(table.contains("  stale  -  "), "{table}");
+    let (_, pools, _) = server.verb(&["pools"]);
+    assert!(pools.lines().nth(1).unwrap().contains("  42 "), "{pools}");
 }
 
 #[test]

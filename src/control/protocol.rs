@@ -156,7 +156,7 @@ pub struct Safe {
 }
 
 /// Clients that go elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MoveRow {
     /// The policy.
     pub policy: String,
@@ -166,8 +166,14 @@ pub struct MoveRow {
     pub r#type: String,
     /// Pools before.
     pub from: Vec<String>,
+    /// Their parts of the row's clients, percent.
+    #[serde(default)]
+    pub from_percent: Vec<f64>,
     /// Pools after.
     pub to: Vec<String>,
+    /// Their parts of the row's clients, percent.
+    #[serde(default)]
+    pub to_percent: Vec<f64>,
     /// No pool of the row is live after: the fallback answers.
     pub dry: bool,
     /// The names, at most a few.
@@ -243,6 +249,9 @@ pub struct PoolRow {
     pub state: String,
     /// The target of the override that says so; none: the file.
     pub by: Option<String>,
+    /// The load that its live endpoints report, if it looks at loads and any is known.
+    #[serde(default)]
+    pub load: Option<f64>,
 }
 
 /// One endpoint.
@@ -270,6 +279,15 @@ pub struct EndpointRow {
     pub safe: Option<u64>,
     /// How its last probe ended.
     pub note: String,
+    /// The load that it reported last, if its pool looks at loads and that is fresh.
+    #[serde(default)]
+    pub load: Option<f64>,
+    /// Its pool looks at loads, and this endpoint has told none lately.
+    #[serde(default)]
+    pub stale: bool,
+    /// How long its probes take, smoothed, milliseconds; of pools that look at times.
+    #[serde(default)]
+    pub time_ms: Option<f64>,
 }
 
 /// One event.

@@ -1,6 +1,6 @@
 //! Gates and weights as they hold: what the files say, unless an operator has said otherwise since.
 
-use super::Gate;
+use super::{Gate, Share};
 use crate::id::{EndpointId, PoolId};
 use std::collections::HashMap;
 
@@ -10,6 +10,7 @@ pub struct Gates {
     pools: HashMap<PoolId, Gate>,
     endpoints: HashMap<EndpointId, Gate>,
     weights: HashMap<EndpointId, u32>,
+    shares: HashMap<PoolId, Share>,
 }
 
 impl Gates {
@@ -28,10 +29,27 @@ impl Gates {
         self.weights.insert(endpoint, weight);
     }
 
+    /// Lets a pool's gate hold as its file says.
+    pub fn clear_pool(&mut self, pool: PoolId) {
+        self.pools.remove(&pool);
+    }
+
+    /// Lets a pool keep a share of the clients on their way to it: the smallest that was set.
+    pub fn limit_share(&mut self, pool: PoolId, share: Share) {
+        let kept = self.shares.entry(pool).or_insert(Share::FULL);
+        *kept = share.min(*kept);
+    }
+
     /// True if everything holds as the files say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pools.is_empty() && self.endpoints.is_empty() && self.weights.is_empty()
+        self.pools.is_empty() && self.endpoints.is_empty() && self.weights.is_empty() && self.shares.is_empty()
+    }
+
+    /// The share of the clients on their way to a pool that stay there.
+    #[must_use]
+    pub fn share(&self, pool: PoolId) -> Share {
+        self.shares.get(&pool).copied().unwrap_or(Share::FULL)
     }
 
     /// The gate of a pool; `file` is what its file says.
@@ -57,6 +75,7 @@ impl Gates {
         let mut pools: Vec<PoolId> = differing(&self.pools, &other.pools).collect();
         pools.extend(differing(&self.endpoints, &other.endpoints).map(&pool_of));
         pools.extend(differing(&self.weights, &other.weights).map(&pool_of));
+        pools.extend(differing(&self.shares, &other.shares));
         pools.sort_unstable();
         pools.dedup();
         pools

@@ -1,6 +1,6 @@
 //! The decision of one query: who is asking → class → live row → pool → members. A walk over finished tables.
 
-use super::live::{Leaf, Live, Own, RowChunk, choose_part};
+use super::live::{Leaf, Live, Own, RowChunk, choose_kept, choose_part};
 use crate::client::{Bits, Client, Family};
 use crate::id::{ClassId, EndpointId, NameId, PoolId};
 use crate::pool::{Address, Asker, Picked, Table};
@@ -146,7 +146,10 @@ fn served_by<'s>(
             Leaf::Pool { pool, set } => return live.serves(pool, set, lane),
             Leaf::Own(index) => match &chunk.own[index as usize] {
                 Own::Near { pool, table } => return Ok((*pool, table)),
-                Own::Split { sticky, parts } => leaf = choose_part(parts, sticky.then(|| asker.split_key()), draw),
+                Own::Split { sticky, parts } => {
+                    leaf = choose_part(parts.iter(), *sticky, asker, draw).ok_or(Answer::NoData)?;
+                }
+                Own::Shed { sticky, parts, rest } => leaf = choose_kept(parts, *sticky, asker, draw).unwrap_or(*rest),
             },
         }
     }

@@ -6,8 +6,10 @@ use super::live::{Leaf, Own, Set, lanes};
 use super::resolve::{Resolver, Scene};
 use super::trail::{FallbackNote, PoolNote, Trail};
 use crate::client::{Bits, Client};
+use crate::health::Load;
 use crate::id::{EndpointId, NameId, PolicyId, PoolId, RegionId};
-use crate::pool::Gate;
+use crate::pool::rendezvous::name_bits;
+use crate::pool::{Asker, Gate, Share, share};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::worker::Worker;
@@ -59,23 +61,48 @@ pub struct PoolTrail {
     pub pool: PoolId,
     /// Its weight in the step.
     pub weight: u32,
+    /// What share of its clients it keeps, and on which side this one is; `None` if it keeps all.
+    pub share: Option<ShareTrail>,
     /// Why it was taken or passed over.
     pub note: PoolNote,
     /// The picks of this answer are its members.
     pub picked: bool,
     /// How many of its members are live.
     pub live: usize,
+    /// The load that its live members report, if it looks at loads.
+    pub load: Option<Load>,
     /// Its members, in the order written.
     pub endpoints: Vec<EndpointTrail>,
 }
 
-/// One endpoint of a pool.
+/// A pool that sheds clients, as one client sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ShareTrail {
+    /// The share of the clients on their way to it that stay, if others of the row can take the rest.
+    pub keep: Share,
+    /// The client's point, 0 to 9,999: it stays if that is below the share's ten-thousandths.
+    pub point: u16,
+}
+
+impl ShareTrail {
+    /// True if the client stays.
+    #[must_use]
+    pub const fn stays(self) -> bool {
+        self.point < self.keep.parts()
+    }
+}
+
+/// One endpoint of a pool.
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct EndpointTrail {
     /// The endpoint.
     pub endpoint: EndpointId,
     /// Why it was taken or passed over.
     pub note: EndpointNote,
+    /// Its load and its time in the family, if its pool looks at one.
+    pub gauge: Option<(Option<Load>, Option<u32>)>,
+    /// Its part of the first addresses of answers, 0 to 1, where loads or times decide.
+    pub share: Option<f64>,
 }
 
 /// Why an endpoint was taken or passed over.
@@ -124,6 +151,8 @@ pub fn explain(state: &State, worker: &mut Worker, name: NameId, client: &Client
     debug_assert!(leaf != Leaf::Pending || decision.answer == Answer::Pending);
     let address = located.address(client);
     let family = address.family as usize;
+    let (endpoint_bits, pool_bits) = (facts.endpoint_bits[family], facts.pool_bits[family]);
+    let asker = Asker { address, endpoint_bits, pool_bits, salt: facts.salt };
     Explanation {
         decision,
         picks: picks.endpoints().to_vec(),
@@ -134,11 +163,11 @@ pub fn explain(state: &State, worker: &mut Worker, name: NameId, client: &Client
         address: address.into(),
         by_subnet: located.by_subnet,
         map_scope: located.scope,
-        hashed_bits: snapshot.plan.prefix(class)[family],
+        hashed_bits: state.live.row(class, want.lane()).0.prefix[family],
         policy: route.policy,
         row,
         region: snapshot.policies[route.policy.index()].rows[row].region,
-        pools: pools(state, &steps, &origins, &record, picks.endpoints(), want.lane()),
+        pools: pools(state, &steps, &origins, &record, (picks.endpoints(), &asker), want.lane()),
         fallback: record.fallback,
         ttl: facts.ttl,
         ttl_min: facts.ttl_min,
@@ -187,7 +216,7 @@ fn pools(
     steps: &[StepView<'_>],
     origins: &[Origin],
     record: &Record,
-    picks: &[EndpointId],
+    picks: (&[EndpointId], &Asker),
     lane: usize,
 ) -> Vec<PoolTrail> {
     let mut pools = Vec::new();
@@ -213,20 +242,31 @@ fn pool_trail(
     id: PoolId,
     weight: u32,
     note: Option<PoolNote>,
-    picks: &[EndpointId],
+    (picks, asker): (&[EndpointId], &Asker),
     lane: usize,
 ) -> PoolTrail {
     let pool = &state.snapshot.pools[id.index()];
     let live = state.live.pool(id);
-    let endpoint_trail = |endpoint| EndpointTrail { endpoint, note: endpoint_note(state, id, endpoint, picks, lane) };
+    let table = live.table(Set::Live, lane).filter(|_| pool.balance.looks_at_numbers());
+    let endpoint_trail = |endpoint| EndpointTrail {
+        endpoint,
+        note: endpoint_note(state, id, endpoint, picks, lane),
+        gauge: state.live.gauge(&state.snapshot, endpoint).map(|gauge| (gauge.load, gauge.time_us[lane])),
+        share: table.map(|table| table.share(endpoint)),
+    };
     PoolTrail {
         row,
         step,
         pool: id,
         weight,
+        share: (live.is_live && live.keep < Share::FULL).then(|| {
+            let point = share::point(asker.share_key(), name_bits(pool.name.as_bytes()));
+            ShareTrail { keep: live.keep, point }
+        }),
         note: note.unwrap_or(PoolNote::NotReached),
         picked: pool.endpoints().any(|endpoint| picks.contains(&endpoint)),
         live: usize::from(live.live),
+        load: state.live.load(&state.snapshot, id),
         endpoints: pool.endpoints().map(endpoint_trail).collect(),
     }
 }

@@ -4,14 +4,15 @@
 use super::Fallback;
 use super::compile::StepView;
 use super::decide::Answer;
+use super::gauge::{Gauge, gauges};
 use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
 use crate::client::Family;
 use crate::health::Load;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::RAMP_STEPS;
-use crate::pool::rendezvous::{Key, choose, name_bits};
-use crate::pool::{ALONE, Address, Candidate, Gate, Gates, Table};
+use crate::pool::rendezvous::{choose, name_bits};
+use crate::pool::{ALONE, Address, Asker, Candidate, Gate, Gates, Share, Table};
 use crate::snapshot::Snapshot;
 use crate::worker::Draw;
 use std::sync::Arc;
@@ -36,8 +37,8 @@ pub struct Observed {
     pub share: [u8; 2],
     /// The load that it reports, if that is fresh.
     pub load: Option<Load>,
-    /// How long its probes take, smoothed, microseconds.
-    pub time_us: Option<u32>,
+    /// By family: how long its probes take, smoothed, microseconds.
+    pub time_us: [Option<u32>; 2],
 }
 
 impl Observed {
@@ -50,7 +51,7 @@ impl Observed {
         waits: [false; 2],
         share: [RAMP_STEPS; 2],
         load: None,
-        time_us: None,
+        time_us: [None; 2],
     };
     /// An endpoint that has failed, and that nothing probes.
     pub const DOWN: Self = Self { up: [false; 2], ..Self::UP };
@@ -87,9 +88,13 @@ pub(super) struct PoolLive {
     pub(super) live: u16,
     /// Seconds for which no member's health can change.
     pub(super) cap_s: u32,
+    /// The share of the clients on their way to it that stay.
+    pub(super) keep: Share,
     /// By member and family: live. One bit each, for explanations.
     up: Box<[u8]>,
     first: EndpointId,
+    /// The members' loads and times; none if nobody looks at them.
+    pub(super) gauges: Box<[Gauge]>,
     /// Members for orders of nearness; none for every other method.
     near: Option<Box<[[Vec<Candidate>; 2]; 3]>>,
 }
@@ -103,6 +108,7 @@ impl PoolLive {
         let (mut live, mut cap_s, mut pending) = (0, u32::MAX, false);
         let mut up = vec![0_u8; usize::from(pool.count).div_ceil(4)];
         let mut all_seen: Vec<Observed> = pool.endpoints().map(observed).collect();
+        let gauges = gauges(pool, &all_seen);
         let last_resort = spare(snapshot, gates, id, &mut all_seen);
         let scale = scale(snapshot, gates, id, &all_seen);
         for ((place, endpoint), seen) in pool.endpoints().enumerate().zip(all_seen) {
@@ -123,7 +129,8 @@ impl PoolLive {
             for lane in 0..2 {
                 if has[lane] {
                     let weight = scale.of(own_weight, if trusted { RAMP_STEPS } else { seen.share[lane] });
-                    let candidate = Candidate { endpoint, weight, name, domain };
+                    let candidate =
+                        Candidate { endpoint, weight, name, domain, load: seen.load, time_us: seen.time_us[lane] };
                     let waits = last_resort && seen.waits[lane];
                     let members = [open && (seen.up[lane] || trusted || waits), open, true];
                     up[place / 4] |= u8::from(members[0]) << (place % 4 * 2 + lane);
@@ -157,8 +164,10 @@ impl PoolLive {
             pending,
             live,
             cap_s,
+            keep: gates.share(id),
             first: pool.first,
             up: up.into(),
+            gauges,
             near: by_nearness.then(|| Box::new(sets)),
         }
     }
@@ -222,6 +231,8 @@ pub(super) enum Leaf {
 pub(super) enum Own {
     /// A choice among pools.
     Split { sticky: bool, parts: Box<[SplitPart]> },
+    /// The same among the pools that a client may stay with; the rest leads those on that may stay with none.
+    Shed { sticky: bool, parts: Box<[SplitPart]>, rest: Leaf },
     /// A pool's members in the order of nearness of the row's clients.
     Near { pool: PoolId, table: Table },
 }
@@ -231,25 +242,37 @@ pub(super) enum Own {
 pub(super) struct SplitPart {
     pub(super) name: u64,
     pub(super) weight: u32,
+    /// The share of its clients that stay; in a `Split` all.
+    pub(super) keep: Share,
     pub(super) leaf: Leaf,
 }
 
-/// Chooses a part of a split: by the client's key, or by a draw. There is at least one part.
-pub(super) fn choose_part(parts: &[SplitPart], key: Option<Key>, draw: &mut Draw) -> Leaf {
-    let index = match key {
-        Some(key) => choose(key, parts.iter().map(|part| (part.name, part.weight))),
-        None => {
-            let total: u64 = parts.iter().map(|part| u64::from(part.weight)).sum();
-            let mut point = ((u128::from(draw.next()) * u128::from(total)) >> 64) as u64;
-            let passed = |part: &&SplitPart| {
-                let here = point >= u64::from(part.weight);
-                point = point.saturating_sub(u64::from(part.weight));
-                here
-            };
-            parts.iter().take_while(passed).count().min(parts.len() - 1)
-        }
+/// Chooses a part of a split, by the client's key or by a draw; `None` if there is no part.
+pub(super) fn choose_part<'p>(
+    parts: impl Iterator<Item = &'p SplitPart> + Clone,
+    sticky: bool,
+    asker: &Asker,
+    draw: &mut Draw,
+) -> Option<Leaf> {
+    let index = if sticky {
+        choose(asker.split_key(), parts.clone().map(|part| (part.name, part.weight)))
+    } else {
+        let total: u64 = parts.clone().map(|part| u64::from(part.weight)).sum();
+        let mut point = ((u128::from(draw.next()) * u128::from(total)) >> 64) as u64;
+        let passed = |part: &&SplitPart| {
+            let here = point >= u64::from(part.weight);
+            point = point.saturating_sub(u64::from(part.weight));
+            here
+        };
+        parts.clone().take_while(passed).count()
     };
-    parts[index].leaf
+    parts.map(|part| part.leaf).nth(index)
+}
+
+/// The same among the parts that the client may stay with.
+pub(super) fn choose_kept(parts: &[SplitPart], sticky: bool, asker: &Asker, draw: &mut Draw) -> Option<Leaf> {
+    let key = asker.share_key();
+    choose_part(parts.iter().filter(|part| part.keep.keeps(key, part.name)), sticky, asker, draw)
 }
 
 /// What serves one class of a route in one family.
@@ -392,11 +415,25 @@ impl Live {
         let mut resolver = Resolver { scene, own, trail: &mut (), cap_s: u32::MAX };
         let leaf = resolver.resolve(steps, route.fallback);
         let cap_s = resolver.cap_s;
+        let mut prefix = snapshot.plan.prefix(class);
+        if chooses_pools(leaf, own) {
+            prefix = std::array::from_fn(|family| prefix[family].max(route.pool_bits[family]));
+        }
         let table = match leaf {
             Leaf::Pool { pool, set } => self.pool(pool).table(set, lane).map(|table| (pool, Arc::clone(table))),
             _ => None,
         };
-        Row { leaf, table, cap_s, prefix: snapshot.plan.prefix(class) }
+        Row { leaf, table, cap_s, prefix }
+    }
+}
+
+/// True if a hash of the client chooses among pools that the configuration alone does not choose among.
+fn chooses_pools(leaf: Leaf, own: &[Own]) -> bool {
+    let Leaf::Own(index) = leaf else { return false };
+    match &own[index as usize] {
+        Own::Near { .. } => false,
+        Own::Split { parts, .. } => parts.iter().any(|part| chooses_pools(part.leaf, own)),
+        Own::Shed { .. } => true,
     }
 }
 

@@ -1,11 +1,13 @@
 //! Which pool serves a client: policies, the live rows compiled from them and from health, and the
 //! decision that a query takes. Knows no packet: it yields endpoints, a TTL and a scope.
 
+mod amounts;
 mod compile;
 mod decide;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod gauge;
 mod live;
 mod moves;
 mod reserve;
@@ -18,7 +20,8 @@ mod trail;
 pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
 pub use decide::{Answer, Decision, Picks, Want, decide};
-pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, explain};
+pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
+pub use gauge::Gauge;
 pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};
 pub use moves::{Move, Serves, largest_ttls, moves};

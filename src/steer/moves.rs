@@ -2,17 +2,21 @@
 //! took it out. For people and for the bookkeeping of drains; off the query path.
 
 use super::Fallback;
+use super::amounts::{Amount, amounts};
 use super::compile::row_of;
-use super::live::{Leaf, Live, Own, RowChunk, Set};
+use super::live::{Live, Set};
 use crate::id::{EndpointId, PoolId, ProfileId, RouteId};
+use crate::pool::Share;
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use std::collections::BTreeMap;
 
 /// What serves the clients of one row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Serves {
-    /// The pools; several if clients are split. None: they get no data, or wait for first outcomes.
-    pub pools: Vec<PoolId>,
+    /// The pools and their parts of the clients; several if clients are split. None: they get no data, or wait for
+    /// first outcomes.
+    pub pools: Vec<(PoolId, Share)>,
     /// No pool of the row is live: the pools are a fallback.
     pub is_dry: bool,
 }
@@ -30,6 +34,14 @@ pub struct Move {
     pub before: Serves,
     /// In the second state.
     pub after: Serves,
+}
+
+impl Serves {
+    /// A pool's part of the clients.
+    #[must_use]
+    pub fn part(&self, pool: PoolId) -> Share {
+        self.pools.iter().find(|one| one.0 == pool).map_or(Share::NONE, |one| one.1)
+    }
 }
 
 /// The rows whose clients go elsewhere in `after` than in `before`; both are of one configuration. Each difference is
@@ -93,10 +105,12 @@ pub fn largest_ttls(snapshot: &Snapshot) -> Vec<u32> {
 impl Live {
     /// What serves a class in one family.
     fn serves_class(&self, snapshot: &Snapshot, class: usize, lane: usize) -> Serves {
-        let mut pools = Vec::new();
-        self.each_leaf(class, lane, &mut |pool, _| pools.push(pool));
-        pools.sort_unstable();
-        pools.dedup();
+        let mut parts: BTreeMap<PoolId, f64> = BTreeMap::new();
+        for (pool, _, part) in self.amounts(class, lane) {
+            *parts.entry(pool).or_default() += part;
+        }
+        let share = |part: f64| Share::new((part * f64::from(Share::PARTS)).round() as u64);
+        let pools = parts.into_iter().map(|(pool, part)| (pool, share(part))).collect();
         let is_live = |pool: PoolId| self.pool(pool).is_live;
         let is_dry = !snapshot.plan.steps(class).flat_map(|step| step.parts).any(|part| is_live(part.pool));
         Serves { pools, is_dry }
@@ -108,12 +122,9 @@ impl Live {
         let mut open = Vec::new();
         for class in 0..snapshot.plan.len() {
             for lane in 0..2 {
-                self.each_leaf(class, lane, &mut |pool, set| {
-                    // A table by nearness does not say which set it was made from: the largest is assumed.
-                    if set.is_none_or(|set| set == Set::Every) {
-                        open.push(pool);
-                    }
-                });
+                // A table by nearness does not say which set it was made from: the largest is assumed.
+                let every = |set: Option<Set>| set.is_none_or(|set| set == Set::Every);
+                open.extend(self.amounts(class, lane).into_iter().filter(|one| every(one.1)).map(|one| one.0));
             }
         }
         open.sort_unstable();
@@ -138,6 +149,12 @@ impl Live {
         !pool.is_open() || !self.gates().endpoint(endpoint, data.gate).is_open()
     }
 
+    /// The share of the clients on their way to a pool that stay there, if others of their rows can take the rest.
+    #[must_use]
+    pub fn share(&self, pool: PoolId) -> Share {
+        self.pool(pool).keep
+    }
+
     /// How many members of a pool are live.
     #[must_use]
     pub fn live_members(&self, pool: PoolId) -> usize {
@@ -157,20 +174,9 @@ impl Live {
         (0..2).any(|lane| pool.is_up(endpoint, lane))
     }
 
-    /// Every pool that a row leads to.
-    fn each_leaf(&self, class: usize, lane: usize, take: &mut impl FnMut(PoolId, Option<Set>)) {
+    /// Every pool that a row leads to, with its part of the clients.
+    fn amounts(&self, class: usize, lane: usize) -> Vec<Amount> {
         let (row, chunk) = self.row(class, lane);
-        follow(row.leaf, chunk, take);
-    }
-}
-
-fn follow(leaf: Leaf, chunk: &RowChunk, take: &mut impl FnMut(PoolId, Option<Set>)) {
-    match leaf {
-        Leaf::Pending | Leaf::NoData | Leaf::ServFail => {}
-        Leaf::Pool { pool, set } => take(pool, Some(set)),
-        Leaf::Own(index) => match &chunk.own[index as usize] {
-            Own::Near { pool, .. } => take(*pool, None),
-            Own::Split { parts, .. } => parts.iter().for_each(|part| follow(part.leaf, chunk, take)),
-        },
+        amounts(row.leaf, chunk)
     }
 }

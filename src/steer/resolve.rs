@@ -8,7 +8,7 @@ use super::trail::{FallbackNote, PoolNote, Trail};
 use crate::geo::GeoMap;
 use crate::id::{OrderId, PoolId};
 use crate::pool::rendezvous::name_bits;
-use crate::pool::{Balance, Pool, Table};
+use crate::pool::{Balance, Pool, Share, Table};
 
 /// What rows are resolved from.
 pub(super) struct Scene<'a, F: Fn(PoolId) -> &'a PoolLive> {
@@ -81,7 +81,8 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
                 continue;
             }
             self.note_step(index, step, &live);
-            let rest = if missing > 0 { self.first_live(steps, index + 1) } else { None };
+            let sheds = live.iter().any(|part| self.keep(*part) < Share::FULL);
+            let mut rest = if missing > 0 { self.first_live(steps, index + 1) } else { None };
             let mut parts = Vec::with_capacity(live.len());
             for part in live {
                 if (self.scene.live)(part.pool).has(Set::Live, self.scene.lane) {
@@ -90,9 +91,53 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
                     parts.push((part, leaf));
                 }
             }
-            return Some(self.split_of(step.sticky, &parts));
+            if !sheds {
+                return Some(self.split_of(step.sticky, &parts));
+            }
+            rest = self.spares(step).or_else(|| self.first_live(steps, index + 1));
+            // A pool of which nothing is known yet takes no clients from one that serves them.
+            return Some(self.shed(step.sticky, &parts, rest.filter(|&leaf| leaf != Leaf::Pending)));
         }
         None
+    }
+
+    /// The share of its clients that stay with a part; one without an address of the family leads on anyway.
+    fn keep(&self, part: Part) -> Share {
+        let pool = (self.scene.live)(part.pool);
+        if pool.has(Set::Live, self.scene.lane) { pool.keep } else { Share::FULL }
+    }
+
+    /// The live parts of weight 0 of a step whose other parts shed; they themselves shed nothing.
+    fn spares(&mut self, step: &StepView<'_>) -> Option<Leaf> {
+        let idle = |part: &&Part| part.weight == 0 && (self.scene.live)(part.pool).is_live;
+        let idle: Vec<Part> = step.parts.iter().filter(idle).copied().collect();
+        let heavy = step.parts.iter().any(|part| part.weight > 0 && (self.scene.live)(part.pool).is_live);
+        let served = |part: &Part| (self.scene.live)(part.pool).has(Set::Live, self.scene.lane);
+        let idle: Vec<Part> = idle.into_iter().filter(|part| heavy && served(part)).collect();
+        (!idle.is_empty()).then(|| self.split(step.sticky, idle, Set::Live))
+    }
+
+    /// Parts of which some shed clients; these go to other parts of the step, and what no part keeps to `rest`. Without
+    /// a `rest` they stay as if nobody shed: no pool sheds its last clients into nothing.
+    fn shed(&mut self, sticky: bool, parts: &[(Part, Leaf)], rest: Option<Leaf>) -> Leaf {
+        let mut kept: Vec<(Part, Leaf)> =
+            parts.iter().filter(|(part, _)| self.keep(*part) > Share::NONE).copied().collect();
+        let rest = match rest {
+            Some(rest) if kept.is_empty() => return rest,
+            Some(rest) => rest,
+            None => {
+                if kept.is_empty() {
+                    kept = parts.to_vec();
+                }
+                if kept.len() == 1 {
+                    return kept[0].1;
+                }
+                self.split_of(sticky, &kept)
+            }
+        };
+        let parts = kept.iter().map(|&part| SplitPart { keep: self.keep(part.0), ..self.part(part) }).collect();
+        self.own.push(Own::Shed { sticky, parts, rest });
+        Leaf::Own(self.own.len() as u32 - 1)
     }
 
     /// Looks at every pool of a step; true if one of them waits for its first outcomes.
@@ -156,13 +201,14 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
         if let [(_, leaf)] = parts {
             return *leaf;
         }
-        let part = |&(part, leaf): &(Part, Leaf)| SplitPart {
-            weight: part.weight.max(1),
-            leaf,
-            name: name_bits(self.scene.pools[part.pool.index()].name.as_bytes()),
-        };
-        self.own.push(Own::Split { sticky, parts: parts.iter().map(part).collect() });
+        let parts = parts.iter().map(|&part| self.part(part)).collect();
+        self.own.push(Own::Split { sticky, parts });
         Leaf::Own(self.own.len() as u32 - 1)
+    }
+
+    fn part(&self, (part, leaf): (Part, Leaf)) -> SplitPart {
+        let name = name_bits(self.scene.pools[part.pool.index()].name.as_bytes());
+        SplitPart { weight: part.weight.max(1), leaf, name, keep: Share::FULL }
     }
 
     /// The table of a pool: its own, or one in the class's order of nearness.

@@ -151,14 +151,25 @@ fn done_text(done: &Done, now: u64) -> String {
 
 /// Whose clients go where.
 pub(super) fn moves_text(moves: &[MoveRow]) -> String {
-    let pools = |pools: &[String]| if pools.is_empty() { "nothing".to_owned() } else { pools.join(" + ") };
+    // Of clients of whom only a part moves, the parts are said.
+    let partial = |row: &MoveRow| row.from.iter().any(|pool| row.to.contains(pool));
+    let pools = |pools: &[String], percents: &[f64], partial: bool| match pools.is_empty() {
+        true => "nothing".to_owned(),
+        false if !partial || percents.len() != pools.len() => pools.join(" + "),
+        false => {
+            let parts = pools.iter().zip(percents).map(|(pool, percent)| format!("{pool} {percent:.1} %"));
+            parts.collect::<Vec<_>>().join(" + ")
+        }
+    };
     let names = |row: &MoveRow| match row.names_in_all.saturating_sub(row.names.len()) {
         0 => row.names.join(" "),
         more => format!("{} and {more} more", row.names.join(" ")),
     };
     let row = |row: &MoveRow| {
-        let to = if row.dry { format!("{} (fallback)", pools(&row.to)) } else { pools(&row.to) };
-        vec![row.policy.clone(), row.region.clone(), row.r#type.clone(), pools(&row.from), to, names(row)]
+        let from = pools(&row.from, &row.from_percent, partial(row));
+        let to = pools(&row.to, &row.to_percent, partial(row));
+        let to = if row.dry { format!("{to} (fallback)") } else { to };
+        vec![row.policy.clone(), row.region.clone(), row.r#type.clone(), from, to, names(row)]
     };
     table(&["POLICY", "REGION", "TYPE", "FROM", "TO", "NAMES"], &moves.iter().map(row).collect::<Vec<_>>())
 }
@@ -201,6 +212,7 @@ mod tests {
             dry: false,
             names: vec!["www.example.com.".into()],
             names_in_all: 3,
+            ..MoveRow::default()
         };
         let safe = Some(Safe { at: 1_032, named: false, shared: Vec::new() });
         let now = Some("drain".to_owned());

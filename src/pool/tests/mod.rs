@@ -1,5 +1,6 @@
 //! What each method promises, over many draws and many clients.
 
+mod least;
 mod smooth;
 mod spread;
 
@@ -11,13 +12,16 @@ use crate::worker::Draw;
 use std::collections::HashMap;
 
 /// Every method that lays out its own table.
-const METHODS: [Balance; 6] = [
+const METHODS: [Balance; 9] = [
     Balance::Weighted,
     Balance::RoundRobin,
     Balance::WeightedRoundRobin,
     Balance::Failover,
     Balance::Hash,
     Balance::All,
+    Balance::LeastResponseTime,
+    Balance::LeastConnections,
+    Balance::LeastLoad,
 ];
 
 fn candidates(weights: &[u32]) -> Vec<Candidate> {
@@ -26,6 +30,8 @@ fn candidates(weights: &[u32]) -> Vec<Candidate> {
         weight,
         name: name_bits(format!("endpoint-{index}").as_bytes()),
         domain: ALONE,
+        load: None,
+        time_us: None,
     };
     weights.iter().enumerate().map(candidate).collect()
 }
