@@ -1,17 +1,19 @@
-"""The clients of two continents: each asks its resolver where to go, goes there, and notes what it saw."""
+"""The clients of the world: each asks its resolver where to go, goes there, and notes what it saw."""
 
 import asyncio
 import ipaddress
+import math
 import random
 import time
 from typing import NamedTuple
 
-EUROPE, AMERICAS = "europe", "americas"
+EUROPE, AMERICAS, ELSEWHERE = "europe", "americas", "elsewhere"
 
 # Networks of universities and research, by where the database places them.
 NETWORKS = {
     EUROPE: ["193.0.6.0/24", "141.20.1.0/24", "130.88.20.0/24", "129.104.1.0/24", "130.192.10.0/24", "150.214.1.0/24"],
     AMERICAS: ["128.101.101.0/24", "18.9.22.0/24", "200.160.2.0/24", "132.204.1.0/24", "131.243.1.0/24", "148.204.1.0/24"],
+    ELSEWHERE: ["133.11.0.0/24", "129.78.5.0/24", "137.132.1.0/24", "143.248.1.0/24", "130.216.1.0/24", "166.111.1.0/24"],
 }
 
 
@@ -20,7 +22,7 @@ class Request(NamedTuple):
 
     at: float  # when it began, seconds since the start
     until: float  # when it ended
-    home: str  # the client's region
+    home: str  # where the client is
     to: str  # the region that it was sent to; empty: it got no address
     ok: bool  # it was answered
 
@@ -52,17 +54,17 @@ class Crowd:
         now = self.now()
         self.answers.append(Answer(now, now, self.homes[network], self.regions[address]))
 
-    def add(self, resolvers, count):
-        """Lets `count` clients of each network begin."""
-        for network in self.homes:
+    def add(self, resolvers, count, homes=tuple(NETWORKS), until=math.inf):
+        """Lets `count` clients of each network of `homes` begin; they end at `until`."""
+        for network in [network for network, home in self.homes.items() if home in homes]:
             for index in range(count):
-                client = self.client(network, resolvers[index % len(resolvers)])
+                client = self.client(network, resolvers[index % len(resolvers)], until)
                 self.tasks.append(asyncio.ensure_future(client))
 
-    async def client(self, network, resolver):
+    async def client(self, network, resolver, until):
         """One client: a request, a pause, until it is over."""
         await asyncio.sleep(self.draw.uniform(0, 0.7))
-        while not self.over:
+        while not self.over and self.now() < until:
             at, to, ok = self.now(), "", False
             try:
                 address = (await resolver.lookup(network))[0]

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-EUROPE, AMERICAS = "europe", "americas"
-OTHER = {EUROPE: AMERICAS, AMERICAS: EUROPE}
+EUROPE, AMERICAS, ELSEWHERE = "europe", "americas", "elsewhere"
 # What this script itself adds to a time: it shares the machine with everything that it watches.
 SLACK_S = 0.75
+# Connections are reported once an interval; after two of them answers follow.
+FEEDBACK_S = 2
 
 
 class Form(NamedTuple):
@@ -41,12 +42,13 @@ class Form(NamedTuple):
 FULL = Form(
     [
         ("calm", 8),
-        ("kill a server", 8),
-        ("mend the server", 8),
-        ("kill a region", 15),
-        ("mend the region", 15),
-        ("cut the prober off", 16),
-        ("mend the prober's network", 10),
+        ("kill a server", 7),
+        ("mend the server", 7),
+        ("kill a region", 14),
+        ("mend the region", 12),
+        ("a rush in Europe", 13),
+        ("cut the prober off", 14),
+        ("mend the prober's network", 8),
     ],
     {},
 )
@@ -68,6 +70,7 @@ LABELS = {
     "mend the server": ("the server", "is back"),
     "kill a region": ("all of Europe dies", "(3 servers and their", "load balancer)"),
     "mend the region": ("Europe is back",),
+    "a rush in Europe": ("three times the", "Europeans"),
     "cut the prober off": ("the prober's", "network is cut"),
     "mend the prober's network": ("… and", "mended"),
 }
@@ -102,9 +105,9 @@ class Watch:
 
 def broken_promises(watch, phase, form):
     """What a phase promised and did not keep."""
-    europeans, americans = watch.of(phase, EUROPE), watch.of(phase, AMERICAS)
+    europeans, americans, others = [watch.of(phase, home) for home in (EUROPE, AMERICAS, ELSEWHERE)]
     strayed = lambda requests: [request for request in requests if request.to != request.home]
-    lost = [request for request in europeans + americans if not request.ok]
+    lost = [request for request in watch.of(phase) if not request.ok]
     after = lambda items, seconds: [item for item in items if item.at - phase.begin > seconds + SLACK_S]
     found = []
 
@@ -112,11 +115,12 @@ def broken_promises(watch, phase, form):
         if requests:
             found.append(f"{phase.what}: {len(requests)} requests {words}, first {requests[0]}")
 
-    if not europeans or not americans:
+    if not europeans or not americans or not others:
         found.append(f"{phase.what}: nobody asked")
     match phase.what:
         case "kill a region":
-            promise(after([request for request in europeans if request.to != AMERICAS], form.away()), "to a dead region")
+            dead = [request for request in europeans + others if request.to != AMERICAS]
+            promise(after(dead, form.away()), "to a dead region")
             promise(strayed(americans), "of Americans to Europe")
             promise([request for request in lost if request.home == AMERICAS], "of Americans lost")
             promise([request for request in lost if request.to == AMERICAS], "lost by the region that lived")
@@ -124,6 +128,13 @@ def broken_promises(watch, phase, form):
             promise(after(strayed(europeans), form.home()), "of Europeans not at home again")
             promise(strayed(americans), "of Americans to Europe")
             promise(lost, "lost")
+        case "a rush in Europe":
+            promise(strayed(europeans + americans), "to another region than their own")
+            promise(lost, "lost")
+            answers = after(watch.of(phase, ELSEWHERE, watch.crowd.answers), FEEDBACK_S)
+            busy = [answer for answer in answers if answer.to == EUROPE]
+            if not answers or len(busy) > len(answers) / 4:
+                found.append(f"{phase.what}: {len(busy)} of {len(answers)} answers lead others to the busy region")
         case "cut the prober off" | "mend the prober's network":
             promise(lost, "lost")
         case _:
@@ -143,8 +154,7 @@ def changed(watch, phase, form):
     to = {"kill a region": AMERICAS, "mend the region": EUROPE}.get(phase.what)
     answers = watch.of(phase, EUROPE, watch.crowd.answers)
     if to is None:
-        others = [answer for answer in watch.of(phase, None, watch.crowd.answers) if answer.to != answer.home]
-        return f"{len(others)} of {len(watch.of(phase, None, watch.crowd.answers))} others", "-", "-"
+        return "-", "-", "-"
     first = next((f"{answer.at - phase.begin:.1f} s" for answer in answers if answer.to == to), "never")
     old = [request.at - phase.begin for request in watch.of(phase, EUROPE) if request.to != to]
     limit = form.away() if to == AMERICAS else form.home()
@@ -153,7 +163,7 @@ def changed(watch, phase, form):
 
 def report(watch, form):
     """Prints what clients saw in each phase; true if a promise was broken."""
-    head = ["what was done", "seconds", "requests", "Europeans at home", "Americans at home", "not served"]
+    head = ["what was done", "seconds", "requests", "Europeans at home", "Americans at home", "others in Europe", "not served"]
     head += ["new answers after", "last by an old one", "promised"]
     rows = [head]
     for phase in watch.phases:
@@ -165,6 +175,7 @@ def report(watch, form):
                 str(len(requests)),
                 percent(watch.of(phase, EUROPE), EUROPE),
                 percent(watch.of(phase, AMERICAS), AMERICAS),
+                percent(watch.of(phase, ELSEWHERE), EUROPE),
                 str(sum(not request.ok for request in requests)),
                 *changed(watch, phase, form),
             ]

@@ -3,7 +3,7 @@
 from html import escape
 
 WIDTH, LEFT, RIGHT, TOP = 960, 60, 20, 124
-PANEL, GAP = 120, 44
+PANEL, GAP = 100, 40
 INK, PALE, RULE = "#222222", "#666666", "#d8d8d8"
 # Told apart by every kind of eyes (Okabe and Ito).
 COLOUR = {"europe": "#0072b2", "americas": "#e69f00", "": "#222222"}
@@ -13,7 +13,11 @@ WORDS = {
     "americas": ("served in the Americas", "Americas"),
     "": ("not served", "lost"),
 }
-CLIENTS = {"europe": "Clients in Europe", "americas": "Clients in the Americas"}
+CLIENTS = {
+    "europe": "Clients in Europe",
+    "americas": "Clients in the Americas",
+    "elsewhere": "Clients elsewhere: where fewer connections are",
+}
 
 
 def share(requests, home, begin, end):
@@ -126,14 +130,14 @@ def draw(journal, phases, samples, note):
     """The whole picture as text. `note` says in what time things should happen."""
     seconds = phases[-1].end
     plot = Plot(seconds, 1.0 if seconds > 30 else 0.5)
-    tops = [TOP + index * (PANEL + GAP) for index in range(3)]
-    bottom = tops[2] + PANEL
+    tops = [TOP + index * (PANEL + GAP) for index in range(4)]
+    bottom = tops[3] + PANEL
     plot.text(LEFT, 26, "Two regions behind geosteer: where clients were served", 18, weight="bold")
     plot.text(LEFT, 46, note, 12, PALE)
-    plot.shares(journal, "europe", tops[0])
-    plot.shares(journal, "americas", tops[1])
+    for home, top in zip(CLIENTS, tops):
+        plot.shares(journal, home, top)
     plot.events(phases, bottom)
-    plot.connections(samples, tops[2])
+    plot.connections(samples, tops[3])
     for home, top in zip(CLIENTS, tops):
         plot.text(LEFT, top - 8, CLIENTS[home], 13, weight="bold")
     plot.clock(bottom)
