@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "waiting for a process and measuring it takes a clock")]
 
 use super::ask::Ask;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -172,6 +172,11 @@ fn command(wrapper: &[String], directory: &Path) -> Command {
 
 /// A port that was free a moment ago, for UDP and TCP.
 fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
-    socket.local_addr().expect("a bound socket").port()
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
+        let port = socket.local_addr().expect("a bound socket").port();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
