@@ -99,9 +99,11 @@ fn table_row<'a>(zone: &mut Zone<'a, '_>, node: Node<'a>, steps: &mut Vec<Step>)
         |key: &'static str, usual| fields.value(key).and_then(|node| zone.ctx.boolean(node, key)).unwrap_or(usual);
     let (geofence, sticky) = (flag("geofence", false), flag("sticky", true));
     let pick = fields.value("pick");
-    let nearest = pick.and_then(|node| zone.ctx.word(node, "pick", &["order", "nearest"], &["least-load"])) == Some(1);
+    let picks: [Option<fn(Box<[PoolId]>) -> Step>; 3] = [None, Some(Step::Nearest), Some(Step::LeastLoad)];
+    let pick = pick.and_then(|node| zone.ctx.word(node, "pick", &["order", "nearest", "least-load"], &[]));
+    let choice = pick.and_then(|index| picks[index]);
     match fields.value("pools") {
-        Some(node) if nearest => {
+        Some(node) if choice.is_some() => {
             let mut pools = Vec::new();
             for item in node.items() {
                 pools.extend(pool(zone, item));
@@ -110,7 +112,7 @@ fn table_row<'a>(zone: &mut Zone<'a, '_>, node: Node<'a>, steps: &mut Vec<Step>)
             if node.items().len() == 0 {
                 zone.ctx.error(Code::EmptyRow, node.span, "the row names no pool", "at least one is needed");
             } else if !pools.is_empty() {
-                steps.push(Step::Nearest(pools.into()));
+                steps.extend(choice.map(|step| step(pools.into())));
             }
         }
         Some(node) => {

@@ -3,6 +3,7 @@
 
 mod balance;
 mod gates;
+pub mod relief;
 pub mod rendezvous;
 mod select;
 pub mod share;
@@ -10,6 +11,7 @@ pub mod share;
 mod tests;
 
 pub use gates::Gates;
+pub use relief::{Relief, Standing};
 pub use select::{ALONE, Asker, Candidate, Picked, Table};
 pub use share::Share;
 
@@ -142,6 +144,8 @@ pub struct Rules {
     pub aggregate: Aggregate,
     /// The check, one of the pool's, whose response tells the load; none: nobody asks for loads.
     pub load: Option<CheckId>,
+    /// What the pool does when its load is large.
+    pub relief: Relief,
 }
 
 impl Pool {

@@ -191,7 +191,12 @@ fn row_of_class(
         steps: snapshot
             .plan
             .steps(class)
-            .map(|step| super::compile::FlatStep { parts: step.parts.to_vec(), sticky: step.sticky, tier: step.tier })
+            .map(|step| super::compile::FlatStep {
+                parts: step.parts.to_vec(),
+                sticky: step.sticky,
+                tier: step.tier,
+                by_load: step.by_load,
+            })
             .collect(),
         near: snapshot.plan.near(class).to_vec(),
     };
@@ -208,7 +213,10 @@ fn row_of_class(
 }
 
 fn views(flat: &FlatRow) -> Vec<StepView<'_>> {
-    flat.steps.iter().map(|step| StepView { parts: &step.parts, sticky: step.sticky, tier: step.tier }).collect()
+    flat.steps
+        .iter()
+        .map(|step| StepView { parts: &step.parts, sticky: step.sticky, tier: step.tier, by_load: step.by_load })
+        .collect()
 }
 
 fn pools(

@@ -7,6 +7,7 @@ use super::decide::Answer;
 use super::gauge::{Gauge, gauges};
 use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
+use super::steered::{Steered, SteeredPools};
 use crate::client::Family;
 use crate::health::Load;
 use crate::id::{EndpointId, PoolId};
@@ -90,6 +91,10 @@ pub(super) struct PoolLive {
     pub(super) cap_s: u32,
     /// The share of the clients on their way to it that stay.
     pub(super) keep: Share,
+    /// Its weight among pools that take guests, if its room is known.
+    pub(super) room: Option<u32>,
+    /// Its weight where a row picks by load.
+    pub(super) part: u32,
     /// By member and family: live. One bit each, for explanations.
     up: Box<[u8]>,
     first: EndpointId,
@@ -100,7 +105,13 @@ pub(super) struct PoolLive {
 }
 
 impl PoolLive {
-    fn new(snapshot: &Snapshot, gates: &Gates, id: PoolId, observed: impl Fn(EndpointId) -> Observed) -> Self {
+    fn new(
+        snapshot: &Snapshot,
+        (gates, steered): (&Gates, &SteeredPools),
+        id: PoolId,
+        observed: impl Fn(EndpointId) -> Observed,
+    ) -> Self {
+        let steered = steered.get(&id).copied().unwrap_or(Steered::PLAIN);
         let pool = &snapshot.pools[id.index()];
         let pool_gate = gates.pool(id, pool.gate);
         let is_open = pool_gate.is_open();
@@ -164,7 +175,9 @@ impl PoolLive {
             pending,
             live,
             cap_s,
-            keep: gates.share(id),
+            keep: gates.share(id).min(steered.keep),
+            room: steered.room,
+            part: steered.part,
             first: pool.first,
             up: up.into(),
             gauges,
@@ -300,6 +313,8 @@ pub struct Live {
     pools: Arc<[Arc<[Arc<PoolLive>]>]>,
     /// What operators said at run time.
     gates: Arc<Gates>,
+    /// What the loads of pools mean.
+    steered: Arc<SteeredPools>,
 }
 
 impl Live {
@@ -314,10 +329,10 @@ impl Live {
     pub fn with_gates(snapshot: &Snapshot, gates: Arc<Gates>, observed: impl Fn(EndpointId) -> Observed) -> Self {
         let chunk = |start: usize| -> Arc<[Arc<PoolLive>]> {
             let ids = (start..snapshot.pools.len().min(start + CHUNK)).map(PoolId::new);
-            ids.map(|id| Arc::new(PoolLive::new(snapshot, &gates, id, &observed))).collect()
+            ids.map(|id| Arc::new(PoolLive::new(snapshot, (&gates, &SteeredPools::new()), id, &observed))).collect()
         };
         let pools = (0..snapshot.pools.len()).step_by(CHUNK).map(chunk).collect();
-        let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates) };
+        let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates), steered: Arc::default() };
         let chunks = snapshot.plan.len().div_ceil(CHUNK);
         live.rows = (0..chunks).map(|chunk| Arc::new(live.chunk(snapshot, chunk))).collect();
         live
@@ -334,7 +349,7 @@ impl Live {
         let mut changed = false;
         let mut stale = Vec::new();
         for &id in pools {
-            let new = PoolLive::new(snapshot, &self.gates, id, &observed);
+            let new = PoolLive::new(snapshot, (&self.gates, &self.steered), id, &observed);
             if new == *self.pool(id) {
                 continue;
             }
@@ -365,6 +380,17 @@ impl Live {
     pub(crate) fn set_gates(&mut self, snapshot: &Snapshot, gates: Arc<Gates>) -> Vec<PoolId> {
         let pools = self.gates.differing(&gates, |endpoint| snapshot.endpoints[endpoint.index()].pool);
         self.gates = gates;
+        pools
+    }
+
+    /// Takes what the loads of pools mean now. Gives the pools to be worked out again by [`Live::update`].
+    pub(crate) fn set_steered(&mut self, steered: SteeredPools) -> Vec<PoolId> {
+        let of = |pools: &SteeredPools, id: &PoolId| pools.get(id).copied().unwrap_or(Steered::PLAIN);
+        let both = steered.keys().chain(self.steered.keys().filter(|id| !steered.contains_key(id)));
+        let pools: Vec<PoolId> = both.filter(|id| of(&steered, id) != of(&self.steered, id)).copied().collect();
+        if !pools.is_empty() {
+            self.steered = Arc::new(steered);
+        }
         pools
     }
 

@@ -294,6 +294,7 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
     let policy = &snapshot.policies[how.policy.index()];
     let pick = match policy.rows[trail.row].steps.get(trail.step) {
         Some(Step::Nearest(_)) => "nearest",
+        Some(Step::LeastLoad(_)) => "least-load",
         Some(Step::Split { parts, sticky: true }) if parts.len() > 1 => "split, sticky",
         Some(Step::Split { parts, .. }) if parts.len() > 1 => "split, per query",
         _ => "order",

@@ -260,8 +260,11 @@ pub static POOL: Table = Table {
         "failback_delay",
         "manual_resume",
         "load",
+        "capacity",
+        "shed_from",
+        "shed_at",
     ],
-    later: &["capacity", "shed_from", "shed_at", "depends_on"],
+    later: &["depends_on"],
     words: &[
         ("origins", "endpoints"),
         ("servers", "endpoints"),
