@@ -106,7 +106,13 @@ fn table_row<'a>(zone: &mut Zone<'a, '_>, node: Node<'a>, steps: &mut Vec<Step>)
         Some(node) if choice.is_some() => {
             let mut pools = Vec::new();
             for item in node.items() {
-                pools.extend(pool(zone, item));
+                let pool = pool(zone, item);
+                if pick == Some(2) && pool.is_some_and(|pool| zone.spec.pools[pool.index()].rules.load.is_none()) {
+                    let found =
+                        Diagnostic::new(Code::NoLoad, item.span, "the row picks by load, and the pool has no `load`");
+                    zone.ctx.push(found.label("always counts as average").help("add `load` to the pool"));
+                }
+                pools.extend(pool);
             }
             repeated(zone, node);
             if node.items().len() == 0 {

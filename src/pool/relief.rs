@@ -8,8 +8,9 @@
 //! their place from one side: nothing swings.
 //!
 //! Above its capacity a pool first turns away *guests*, the clients of sites that are gone, for whom other pools of
-//! their rows have room; then clients of its own. It takes back in the other order, and only below nine tenths of the
-//! capacity: between, nothing moves.
+//! their rows have room; then clients of its own. It takes back in the other order: its own clients as soon as all of them
+//! would come to no more than 95 % of the capacity, and a part of them, or guests, below nine tenths of it. Else nothing
+//! moves.
 
 use super::Share;
 use crate::health::Load;
@@ -19,7 +20,7 @@ pub const STEP: Share = Share::new(1_000);
 /// The least that a pool keeps of guests: so their weights among several pools never vanish.
 const GUESTS_LEAST: Share = Share::PERCENT;
 /// A share that is so near to where it should be stays.
-const NEAR: Share = Share::new(200);
+const NEAR: Share = Share::PERCENT;
 
 /// What a pool does when its load is large, as configured.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -94,6 +95,9 @@ impl Standing {
                 return Self { guests: less(guests).max(GUESTS_LEAST), ..stays };
             }
             return if situation.others_have_room { Self { keep: less(self.keep), ..stays } } else { stays };
+        }
+        if self.keep < Share::FULL && all(Load::from_thousandths(load), self.keep) <= aim {
+            return Self { keep: Share::FULL, ..stays };
         }
         if has_room(capacity, Load::from_thousandths(load)) {
             // One of a ten-thousandth would never grow.
