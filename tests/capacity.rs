@@ -193,11 +193,13 @@ fn no_survivor_is_above_its_capacity_while_another_of_the_row_has_room_and_nothi
         let own: Vec<(usize, usize)> =
             model.blocks.iter().enumerate().map(|(at, block)| (at, block.pool)).filter(|one| one.1 != lost).collect();
         model.dead[lost] = true;
-        model.run(INTERVAL * 3 + TTL + 1);
-        assert!(
-            own.iter().all(|&(at, pool)| model.blocks[at].pool == pool),
-            "seed {seed}: survivors keep their clients"
-        );
+        while model.state.live.is_live(PoolId::new(lost)) {
+            model.run(1);
+        }
+        for &(block, pool) in &own {
+            model.ask(block);
+            assert_eq!(model.blocks[block].pool, pool, "seed {seed}: survivors keep their clients");
+        }
         model.run(3_600);
         for row in ROWS {
             for (at, &pool) in row.iter().enumerate().filter(|&(_, &pool)| pool != lost) {

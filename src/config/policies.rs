@@ -99,9 +99,12 @@ fn table_row<'a>(zone: &mut Zone<'a, '_>, node: Node<'a>, steps: &mut Vec<Step>)
         |key: &'static str, usual| fields.value(key).and_then(|node| zone.ctx.boolean(node, key)).unwrap_or(usual);
     let (geofence, sticky) = (flag("geofence", false), flag("sticky", true));
     let pick = fields.value("pick");
-    let picks: [Option<fn(Box<[PoolId]>) -> Step>; 3] = [None, Some(Step::Nearest), Some(Step::LeastLoad)];
     let pick = pick.and_then(|node| zone.ctx.word(node, "pick", &["order", "nearest", "least-load"], &[]));
-    let choice = pick.and_then(|index| picks[index]);
+    let choice = match pick {
+        Some(1) => Some(Step::Nearest as fn(_) -> _),
+        Some(2) => Some(Step::LeastLoad as fn(_) -> _),
+        _ => None,
+    };
     match fields.value("pools") {
         Some(node) if choice.is_some() => {
             let mut pools = Vec::new();

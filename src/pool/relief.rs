@@ -47,6 +47,8 @@ pub struct Situation {
     pub load: Option<Load>,
     /// Clients of sites that are gone are on their way to it.
     pub has_guests: bool,
+    /// One of the pools that share guests with it has room.
+    pub guests_can_go: bool,
     /// Another pool of one of its rows has room.
     pub others_have_room: bool,
 }
@@ -91,7 +93,7 @@ impl Standing {
         if load > full {
             // Too much is never met by more than there is.
             let less = |share: Share| scaled(share).min(share);
-            if situation.has_guests && guests > GUESTS_LEAST {
+            if situation.guests_can_go && guests > GUESTS_LEAST {
                 return Self { guests: less(guests).max(GUESTS_LEAST), ..stays };
             }
             return if situation.others_have_room { Self { keep: less(self.keep), ..stays } } else { stays };
@@ -131,7 +133,7 @@ mod tests {
         Load::new(number).expect("a load")
     }
 
-    const ALONE: Situation = Situation { load: None, has_guests: false, others_have_room: true };
+    const ALONE: Situation = Situation { load: None, has_guests: false, guests_can_go: false, others_have_room: true };
 
     #[test]
     fn shedding_comes_to_rest_on_the_line_from_one_side_in_steps_of_a_tenth() {
@@ -157,7 +159,12 @@ mod tests {
     #[test]
     fn guests_go_before_clients_of_its_own_and_come_back_after_them() {
         let relief = Relief { shed: None, capacity: Some(load(100.0)) };
-        let at = |number| Situation { load: Some(load(number)), has_guests: true, others_have_room: true };
+        let at = |number| Situation {
+            load: Some(load(number)),
+            has_guests: true,
+            guests_can_go: true,
+            others_have_room: true,
+        };
         let mut standing = Standing::FULL;
         let one = standing.step(&relief, at(120.0));
         assert_eq!((one.keep, one.guests), (Share::FULL, Share::new(9_000)));
@@ -166,7 +173,7 @@ mod tests {
         assert_eq!(standing.step(&relief, at(95.0)), standing, "between nine tenths and all nothing moves");
         let back = standing.step(&relief, at(50.0));
         assert!(back.keep > standing.keep && back.guests == standing.guests);
-        let stuck = Situation { others_have_room: false, ..at(120.0) };
+        let stuck = Situation { guests_can_go: false, others_have_room: false, ..at(120.0) };
         assert_eq!(standing.step(&relief, stuck), standing, "nobody has room");
         let mut unknown = standing;
         (0..30).for_each(|_| unknown = unknown.step(&relief, Situation { load: None, ..stuck }));

@@ -13,7 +13,7 @@ use crate::health::Load;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::RAMP_STEPS;
 use crate::pool::rendezvous::{choose, name_bits};
-use crate::pool::{ALONE, Address, Asker, Candidate, Gate, Gates, Share, Table};
+use crate::pool::{ALONE, Address, Asker, Candidate, Gate, Gates, Pool, Share, Table};
 use crate::snapshot::Snapshot;
 use crate::worker::Draw;
 use std::sync::Arc;
@@ -150,22 +150,7 @@ impl PoolLive {
                 }
             }
         }
-        let mut tables = Vec::new();
-        let mut index = [[NONE; 2]; 3];
-        for lane in 0..2 {
-            for set in 0..3 {
-                if sets[set][lane].is_empty() {
-                    continue;
-                }
-                if set > 0 && sets[set][lane] == sets[set - 1][lane] {
-                    index[set][lane] = index[set - 1][lane];
-                    continue;
-                }
-                index[set][lane] = tables.len() as u8;
-                let of_all = usize::from(pool.count);
-                tables.push(Arc::new(Table::new(pool.balance, pool.answers, &sets[set][lane], of_all)));
-            }
-        }
+        let (tables, index) = tables(pool, &sets);
         let by_nearness = pool.balance == crate::pool::Balance::Nearest;
         Self {
             tables: tables.into(),
@@ -206,6 +191,27 @@ impl PoolLive {
     pub(super) fn candidates(&self, set: Set, lane: usize) -> &[Candidate] {
         self.near.as_ref().map_or(&[], |near| &near[set as usize][lane])
     }
+}
+
+/// The distinct tables of a pool's sets by family, and which of them each set has.
+fn tables(pool: &Pool, sets: &[[Vec<Candidate>; 2]; 3]) -> (Vec<Arc<Table>>, [[u8; 2]; 3]) {
+    let mut tables = Vec::new();
+    let mut index = [[NONE; 2]; 3];
+    for lane in 0..2 {
+        for set in 0..3 {
+            if sets[set][lane].is_empty() {
+                continue;
+            }
+            if set > 0 && sets[set][lane] == sets[set - 1][lane] {
+                index[set][lane] = index[set - 1][lane];
+                continue;
+            }
+            index[set][lane] = tables.len() as u8;
+            let of_all = usize::from(pool.count);
+            tables.push(Arc::new(Table::new(pool.balance, pool.answers, &sets[set][lane], of_all)));
+        }
+    }
+    (tables, index)
 }
 
 /// True if the address of an endpoint's family can be handed out: its gates are open, and nothing says it is down.

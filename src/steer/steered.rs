@@ -46,10 +46,8 @@ impl Rows {
                 rows.push(row);
             }
         }
-        for list in [&mut by_load] {
-            list.sort_unstable();
-            list.dedup();
-        }
+        by_load.sort_unstable();
+        by_load.dedup();
         rows.sort_unstable();
         rows.dedup();
         Self { rows, by_load }

@@ -119,23 +119,27 @@ impl Relieving {
         let due: Vec<PoolId> = self.pools.iter().filter(|(_, one)| one.due <= known.now).map(|(&id, _)| id).collect();
         let loads: HashMap<PoolId, Option<Load>> =
             self.pools.keys().map(|&id| (id, load(snapshot, live, known, id))).collect();
-        let guests = self.have_guests(live);
+        let guests: Vec<Vec<PoolId>> =
+            self.rows.guests(live, |pool| self.knows_room(pool)).map(|(_, takes)| takes).collect();
         for id in due {
             let load = loads[&id];
-            let has_guests = guests.contains(&id);
+            let has_guests = guests.iter().flatten().any(|&pool| pool == id);
             let roomy = |other: PoolId| match self.pools.get(&other) {
                 Some(Watched { capacity: Some(capacity), .. }) => {
                     loads[&other].is_none_or(|load| has_room(*capacity, load))
                 }
                 _ => true,
             };
+            let can_go =
+                |takes: &Vec<PoolId>| takes.contains(&id) && takes.iter().any(|&pool| pool != id && roomy(pool));
+            let guests_can_go = guests.iter().any(can_go);
             let others_have_room = self.rows.others(live, id, roomy);
             let part = self.part(id, &loads);
             let Some(one) = self.pools.get_mut(&id) else { continue };
             let before = (one.known.standing, one.known.part);
             // A pool that is gone keeps what it had: its clients come back to the share that they left.
             if live.is_live(id) {
-                let situation = Situation { load, has_guests, others_have_room };
+                let situation = Situation { load, has_guests, guests_can_go, others_have_room };
                 let relief = &snapshot.pools[id.index()].rules.relief;
                 one.known.standing = one.known.standing.step(relief, situation);
                 one.known.part = part;
@@ -178,11 +182,6 @@ impl Relieving {
             (id, Steered { keep: one.known.standing.keep, room, part: one.known.part })
         };
         self.pools.iter().map(steered).filter(|(_, steered)| *steered != Steered::PLAIN).collect()
-    }
-
-    /// The pools to which guests are on their way.
-    fn have_guests(&self, live: &Live) -> Vec<PoolId> {
-        self.rows.guests(live, |pool| self.knows_room(pool)).flat_map(|(_, takes)| takes).collect()
     }
 
     fn knows_room(&self, pool: PoolId) -> bool {
