@@ -14,6 +14,7 @@ mod moves;
 mod reserve;
 mod resolve;
 mod service;
+mod steered;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -27,6 +28,8 @@ pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};
 pub use moves::{Move, Serves, largest_ttls, moves};
 pub use service::{Binding, Services, Srv};
+pub use steered::Steered;
+pub(crate) use steered::{Rows, SteeredPools};
 pub use trail::{FallbackNote, PoolNote};
 
 use crate::geo::SourceRef;
@@ -69,6 +72,8 @@ pub enum Step {
     },
     /// The pool nearest to the client, then the next nearest.
     Nearest(Box<[PoolId]>),
+    /// One of them by their loads: the same clients stay with the same pool, the less loaded get more of them.
+    LeastLoad(Box<[PoolId]>),
 }
 
 /// What is answered when no pool of a row is live.

@@ -5,6 +5,7 @@ mod guarding;
 mod known;
 mod measured;
 mod operators;
+mod relieving;
 mod serving;
 mod staged;
 mod staleness;
