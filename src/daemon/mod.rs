@@ -183,7 +183,9 @@ impl Server {
         let Configuration { snapshot, identity, .. } = configuration;
         let generation = loaded.generation;
         let (trackers, overrides) = (operators.resumed.trackers.clone(), operators.overrides());
-        let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, trackers, overrides);
+        let (clock, now) = (crate::clock::epoch_millis(), crate::clock::millis());
+        let kept = (overrides, clock);
+        let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, trackers, kept, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
         let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());
