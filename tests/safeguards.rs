@@ -193,8 +193,14 @@ impl Scene {
 
     fn start(&mut self, left: Left) {
         self.now = left.now;
-        self.writer =
-            Writer::resumed(Arc::clone(&self.snapshot), Arc::default(), self.generation, left, Arc::default());
+        self.writer = Writer::resumed(
+            Arc::clone(&self.snapshot),
+            Arc::default(),
+            self.generation,
+            left,
+            (Arc::default(), 0),
+            self.now,
+        );
         self.state = self.writer.publish().expect("the first state is published");
     }
 

@@ -7,14 +7,14 @@
 
 use super::protocol::{Answer, Done, Lift, Order, Request};
 use super::told::Told;
-use super::{health, views};
+use super::{gradual, health, views};
 use crate::clock;
 use crate::events::{Events, Kind};
 use crate::limits::{
     EVENTS_REPLY, ORDER_MS, OVERRIDE_FOR_MAX_S, OWNER_MAX, REASON_MAX, SAVE_CHANGED_S, SAVE_S, WEIGHT_MAX,
 };
 use crate::overrides::{Key, Meant, Names, Override, Overrides, Said, Target};
-use crate::pool::Gate;
+use crate::pool::{Gate, Share};
 use crate::publish::Published;
 use crate::state::State;
 use crate::steer::{Move, largest_ttls, moves};
@@ -145,8 +145,12 @@ impl Desk {
         let since = clock::unix_seconds();
         let until = order.for_s.map(|seconds| since + seconds);
         let (by, why) = (owner.as_str().into(), reason.as_str().into());
-        let new = Override { target: target.clone(), said, owner: by, reason: why, since, until };
         let mut overrides = self.kept.overrides.clone();
+        let ramp = gradual::ramp(order.over_s, said, &mut overrides, &target, since).map_err(wrong)?;
+        // At the end of its way back nothing is left to say.
+        let until =
+            if said == Said::Share(Share::FULL) { ramp.and(order.over_s).map(|over| since + over) } else { until };
+        let new = Override { target: target.clone(), said, owner: by, reason: why, since, until, ramp };
         let before = overrides.set(new.clone()).map_err(|why| Box::new(Answer::Refused { why, moves: Vec::new() }))?;
         let (force, dry_run) = (order.force, order.dry_run);
         Ok(Plan { target, overrides, before, now: Some(new), force, dry_run, reason, owner })
@@ -158,9 +162,19 @@ impl Desk {
         let owner = words(lift.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
         let reason = words(Some(lift.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
         let mut overrides = self.kept.overrides.clone();
-        let kind = if lift.weight { Said::Weight(0) } else { Said::State(Gate::Auto) };
+        let kind = match (lift.weight, lift.share) {
+            (true, _) => Said::Weight(0),
+            (false, true) => Said::Share(Share::FULL),
+            (false, false) => Said::State(Gate::Auto),
+        };
         let Some(before) = overrides.remove(&target, kind) else {
-            let what = if lift.weight { "weight" } else { "state" };
+            let what = if lift.weight {
+                "weight"
+            } else if lift.share {
+                "share"
+            } else {
+                "state"
+            };
             let why = format!(
                 "there is no override of the {what} of {target}; `geosteer status` lists all, \
                  `geosteer auto` overrules the file"
@@ -173,7 +187,8 @@ impl Desk {
 
     fn carry_out(&mut self, plan: Plan) -> Answer {
         let overrides = Arc::new(plan.overrides.clone());
-        let asked = Arc::clone(&overrides);
+        // What a gradual order leads to decides whether it is refused.
+        let asked = overrides.at_the_end_of(&plan.target);
         let Some((before, after)) = self.look(move |writer| writer.what_if(&asked)) else {
             return Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() };
         };
@@ -186,7 +201,7 @@ impl Desk {
         let mut done = Done {
             target: plan.target.to_string(),
             before: plan.before.as_ref().map(|one| one.said.text()),
-            now: plan.now.as_ref().map(|one| one.said.text()),
+            now: plan.now.as_ref().map(|one| one.text(one.since)),
             until: plan.now.as_ref().and_then(|one| one.until),
             dry_run: plan.dry_run,
             refused,
@@ -208,6 +223,7 @@ impl Desk {
         let endpoints = meant.all_endpoints(&state.snapshot);
         done.endpoints = endpoints.len();
         done.closed = endpoints.iter().filter(|&&id| state.live.is_closed(&state.snapshot, id)).count();
+        // A drain on its way is "drain over 30m": nothing is closed, or safe, before its end.
         let closes = matches!(done.now.as_deref(), Some("drain" | "down"));
         if closes && !done.dry_run && done.closed > 0 && done.closed == done.endpoints {
             done.safe = views::safe(self, state, &endpoints);
@@ -239,7 +255,8 @@ impl Desk {
     fn confirmed(&mut self, overrides: Arc<Overrides>) -> bool {
         self.number += 1;
         let number = self.number;
-        self.writer.send(Event::Override { number, overrides }).is_ok() && self.wait_for(number)
+        self.writer.send(Event::Override { number, overrides, epoch_ms: clock::epoch_millis() }).is_ok()
+            && self.wait_for(number)
     }
 
     /// Waits until all that was sent to the writer is published; false if that takes too long.
@@ -308,6 +325,15 @@ impl Desk {
             Told::Overridden { .. } => {}
             Told::Adopted => {
                 self.other_configuration();
+                self.take_stock();
+            }
+            Told::Arrived { target, said } => {
+                let share = match said {
+                    Said::Share(share) => share,
+                    Said::State(_) | Said::Weight(_) => Share::NONE,
+                };
+                let text = format!("share {:.2} %", share.percent());
+                self.note(&target, "on its way", &text, "geosteer", "a gradual override is at its end");
                 self.take_stock();
             }
             Told::Changed => self.health_changed = true,
@@ -385,6 +411,9 @@ fn refusal(plan: &Plan, moved: &[Move], before: &State) -> Option<String> {
 }
 
 fn said(order: &Order, target: &Target) -> Result<Said, String> {
+    if let (None, None, Some(parts)) = (&order.state, order.weight, order.share) {
+        return gradual::share(parts, target);
+    }
     match (&order.state, order.weight) {
         (Some(word), None) => Gate::of_word(word)
             .map(Said::State)

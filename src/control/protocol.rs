@@ -39,6 +39,12 @@ pub struct Order {
     pub state: Option<String>,
     /// A weight.
     pub weight: Option<u32>,
+    /// The share of its clients that a pool keeps, in ten-thousandths; all of them with `over_s`: the way back.
+    #[serde(default)]
+    pub share: Option<u16>,
+    /// Seconds over which a drain or a share goes to its end.
+    #[serde(default)]
+    pub over_s: Option<u64>,
     /// Seconds after which it ends by itself.
     pub for_s: Option<u64>,
     /// Who wants it; the peer's user if not said.
@@ -62,6 +68,9 @@ pub struct Lift {
     /// Its weight, not its state.
     #[serde(default)]
     pub weight: bool,
+    /// Its share, not its state.
+    #[serde(default)]
+    pub share: bool,
     /// Who wants it; the peer's user if not said.
     pub owner: Option<String>,
     /// Why.

@@ -24,9 +24,9 @@ fn gate(scene: &mut Scene, number: u64, target: &str, gate: Gate) {
     let mut overrides = Overrides::default();
     let target = Target::parse(target).unwrap();
     let said = Said::State(gate);
-    let one = Override { target, said, owner: "ann".into(), reason: "".into(), since: 0, until: None };
+    let one = Override { target, said, owner: "ann".into(), reason: "".into(), since: 0, until: None, ramp: None };
     overrides.set(one).unwrap();
-    scene.apply(Event::Override { number, overrides: Arc::new(overrides) });
+    scene.apply(Event::Override { number, overrides: Arc::new(overrides), epoch_ms: 0 });
 }
 
 /// An application with a cache and a database behind the database, and another site.

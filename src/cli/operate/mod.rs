@@ -8,7 +8,7 @@ mod show;
 mod table;
 
 pub use let_back::{ReleaseArgs, ResumeArgs, release, resume};
-pub use orders::{Forced, Plain, Weigh, forced, lift, plain, weigh};
+pub use orders::{Back, Forced, Gradual, Plain, Shed, Weigh, drain, forced, shed, undrain, weigh};
 pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, status};
 
 use crate::config;

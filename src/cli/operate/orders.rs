@@ -38,6 +38,52 @@ pub struct Forced {
     until: Option<u64>,
 }
 
+/// A drain, at once or over a time.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Gradual {
+    #[command(flatten)]
+    forced: Forced,
+    /// Takes this long, in a hundred steps; of pools only: 90, 30m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    over: Option<u64>,
+}
+
+/// The end of a drain, at once or over a time.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Back {
+    #[command(flatten)]
+    plain: Plain,
+    /// Takes this long, in a hundred steps; of pools only: 90, 30m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    over: Option<u64>,
+}
+
+/// A share of clients to send elsewhere.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Shed {
+    #[command(flatten)]
+    gradual: Gradual,
+    /// 0% to 100%, up to two places; 100%: a drain, 0%: no longer
+    #[arg(value_parser = share)]
+    share: u16,
+}
+
+/// All clients, in ten-thousandths.
+const WHOLE: u16 = 10_000;
+
+/// A share in ten-thousandths, from per cent.
+fn share(text: &str) -> Result<u16, String> {
+    let wrong = || "a share is like 20% or 2.5%, at most 100%".to_owned();
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 2 {
+        return Err(wrong());
+    }
+    let parts = format!("{whole}{part:0<2}").parse::<u16>().map_err(|_| wrong())?;
+    if parts <= WHOLE { Ok(parts) } else { Err(wrong()) }
+}
+
 /// A weight.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Weigh {
@@ -87,7 +133,7 @@ pub fn forced(args: Forced, state: &str) -> Exit {
 #[must_use]
 pub fn weigh(args: Weigh) -> Exit {
     match args.weight {
-        Weight::File => lift(args.forced.plain, true),
+        Weight::File => lift(args.forced.plain, true, false),
         Weight::Number(weight) => {
             let order = Order { weight: Some(weight), ..order(&args.forced) };
             send(&args.forced.plain, &Request::Set(order))
@@ -95,22 +141,57 @@ pub fn weigh(args: Weigh) -> Exit {
     }
 }
 
-/// Removes the override of a state.
+/// Drains, at once or over a time.
 #[must_use]
-pub fn plain(args: Plain) -> Exit {
-    lift(args, false)
+pub fn drain(args: Gradual) -> Exit {
+    let order = Order { state: Some("drain".to_owned()), over_s: args.over, ..order(&args.forced) };
+    send(&args.forced.plain, &Request::Set(order))
+}
+
+/// Undoes a drain, at once or over a time.
+#[must_use]
+pub fn undrain(args: Back) -> Exit {
+    if args.over.is_none() {
+        return lift(args.plain, false, false);
+    }
+    let forced = Forced { plain: args.plain, until: None };
+    let order = Order { share: Some(WHOLE), over_s: args.over, ..order(&forced) };
+    send(&forced.plain, &Request::Set(order))
+}
+
+/// Has pools shed a share of their clients; none: removes that override.
+#[must_use]
+pub fn shed(args: Shed) -> Exit {
+    let Gradual { forced, over } = args.gradual;
+    match (args.share, over) {
+        (0, None) => lift(forced.plain, false, true),
+        (share, over_s) => {
+            let order = Order { share: Some(WHOLE - share), over_s, ..order(&forced) };
+            send(&forced.plain, &Request::Set(order))
+        }
+    }
 }
 
 /// Removes an override.
-#[must_use]
-pub fn lift(args: Plain, weight: bool) -> Exit {
+fn lift(args: Plain, weight: bool, share: bool) -> Exit {
     let Plain { target, reason, owner, force, dry_run, .. } = args.clone();
-    send(&args, &Request::Lift(Lift { target, weight, owner, reason, force, dry_run }))
+    send(&args, &Request::Lift(Lift { target, weight, share, owner, reason, force, dry_run }))
 }
 
 fn order(args: &Forced) -> Order {
     let Plain { target, reason, owner, force, dry_run, .. } = args.plain.clone();
-    Order { target, state: None, weight: None, for_s: args.until, owner, reason, force, dry_run }
+    Order {
+        target,
+        state: None,
+        weight: None,
+        share: None,
+        over_s: None,
+        for_s: args.until,
+        owner,
+        reason,
+        force,
+        dry_run,
+    }
 }
 
 fn send(args: &Plain, request: &Request) -> Exit {
