@@ -263,16 +263,67 @@ fn a_state_directory_that_cannot_be_had_is_a_warning_and_answers_go_on() {
 }
 
 #[test]
+fn a_pool_sheds_and_drains_over_a_time_and_goes_on_where_it_was_after_kill_9() {
+    let folder = folder(ZONE);
+    let server = Process::start(folder.path());
+    for (arguments, code) in [
+        // `only` has no other pool.
+        (&["shed", "pool/one", "100%"][..], 4),
+        (&["drain", "pool/one", "--over", "1h"], 4),
+        (&["shed", "endpoint/two/b", "10%"], 2),
+        (&["shed", "pool/one", "101%"], 2),
+        (&["drain", "endpoint/two/b", "--over", "1h"], 2),
+        (&["drain", "pool/two", "--over", "1h", "--for", "5m"], 2),
+        (&["undrain", "pool/two", "--over", "1h"], 2),
+        (&["shed", "pool/one", "0%"], 1),
+    ] {
+        assert_eq!(server.verb(arguments).0, code, "{arguments:?}");
+    }
+    let share = |server: &Process| server.json(&["pools"])["pools"][0]["share"].as_f64().unwrap();
+    let done = server.json(&["shed", "pool/one", "30%"]);
+    assert_eq!((&done["before"], &done["now"]), (&serde_json::Value::Null, &"shed 30 %".into()));
+    // A row that has no other pool sheds nobody.
+    let rows: Vec<_> = done["moves"].as_array().unwrap().iter().map(|row| row["policy"].as_str().unwrap()).collect();
+    assert!(rows.iter().all(|policy| policy.starts_with("www")), "{rows:?}");
+    assert!((share(&server) - 70.0).abs() < 0.01);
+    let done = server.json(&["drain", "pool/one", "--over", "1h", "--force"]);
+    assert_eq!([&done["before"], &done["now"]], ["shed 30 %", "drain over 1h"]);
+    assert!(done["safe"].is_null(), "{done}");
+    let on_its_way = share(&server);
+    assert!((65.0..=70.0).contains(&on_its_way), "it begins where it was: {on_its_way}");
+    server.kill();
+
+    let mut server = Process::start(folder.path());
+    let again = share(&server);
+    assert!((60.0..=on_its_way).contains(&again), "it goes on where it was: {again}");
+    let status = server.json(&["status"]);
+    let held = &status["overrides"];
+    assert_eq!((held.as_array().unwrap().len(), &held[0]["said"]), (1, &"drain over 1h".into()));
+    assert!(held[0]["safe"].is_null());
+    let done = server.json(&["undrain", "pool/one", "--over", "1h"]);
+    assert_eq!([&done["before"], &done["now"]], ["drain over 1h", "shed 0 % over 1h"]);
+    let done = server.json(&["shed", "pool/one", "0%"]);
+    assert!(done["now"].is_null() && (share(&server) - 100.0).abs() < 0.01, "{done}");
+
+    // Its end is told of, and from there it is a drain like any other.
+    server.json(&["drain", "pool/two", "--over", "1s"]);
+    server.line(&["override", "pool/two", "at its end"]);
+    let status = server.json(&["status"]);
+    assert_eq!(status["overrides"][0]["said"], "drain");
+    assert!(!status["overrides"][0]["safe"].is_null(), "{status}");
+}
+
+#[test]
 fn what_the_verbs_show_stands_in_columns() {
     let folder = folder(ZONE);
     let server = Process::start(folder.path());
     let (_, pools, _) = server.verb(&["pools"]);
     assert_eq!(
         pools,
-        "ZONE          POOL  CLIENTS  UP   MIN  LOAD  STATE  SAID BY\n\
-         example.com.  one   live     1/1  1    -     auto   file\n\
-         example.com.  two   live     2/2  1    -     auto   file\n\
-         example.com.  off   -        0/1  1    -     drain  file\n"
+        "ZONE          POOL  CLIENTS  UP   MIN  SHARE  LOAD  STATE  SAID BY\n\
+         example.com.  one   live     1/1  1    100 %  -     auto   file\n\
+         example.com.  two   live     2/2  1    100 %  -     auto   file\n\
+         example.com.  off   -        0/1  1    100 %  -     drain  file\n"
     );
     let (_, endpoints, _) = server.verb(&["endpoints", "two"]);
     assert!(

@@ -146,12 +146,17 @@ impl Desk {
         let until = order.for_s.map(|seconds| since + seconds);
         let (by, why) = (owner.as_str().into(), reason.as_str().into());
         let mut overrides = self.kept.overrides.clone();
+        if order.for_s.zip(order.over_s).is_some_and(|(holds, over)| holds < over) {
+            return Err(wrong("it would end on its way: --for is shorter than --over".to_owned()));
+        }
+        let went_before = gradual::goes_on_from(&overrides, said, &target, order.over_s);
         let ramp = gradual::ramp(order.over_s, said, &mut overrides, &target, since).map_err(wrong)?;
         // At the end of its way back nothing is left to say.
         let until =
             if said == Said::Share(Share::FULL) { ramp.and(order.over_s).map(|over| since + over) } else { until };
         let new = Override { target: target.clone(), said, owner: by, reason: why, since, until, ramp };
         let before = overrides.set(new.clone()).map_err(|why| Box::new(Answer::Refused { why, moves: Vec::new() }))?;
+        let before = before.or(went_before);
         let (force, dry_run) = (order.force, order.dry_run);
         Ok(Plan { target, overrides, before, now: Some(new), force, dry_run, reason, owner })
     }
@@ -187,20 +192,22 @@ impl Desk {
 
     fn carry_out(&mut self, plan: Plan) -> Answer {
         let overrides = Arc::new(plan.overrides.clone());
-        // What a gradual order leads to decides whether it is refused.
+        // What gradual orders lead to decides whether it is refused: this one, and those that are on their way.
         let asked = overrides.at_the_end_of(&plan.target);
-        let Some((before, after)) = self.look(move |writer| writer.what_if(&asked)) else {
+        let ends = [self.kept.overrides.at_their_ends(), overrides.at_their_ends()];
+        let what_if = move |writer: &Writer| (writer.what_if(&asked), ends.map(|ends| writer.what_if(&ends).1));
+        let Some(((before, after), [without, with])) = self.look(what_if) else {
             return Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() };
         };
         let moved = moves(&before, &after);
-        let refused = refusal(&plan, &moved, &before);
+        let refused = refusal(&plan, &moves(&without, &with), &before);
         let rows = views::moves(&before, &moved);
         if let Some(why) = refused.clone().filter(|_| !plan.dry_run) {
             return Answer::Refused { why, moves: rows };
         }
         let mut done = Done {
             target: plan.target.to_string(),
-            before: plan.before.as_ref().map(|one| one.said.text()),
+            before: plan.before.as_ref().map(|one| one.text(clock::unix_seconds())),
             now: plan.now.as_ref().map(|one| one.text(one.since)),
             until: plan.now.as_ref().and_then(|one| one.until),
             dry_run: plan.dry_run,
@@ -329,6 +336,8 @@ impl Desk {
             }
             Told::Arrived { target, said } => {
                 let share = match said {
+                    // The way back: it ends with its override, which is told of.
+                    Said::Share(Share::FULL) => return,
                     Said::Share(share) => share,
                     Said::State(_) | Said::Weight(_) => Share::NONE,
                 };

@@ -1,7 +1,7 @@
 //! Orders that go to their end over a time, and shares.
 
 use crate::limits::GRADUAL_MAX_S;
-use crate::overrides::{Overrides, Ramp, Said, Target};
+use crate::overrides::{Override, Overrides, Ramp, Said, Target};
 use crate::pool::{Gate, Share};
 
 /// What an order of a share says: the share that pools keep. A pool that keeps none is drained.
@@ -14,6 +14,15 @@ pub(super) fn share(parts: u16, target: &Target) -> Result<Said, String> {
         1..=Share::PARTS => Ok(Said::Share(Share::new(parts.into()))),
         _ => Err("a share is at most 100 %".to_owned()),
     }
+}
+
+/// The override that an order takes the place of, if it is of another kind: a gradual order goes on from a share or a
+/// drain alike.
+pub(super) fn goes_on_from(all: &Overrides, said: Said, target: &Target, over_s: Option<u64>) -> Option<Override> {
+    let kinds = [Said::State(Gate::Drain), Said::Share(Share::FULL)];
+    let drained = |one: &&Override| !matches!(one.said, Said::State(gate) if gate != Gate::Drain);
+    let kinds = if over_s.is_some() { &kinds[..] } else { &[] };
+    std::iter::once(&said).chain(kinds).find_map(|&kind| all.of(target, kind).filter(drained)).cloned()
 }
 
 /// The way of an order that is gradual, from the target's share at `now`, seconds since 1970. Takes away the target's
@@ -58,7 +67,6 @@ pub(super) fn ramp(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overrides::Override;
 
     fn pool() -> Target {
         Target::parse("pool/fra").unwrap()

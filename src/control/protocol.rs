@@ -348,9 +348,17 @@ pub struct PoolRow {
     pub state: String,
     /// The target of the override that says so; none: the file.
     pub by: Option<String>,
+    /// The part of its clients that stay with it, percent; the others go on along their rows.
+    #[serde(default = "whole")]
+    pub share: f64,
     /// The load that its live endpoints report, if it looks at loads and any is known.
     #[serde(default)]
     pub load: Option<f64>,
+}
+
+/// All, in percent.
+const fn whole() -> f64 {
+    100.0
 }
 
 /// One endpoint.

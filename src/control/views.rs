@@ -174,10 +174,11 @@ fn guard(survey: &Survey) -> GuardRow {
 
 fn override_row(desk: &Desk, state: &State, names: &Names<'_>, one: &Override) -> OverrideRow {
     let meant: Meant = names.meant(&one.target);
-    let closes = matches!(one.said, Said::State(gate) if !gate.is_open());
+    let now = clock::unix_seconds();
+    let closes = matches!(one.said, Said::State(gate) if !gate.is_open()) && !one.is_on_its_way(now);
     OverrideRow {
         target: one.target.to_string(),
-        said: one.said.text(),
+        said: one.text(now),
         owner: one.owner.to_string(),
         reason: one.reason.to_string(),
         since: one.since,
@@ -209,6 +210,7 @@ pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
             min_healthy: usize::from(pool.min_healthy),
             state: state.live.gates().pool(id, pool.gate).word().to_owned(),
             by: by(desk, |target| target.means_pool(pool)),
+            share: state.live.kept(id).percent(),
             load: state.live.load(snapshot, id).map(Load::value),
         }
     };

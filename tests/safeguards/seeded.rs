@@ -281,7 +281,8 @@ impl Run {
             self.overrides.remove(&target, Said::State(said));
         } else {
             let said = Said::State(said);
-            let one = Override { target, said, owner: "ann".into(), reason: "".into(), since: 0, until: None, ramp: None };
+            let one =
+                Override { target, said, owner: "ann".into(), reason: "".into(), since: 0, until: None, ramp: None };
             self.overrides.set(one).expect("there is room");
         }
         self.scene.apply(Event::Override { number: 1, overrides: Arc::new(self.overrides.clone()), epoch_ms: 0 });

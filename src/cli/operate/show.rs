@@ -225,12 +225,13 @@ fn pools_text(pools: &[PoolRow]) -> String {
             live,
             format!("{}/{}", pool.up, pool.endpoints),
             pool.min_healthy.to_string(),
+            format!("{} %", (pool.share * 100.0).round() / 100.0),
             pool.load.map_or_else(|| "-".to_owned(), |load| load.to_string()),
             pool.state.clone(),
             pool.by.clone().unwrap_or_else(|| "file".to_owned()),
         ]
     };
-    let head = ["ZONE", "POOL", "CLIENTS", "UP", "MIN", "LOAD", "STATE", "SAID BY"];
+    let head = ["ZONE", "POOL", "CLIENTS", "UP", "MIN", "SHARE", "LOAD", "STATE", "SAID BY"];
     table(&head, &pools.iter().map(row).collect::<Vec<_>>())
 }
 
