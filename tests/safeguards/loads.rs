@@ -93,7 +93,7 @@ fn a_report_is_believed_for_three_intervals_and_the_pool_is_worked_out_again_whe
     assert_eq!(scene.named_of(200), [1, 3]);
     scene.wait(20_001);
     assert_eq!((scene.known(1), scene.named_of(200)), ((None, None), vec![1, 2, 3]));
-    assert_eq!(scene.writer.next(), None, "nothing is left to wait for");
+    assert_eq!(scene.writer.next(), Some(63_000), "the targets themselves go stale, nothing else is left to wait for");
     let mut short =
         Scene::new(&zone("balance = \"least-load\", load = { field = \"n\", stale = \"15s\", aggregate = \"mean\" }"));
     short.reports(1, 0.2);
@@ -121,7 +121,8 @@ fn a_load_that_jitters_publishes_nothing_and_one_that_moves_does() {
 fn nothing_is_kept_for_a_pool_that_looks_at_neither() {
     let mut scene = Scene::new(&zone("balance = \"weighted\""));
     assert!(!scene.measures(1, "/", Sample { load: Load::new(7.0), time_us: Some(900) }));
-    assert_eq!((scene.known(1), scene.writer.next()), ((None, None), None));
+    // The targets themselves go stale.
+    assert_eq!((scene.known(1), scene.writer.next()), ((None, None), Some(43_000)));
     let mut by_load = Scene::new(&zone(CONNECTIONS));
     assert!(!by_load.takes(1, 900), "it looks at no time");
     assert_eq!(by_load.writer.survey().measured.time_us(by_load.target_of(1, "/")), None);
