@@ -197,6 +197,10 @@ pub const OWNER_MAX: usize = 64;
 pub const REASON_MAX: usize = 512;
 /// Longest time for which an override can be set, seconds.
 pub const OVERRIDE_FOR_MAX_S: u64 = 366 * 86_400;
+/// Steps in which a gradual override goes to its end, each of at least a second.
+pub const GRADUAL_STEPS: u64 = 100;
+/// Longest time over which an override goes to its end, seconds.
+pub const GRADUAL_MAX_S: u64 = 30 * 86_400;
 /// Added to the moment from which a closed endpoint is out of all answers, seconds: replies on their way, and the
 /// parts of a second that times in whole seconds leave out.
 pub const CLOSED_SLACK_S: u64 = 2;

@@ -38,9 +38,11 @@ enum Verb {
     /// Ask the geographic databases
     Geo(geo::Args),
     /// Take a pool or an endpoint out of new answers of the running server; it is still probed
-    Drain(operate::Forced),
+    Drain(operate::Drain),
     /// Remove the override of a state (drain, down, up or auto): the file and health decide again
-    Undrain(operate::Plain),
+    Undrain(operate::Undrain),
+    /// Let a part of a pool's clients go on along their rows, always the same ones
+    Shed(operate::Shed),
     /// Count a pool or an endpoint as up, whatever its checks say
     Up(operate::Forced),
     /// Take a pool or an endpoint out, as failed
@@ -69,8 +71,9 @@ pub fn main() -> Exit {
         Verb::Explain(args) => explain::run(args),
         Verb::Probe(args) => probe::run(args),
         Verb::Geo(args) => geo::run(args),
-        Verb::Drain(args) => operate::forced(args, "drain"),
-        Verb::Undrain(args) => operate::plain(args),
+        Verb::Drain(args) => operate::drain(args),
+        Verb::Undrain(args) => operate::undrain(args),
+        Verb::Shed(args) => operate::shed(args),
         Verb::Up(args) => operate::forced(args, "up"),
         Verb::Down(args) => operate::forced(args, "down"),
         Verb::Auto(args) => operate::forced(args, "auto"),

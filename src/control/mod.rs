@@ -13,6 +13,7 @@
 
 mod client;
 mod desk;
+mod gradual;
 mod health;
 mod protocol;
 mod server;

@@ -1,6 +1,6 @@
 //! What the writer's thread tells the desk.
 
-use crate::overrides::Key;
+use crate::overrides::{Key, Said, Target};
 
 /// Something that the desk has to know.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -9,6 +9,13 @@ pub enum Told {
     Overridden {
         /// The number that the desk gave them.
         number: u64,
+    },
+    /// A gradual override has reached its end: the state is published.
+    Arrived {
+        /// Its target.
+        target: Target,
+        /// What it says.
+        said: Said,
     },
     /// Another configuration serves.
     Adopted,

@@ -174,6 +174,7 @@ impl Writing {
                     self.log_change(generation, target, from, to, &note);
                 }
                 Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
+                Effect::Arrived { target, said } => self.tells.tell(Told::Arrived { target, said }),
                 Effect::Guard { guard, sites } => self.log_guard(guard, sites),
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {

@@ -7,19 +7,22 @@
 //! state in the file ────────────────────┴──► gates ──► steer::Live          health decides behind an open gate
 //! ```
 //!
-//! A target may have two overrides: one of its state, one of its weight. Each has its own owner, reason and expiry.
+//! A target may have three overrides: one of its state, one of its weight, one of its share. Each has its own owner,
+//! reason and expiry. Those of a share, and a drain, may go to their end over a time.
 
 mod closed;
+mod ramp;
 mod target;
 #[cfg(test)]
 mod tests;
 
 pub use closed::{Closed, Entry, Key};
+pub use ramp::Ramp;
 pub use target::{Rank, Target};
 
 use crate::id::{EndpointId, PoolId};
 use crate::limits::OVERRIDES_MAX;
-use crate::pool::{Gate, Gates};
+use crate::pool::{Gate, Gates, Share};
 use crate::snapshot::Snapshot;
 use std::collections::HashMap;
 
@@ -30,20 +33,26 @@ pub enum Said {
     State(Gate),
     /// This weight, whatever the file says.
     Weight(u32),
+    /// Pools keep this share of the clients on their way to them.
+    Share(Share),
 }
 
 impl Said {
-    /// In a word: `drain`, `weight 10`.
+    /// In a word: `drain`, `weight 10`, `shed 20 %`.
     #[must_use]
     pub fn text(self) -> String {
         match self {
             Self::State(gate) => gate.word().to_owned(),
             Self::Weight(weight) => format!("weight {weight}"),
+            Self::Share(share) => format!("shed {}", share.rest()),
         }
     }
 
     const fn same_kind(self, other: Self) -> bool {
-        matches!((self, other), (Self::State(_), Self::State(_)) | (Self::Weight(_), Self::Weight(_)))
+        matches!(
+            (self, other),
+            (Self::State(_), Self::State(_)) | (Self::Weight(_), Self::Weight(_)) | (Self::Share(_), Self::Share(_))
+        )
     }
 }
 
@@ -62,6 +71,8 @@ pub struct Override {
     pub since: u64,
     /// When it ends by itself, seconds since 1970.
     pub until: Option<u64>,
+    /// It goes to its end over a time that began at `since`; only for shares, and drains of pools.
+    pub ramp: Option<Ramp>,
 }
 
 /// All overrides, the latest last: at most one of each kind for a target.
@@ -115,6 +126,12 @@ impl Overrides {
         Ok(before)
     }
 
+    /// The one of a target that is of the same kind as `said`.
+    #[must_use]
+    pub fn of(&self, target: &Target, said: Said) -> Option<&Override> {
+        self.position(target, said).map(|at| &self.0[at])
+    }
+
     /// Removes the one of a target that is of the same kind as `said`.
     pub fn remove(&mut self, target: &Target, said: Said) -> Option<Override> {
         self.position(target, said).map(|at| self.0.remove(at))
@@ -129,9 +146,9 @@ impl Overrides {
         self.0.iter().position(|one| one.target == *target && one.said.same_kind(said))
     }
 
-    /// The gates that follow for a configuration.
+    /// The gates that follow for a configuration at `now`, seconds since 1970.
     #[must_use]
-    pub fn gates(&self, snapshot: &Snapshot) -> Gates {
+    pub fn gates(&self, snapshot: &Snapshot, now: u64) -> Gates {
         let mut gates = Gates::default();
         if self.0.is_empty() {
             return gates;
@@ -140,11 +157,25 @@ impl Overrides {
         // What is said later in this order overwrites: the closest, and among equals the latest, come last.
         let mut order: Vec<&Override> = self.0.iter().collect();
         order.sort_by_key(|one| one.target.rank());
+        // By pool: what its state, and what its share, leaves it.
+        let mut shares: [HashMap<PoolId, Share>; 2] = Default::default();
         for one in order {
             let meant = names.meant(&one.target);
             match one.said {
+                Said::State(_) if one.is_on_its_way(now) => {
+                    meant.pools.iter().for_each(|&pool| gates.clear_pool(pool));
+                    let share = one.share_at(now).unwrap_or(Share::FULL);
+                    shares[0].extend(meant.pools.iter().map(|&pool| (pool, share)));
+                }
+                Said::Share(_) => {
+                    let share = one.share_at(now).unwrap_or(Share::FULL);
+                    shares[1].extend(meant.pools.iter().map(|&pool| (pool, share)));
+                }
                 Said::State(gate) => {
-                    meant.pools.iter().for_each(|&pool| gates.set_pool(pool, gate));
+                    for &pool in &meant.pools {
+                        gates.set_pool(pool, gate);
+                        shares[0].remove(&pool);
+                    }
                     meant.endpoints.iter().for_each(|&endpoint| gates.set_endpoint(endpoint, gate));
                 }
                 Said::Weight(weight) => {
@@ -152,6 +183,8 @@ impl Overrides {
                 }
             }
         }
+        let limited = shares.into_iter().flatten().filter(|(_, share)| *share < Share::FULL);
+        limited.for_each(|(pool, share)| gates.limit_share(pool, share));
         gates
     }
 }

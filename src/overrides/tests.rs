@@ -1,7 +1,7 @@
 //! The gates against a naive oracle: every override is asked about every pool and endpoint.
 
 use super::{Override, Overrides, Rank, Said, Target};
-use crate::pool::Gate;
+use crate::pool::{Gate, Share};
 use crate::snapshot::Snapshot;
 use crate::steer::fixture::{World, one};
 use crate::steer::{Fallback, Live, Observed};
@@ -34,7 +34,7 @@ fn build() -> Arc<Snapshot> {
 
 fn order(target: &str, said: Said) -> Override {
     let target = Target::parse(target).unwrap();
-    Override { target, said, owner: "me".into(), reason: "".into(), since: 0, until: None }
+    Override { target, said, owner: "me".into(), reason: "".into(), since: 0, until: None, ramp: None }
 }
 
 /// What the rule says, word by word: the exact beats a tag, a tag beats a glob, then the latest.
@@ -70,7 +70,8 @@ fn targets() -> impl Strategy<Value = &'static str> {
 
 fn said() -> impl Strategy<Value = Said> {
     let gates = prop::sample::select(vec![Gate::Auto, Gate::Up, Gate::Down, Gate::Drain]);
-    prop_oneof![3 => gates.prop_map(Said::State), 1 => (0..20_u32).prop_map(Said::Weight)]
+    let shares = (0..=100_u64).prop_map(|percent| Said::Share(Share::of(percent, 100)));
+    prop_oneof![3 => gates.prop_map(Said::State), 1 => (0..20_u32).prop_map(Said::Weight), 1 => shares]
 }
 
 proptest! {
@@ -81,12 +82,15 @@ proptest! {
         for (target, said) in said {
             overrides.set(order(target, said)).unwrap();
         }
-        let gates = overrides.gates(&snapshot);
-        let state = |said| match said { Said::State(gate) => Some(gate), Said::Weight(_) => None };
-        let weight = |said| match said { Said::Weight(weight) => Some(weight), Said::State(_) => None };
+        let gates = overrides.gates(&snapshot, 0);
+        let state = |said| match said { Said::State(gate) => Some(gate), _ => None };
+        let weight = |said| match said { Said::Weight(weight) => Some(weight), _ => None };
+        let share = |said| match said { Said::Share(share) => Some(share), _ => None };
         for (index, pool) in snapshot.pools.iter().enumerate() {
             let wanted = oracle(overrides.list(), |target| target.means_pool(pool), state).unwrap_or(pool.gate);
             prop_assert_eq!(gates.pool(crate::id::PoolId::new(index), pool.gate), wanted, "{}", &pool.name);
+            let wanted = oracle(overrides.list(), |target| target.means_pool(pool), share).unwrap_or(Share::FULL);
+            prop_assert_eq!(gates.share(crate::id::PoolId::new(index)), wanted, "{}", &pool.name);
             for id in pool.endpoints() {
                 let endpoint = &snapshot.endpoints[id.index()];
                 let means = |target: &Target| target.means_endpoint(pool, endpoint);
@@ -107,7 +111,7 @@ proptest! {
         let gates = |list: Vec<(&str, Said)>| {
             let mut overrides = Overrides::default();
             list.into_iter().for_each(|(target, said)| { overrides.set(order(target, said)).unwrap(); });
-            Arc::new(overrides.gates(&snapshot))
+            Arc::new(overrides.gates(&snapshot, 0))
         };
         let (first, second) = (gates(first), gates(second));
         let mut live = Live::with_gates(&snapshot, first, |_| Observed::UP);

@@ -1,9 +1,9 @@
 //! `overrides.json`: overrides, and since when closed endpoints are out of answers.
 
 use super::Store;
-use crate::limits::{OVERRIDES_MAX, OWNER_MAX, REASON_MAX, WEIGHT_MAX};
-use crate::overrides::{Closed, Entry, Override, Overrides, Said, Target};
-use crate::pool::Gate;
+use crate::limits::{GRADUAL_MAX_S, OVERRIDES_MAX, OWNER_MAX, REASON_MAX, WEIGHT_MAX};
+use crate::overrides::{Closed, Entry, Override, Overrides, Ramp, Said, Target};
+use crate::pool::{Gate, Share};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -35,11 +35,19 @@ struct OverrideFile {
     state: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weight: Option<u32>,
+    /// The share that a pool keeps, in ten-thousandths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<u16>,
     owner: Box<str>,
     reason: Box<str>,
     since: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
+    /// It goes to its end over so many seconds from `since` on, from this share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    over: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<u16>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,25 +120,47 @@ impl Operators {
 
 impl OverrideFile {
     fn of(one: &Override) -> Self {
-        let (state, weight) = match one.said {
-            Said::State(gate) => (Some(gate.word().to_owned()), None),
-            Said::Weight(weight) => (None, Some(weight)),
+        let (state, weight, share) = match one.said {
+            Said::State(gate) => (Some(gate.word().to_owned()), None, None),
+            Said::Weight(weight) => (None, Some(weight), None),
+            Said::Share(share) => (None, None, Some(share.parts())),
         };
-        let (owner, reason) = (one.owner.clone(), one.reason.clone());
-        Self { target: one.target.to_string(), state, weight, owner, reason, since: one.since, until: one.until }
+        Self {
+            target: one.target.to_string(),
+            state,
+            weight,
+            share,
+            owner: one.owner.clone(),
+            reason: one.reason.clone(),
+            since: one.since,
+            until: one.until,
+            over: one.ramp.map(|ramp| ramp.over_s),
+            from: one.ramp.map(|ramp| ramp.from.parts()),
+        }
     }
 
     fn read(self) -> Result<Override, String> {
         let target = Target::parse(&self.target)?;
-        let said = match (&self.state, self.weight) {
-            (Some(word), None) => Said::State(Gate::of_word(word).ok_or_else(|| format!("no state is \"{word}\""))?),
-            (None, Some(weight)) if weight <= WEIGHT_MAX => Said::Weight(weight),
-            _ => return Err(format!("{target} has neither a state nor a weight")),
+        let said = match (&self.state, self.weight, self.share) {
+            (Some(word), None, None) => {
+                Said::State(Gate::of_word(word).ok_or_else(|| format!("no state is \"{word}\""))?)
+            }
+            (None, Some(weight), None) if weight <= WEIGHT_MAX => Said::Weight(weight),
+            (None, None, Some(share)) if share <= Share::PARTS => Said::Share(Share::new(share.into())),
+            _ => return Err(format!("{target} has no state, weight or share, or several of them")),
+        };
+        let ramp = match (self.over, self.from) {
+            (None, None) => None,
+            (Some(over_s @ 1..=GRADUAL_MAX_S), Some(from)) if from <= Share::PARTS => {
+                Some(Ramp { from: Share::new(from.into()), over_s })
+            }
+            _ => return Err(format!("{target} goes to its end over a time that makes no sense")),
         };
         if self.owner.len() > OWNER_MAX || self.reason.len() > REASON_MAX {
             return Err(format!("the owner or the reason of {target} is too long"));
         }
-        Ok(Override { target, said, owner: self.owner, reason: self.reason, since: self.since, until: self.until })
+        let (owner, reason) = (self.owner, self.reason);
+        Ok(Override { target, said, owner, reason, since: self.since, until: self.until, ramp })
     }
 }
 
@@ -144,13 +174,16 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         assert!(Operators::load(&store, 0).unwrap().is_none());
         let mut kept = Operators::default();
-        for (target, said, until) in [
-            ("pool/fra", Said::State(Gate::Drain), Some(99)),
-            ("tag/eu", Said::Weight(7), None),
-            ("endpoint/fra/2001:db8::1", Said::State(Gate::Auto), None),
+        let ramp = Some(Ramp { from: Share::new(9_900), over_s: 1_800 });
+        for (target, said, until, ramp) in [
+            ("pool/fra", Said::State(Gate::Drain), Some(99), ramp),
+            ("pool/fra", Said::Share(Share::new(8_000)), None, None),
+            ("tag/eu", Said::Weight(7), None, None),
+            ("endpoint/fra/2001:db8::1", Said::State(Gate::Auto), None, None),
         ] {
             let target = Target::parse(target).unwrap();
-            let one = Override { target, said, owner: "ops".into(), reason: "a \"reason\"".into(), since: 5, until };
+            let (owner, reason) = ("ops".into(), "a \"reason\"".into());
+            let one = Override { target, said, owner, reason, since: 5, until, ramp };
             kept.overrides.set(one).unwrap();
         }
         kept.closed.published([(("z.".into(), "fra".into(), "a".into()), 30, false)], 1_000);
@@ -158,6 +191,32 @@ mod tests {
         let read = Operators::load(&store, 1_000).unwrap().unwrap();
         assert_eq!(read.overrides, kept.overrides);
         assert_eq!(read.closed.entries().collect::<Vec<_>>(), kept.closed.entries().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_file_of_before_shares_is_read_and_one_that_makes_no_sense_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let file = |one: &str| {
+            format!(
+                r#"{{"format": 1, "overrides": [{{"target": "pool/fra", {one}, "owner": "ops", "reason": "", "since": 5}}],
+                    "closed": [], "horizon": 0, "largest_ttl": 30}}"#
+            )
+        };
+        let read = |one: &str| {
+            store.write(NAME, file(one).as_bytes()).unwrap();
+            Operators::load(&store, 0).map(|kept| kept.unwrap().overrides.list()[0].clone())
+        };
+        let old = read(r#""state": "drain""#).unwrap();
+        assert_eq!((old.said, old.ramp), (Said::State(Gate::Drain), None));
+        for wrong in [
+            r#""share": 10001"#,
+            r#""share": 5, "weight": 1"#,
+            r#""share": 5, "over": 60"#,
+            r#""share": 5, "over": 0, "from": 1"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod guarding;
 mod known;
 mod operators;
+mod ramps;
 mod serving;
 mod staged;
 
@@ -11,10 +12,11 @@ pub use operators::{Look, Seen, Survey};
 
 use crate::health::{Guard, Millis, Outcome, Sample, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, TargetId};
-use crate::overrides::Overrides;
+use crate::overrides::{Overrides, Said, Target};
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
 use known::Known;
+use ramps::Ramps;
 use serving::Serving;
 use staged::Staged;
 use std::sync::Arc;
@@ -66,6 +68,8 @@ pub enum Event {
         number: u64,
         /// All of them.
         overrides: Arc<Overrides>,
+        /// The wall clock when the writer's was at 0, milliseconds since 1970: gradual overrides go by the wall's.
+        epoch_ms: u64,
     },
     /// Somebody looks at what the writer knows.
     Look(Look),
@@ -113,6 +117,13 @@ pub enum Effect {
         /// The event's number.
         number: u64,
     },
+    /// A gradual override has reached its end, in the state that is published next.
+    Arrived {
+        /// Its target.
+        target: Target,
+        /// What it says.
+        said: Said,
+    },
 }
 
 /// Owner of health and of the live tables.
@@ -131,6 +142,7 @@ pub struct Writer {
     serving: Serving,
     staged: Option<Staged>,
     overrides: Arc<Overrides>,
+    ramps: Ramps,
 }
 
 impl Writer {
@@ -139,26 +151,31 @@ impl Writer {
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, identity: Arc<Identity>, generation: u64) -> Self {
         let trackers = vec![Tracker::default(); snapshot.targets.len()];
-        Self::resumed(snapshot, identity, generation, trackers, Arc::default())
+        Self::resumed(snapshot, identity, generation, trackers, (Arc::default(), 0), 0)
     }
 
-    /// The same with what an earlier run has left: a tracker for each target, fresh or new, and overrides.
+    /// The same with what an earlier run has left: a tracker for each target, fresh or new, and overrides with the wall
+    /// clock when the writer's was at 0, milliseconds since 1970. `now` is the
+    /// writer's clock.
     #[must_use]
     pub fn resumed(
         snapshot: Arc<Snapshot>,
         identity: Arc<Identity>,
         generation: u64,
         trackers: Vec<Tracker>,
-        overrides: Arc<Overrides>,
+        (overrides, epoch_ms): (Arc<Overrides>, u64),
+        now: Millis,
     ) -> Self {
-        let gates = Arc::new(overrides.gates(&snapshot));
+        let ramps = Ramps::new(&overrides, epoch_ms, now);
+        let gates = Arc::new(overrides.gates(&snapshot, ramps.now_s()));
         let serving = Serving::new(snapshot, identity, generation, Known::new(trackers, false), gates);
-        Self { serving, staged: None, overrides }
+        Self { serving, staged: None, overrides, ramps }
     }
 
     /// Takes one event, which happened `now`, and what time has changed until then.
     pub fn apply(&mut self, event: Event, now: Millis, effects: &mut Vec<Effect>) {
         self.serving.time(now, effects);
+        self.move_ramps(now, effects);
         match event {
             Event::Time => {}
             Event::Release => self.serving.release(effects),
@@ -183,14 +200,16 @@ impl Writer {
                     staged.first_round_over();
                 }
             }
-            Event::Override { number, overrides } => self.override_with(number, overrides, effects),
+            Event::Override { number, overrides, epoch_ms } => {
+                self.override_with(number, (overrides, epoch_ms), now, effects);
+            }
             Event::Look(look) => look.take(self),
         }
         if self.staged.as_ref().is_some_and(Staged::is_ready)
             && let Some(staged) = self.staged.take()
         {
             effects.push(Effect::Adopted { generation: staged.generation() });
-            self.serving = staged.adopt(&self.serving, &self.overrides);
+            self.serving = staged.adopt(&self.serving, &self.overrides, self.ramps.now_s());
         }
     }
 
@@ -239,7 +258,7 @@ impl Writer {
     /// When time alone changes something: then an [`Event::Time`] is due. It may come earlier and later.
     #[must_use]
     pub fn next(&self) -> Option<Millis> {
-        self.serving.next()
+        self.serving.next().into_iter().chain(self.ramps.next()).min()
     }
 
     /// The blast guard, and the sites that it counts.

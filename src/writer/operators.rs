@@ -1,5 +1,6 @@
 //! The operators' side of the writer: overrides taken, and what people and the state directory want to know.
 
+use super::ramps::Ramps;
 use super::{Effect, Writer};
 use crate::health::{Millis, Tracker};
 use crate::id::TargetId;
@@ -65,14 +66,39 @@ impl Writer {
     /// The state of the moment, and the one that these overrides would give; nothing is changed.
     #[must_use]
     pub fn what_if(&self, overrides: &Overrides) -> (State, State) {
-        let gates = |overrides: &Overrides| Arc::new(overrides.gates(&self.serving.state().snapshot));
+        let now = self.ramps.now_s();
+        let gates = |overrides: &Overrides| Arc::new(overrides.gates(&self.serving.state().snapshot, now));
         (self.serving.what_if(gates(&self.overrides)), self.serving.what_if(gates(overrides)))
     }
 
-    pub(super) fn override_with(&mut self, number: u64, overrides: Arc<Overrides>, effects: &mut Vec<Effect>) {
-        self.serving.set_gates(Arc::new(overrides.gates(&self.serving.state().snapshot)));
+    pub(super) fn override_with(
+        &mut self,
+        number: u64,
+        (overrides, epoch_ms): (Arc<Overrides>, u64),
+        now: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.ramps = Ramps::new(&overrides, epoch_ms, now);
         self.overrides = overrides;
+        self.set_gates();
         effects.push(Effect::Overridden { number });
+    }
+
+    fn set_gates(&mut self) {
+        let gates = self.overrides.gates(&self.serving.state().snapshot, self.ramps.now_s());
+        self.serving.set_gates(Arc::new(gates));
+    }
+
+    /// Takes the steps of gradual overrides whose time has come.
+    pub(super) fn move_ramps(&mut self, now: Millis, effects: &mut Vec<Effect>) {
+        if self.ramps.next().is_none_or(|next| now < next) {
+            return;
+        }
+        let before = self.ramps.now_s();
+        self.ramps.advance(&self.overrides, now);
+        let arrived = self.overrides.arrived(before, self.ramps.now_s());
+        effects.extend(arrived.map(|one| Effect::Arrived { target: one.target.clone(), said: one.said }));
+        self.set_gates();
     }
 
     pub(super) fn note_seen(&mut self, generation: u64, target: TargetId, note: &str, now: Millis) {

@@ -119,8 +119,8 @@ impl Staged {
         self.waiting == 0
     }
 
-    /// Makes it the one that serves, with what the one before knows by now.
-    pub(super) fn adopt(self, before: &Serving, overrides: &Overrides) -> Serving {
+    /// Makes it the one that serves, with what the one before knows by now; overrides hold as of `now_s`.
+    pub(super) fn adopt(self, before: &Serving, overrides: &Overrides, now_s: u64) -> Serving {
         let known = |link: Option<TargetId>| link.and_then(|link| before.tracker(link)).copied();
         let trackers = self.links.iter().zip(&self.trackers).map(|(&link, &own)| known(link).unwrap_or(own)).collect();
         let mut known = Known::new(trackers, true);
@@ -134,7 +134,7 @@ impl Staged {
             known.guarding.held.extend(held.map(|note| (TargetId::new(index), note.clone())));
         }
         known.inherit(&self.snapshot, before.known(), before.snapshot());
-        let gates = Arc::new(overrides.gates(&self.snapshot));
+        let gates = Arc::new(overrides.gates(&self.snapshot, now_s));
         let mut serving = Serving::new(self.snapshot, self.identity, self.generation, known, gates);
         for ((seen, link), own) in serving.seen_mut().iter_mut().zip(&self.links).zip(self.seen) {
             *seen = link.and_then(|link| before.seen().get(link.index())).cloned().unwrap_or(own);

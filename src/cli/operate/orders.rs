@@ -1,4 +1,4 @@
-//! `geosteer drain`, `undrain`, `up`, `down`, `auto`, `weight`.
+//! `geosteer drain`, `undrain`, `shed`, `up`, `down`, `auto`, `weight`.
 
 use super::table::{moment, span, table};
 use super::{Where, print_json, strange};
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 /// What is said with every order.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Plain {
+pub(super) struct Plain {
     /// pool/NAME, endpoint/POOL/NAME or tag/TAG; * and ? in names stand for any characters
     target: String,
     /// Why, for whoever looks at it later
@@ -36,6 +36,41 @@ pub struct Forced {
     /// Ends by itself after this long: 90, 30m, 2h, 1d
     #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
     until: Option<u64>,
+}
+
+/// A drain.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Drain {
+    #[command(flatten)]
+    forced: Forced,
+    /// Of pools: move their clients little by little, over so long: 90, 30m, 2h
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    over: Option<u64>,
+}
+
+/// The end of a state.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Undrain {
+    #[command(flatten)]
+    plain: Plain,
+    /// Of pools: let their clients come back little by little, over so long: 90, 30m, 2h
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    over: Option<u64>,
+}
+
+/// What a pool sheds.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Shed {
+    #[command(flatten)]
+    drain: Drain,
+    /// The part of the pool's clients that goes on along their rows, like 20%; 100% is a drain, 0% ends it
+    #[arg(value_parser = percent)]
+    part: f64,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
+    number.filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| "a part is like 20% or 2.5%".to_owned())
 }
 
 /// A weight.
@@ -83,11 +118,33 @@ pub fn forced(args: Forced, state: &str) -> Exit {
     send(&args.plain, &Request::Set(order))
 }
 
+/// Drains.
+#[must_use]
+pub fn drain(args: Drain) -> Exit {
+    let order = Order { state: Some("drain".to_owned()), over_s: args.over, ..order(&args.forced) };
+    send(&args.forced.plain, &Request::Set(order))
+}
+
+/// Sheds a part of the clients, or ends that.
+#[must_use]
+pub fn shed(args: Shed) -> Exit {
+    let Shed { drain: Drain { forced, over }, part } = args;
+    if part == 0.0 {
+        let lift = Lift { shed: true, over_s: over, ..lift_order(&forced.plain) };
+        return send(&forced.plain, &Request::Lift(lift));
+    }
+    let order = Order { shed: Some(part), over_s: over, ..order(&forced) };
+    send(&forced.plain, &Request::Set(order))
+}
+
 /// Sets a weight, or removes its override.
 #[must_use]
 pub fn weigh(args: Weigh) -> Exit {
     match args.weight {
-        Weight::File => lift(args.forced.plain, true),
+        Weight::File => {
+            let lift = Lift { weight: true, ..lift_order(&args.forced.plain) };
+            send(&args.forced.plain, &Request::Lift(lift))
+        }
         Weight::Number(weight) => {
             let order = Order { weight: Some(weight), ..order(&args.forced) };
             send(&args.forced.plain, &Request::Set(order))
@@ -97,20 +154,19 @@ pub fn weigh(args: Weigh) -> Exit {
 
 /// Removes the override of a state.
 #[must_use]
-pub fn plain(args: Plain) -> Exit {
-    lift(args, false)
+pub fn undrain(args: Undrain) -> Exit {
+    let lift = Lift { over_s: args.over, ..lift_order(&args.plain) };
+    send(&args.plain, &Request::Lift(lift))
 }
 
-/// Removes an override.
-#[must_use]
-pub fn lift(args: Plain, weight: bool) -> Exit {
+fn lift_order(args: &Plain) -> Lift {
     let Plain { target, reason, owner, force, dry_run, .. } = args.clone();
-    send(&args, &Request::Lift(Lift { target, weight, owner, reason, force, dry_run }))
+    Lift { target, owner, reason, force, dry_run, ..Lift::default() }
 }
 
 fn order(args: &Forced) -> Order {
     let Plain { target, reason, owner, force, dry_run, .. } = args.plain.clone();
-    Order { target, state: None, weight: None, for_s: args.until, owner, reason, force, dry_run }
+    Order { target, for_s: args.until, owner, reason, force, dry_run, ..Order::default() }
 }
 
 fn send(args: &Plain, request: &Request) -> Exit {
@@ -142,6 +198,9 @@ fn done_text(done: &Done, now: u64) -> String {
         let _ = writeln!(text, "no client goes elsewhere");
     } else {
         text.push_str(&moves_text(&done.moves));
+    }
+    if let Some(arrives) = done.arrives.filter(|_| !done.dry_run) {
+        let _ = writeln!(text, "little by little until {}; above is its end", moment(arrives));
     }
     if let Some(safe) = &done.safe {
         text.push_str(&safe_text(safe, now));

@@ -173,7 +173,11 @@ fn status_text(status: &Status, now: u64) -> String {
             Some(safe) => safe_text(safe, now).trim_end().to_owned(),
             None => String::new(),
         };
-        let (target, said, owner) = (one.target.clone(), one.said.clone(), one.owner.clone());
+        let (target, owner) = (one.target.clone(), one.owner.clone());
+        let said = match (one.arrives, one.keeps) {
+            (Some(_), Some(keeps)) => format!("{}: keeps {keeps} %", one.said),
+            _ => one.said.clone(),
+        };
         vec![target, said, owner, moment(one.since), until, one.reason.clone(), note]
     };
     let rows = status.overrides.iter().map(cell).collect::<Vec<_>>();
@@ -183,11 +187,15 @@ fn status_text(status: &Status, now: u64) -> String {
 
 fn pools_text(pools: &[PoolRow]) -> String {
     let row = |pool: &PoolRow| {
-        let live = if pool.live { "live" } else { "-" };
+        let live = match pool.live {
+            true if pool.keeps < 100.0 => format!("{} %", pool.keeps),
+            true => "live".to_owned(),
+            false => "-".to_owned(),
+        };
         vec![
             pool.zone.clone(),
             pool.pool.clone(),
-            live.to_owned(),
+            live,
             format!("{}/{}", pool.up, pool.endpoints),
             pool.min_healthy.to_string(),
             pool.state.clone(),
