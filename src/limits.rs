@@ -17,6 +17,9 @@ pub const STREAM_REPLY_MAX: usize = 65_535;
 pub const CHAIN_MAX: usize = 16;
 /// Octets that the layouts of views by IPv4 address may take in all; further views are walked bit by bit.
 pub const VIEWS_SIZE: usize = 8 << 20;
+/// Most pools that balance by `hash` for which it is written down who wins which place, 16 KiB for a pool or twice that
+/// while its families differ; in a configuration with more it is found out per query.
+pub const HASHES_WRITTEN_DOWN: usize = 1_024;
 /// Most addresses in one balanced answer.
 pub const ANSWERS_MAX: u8 = 16;
 /// Most addresses that `balance = "all"` gives in one answer, and its default.
@@ -85,6 +88,12 @@ pub const PROBE_BODY_MAX: usize = 65_536;
 pub const PROBE_BUFFER: usize = 16 << 10;
 /// Bytes of a response's headers over HTTP/2.
 pub const PROBE_HEADERS_MAX: usize = 16 << 10;
+/// The header of a load report unless a pool names another (ORCA, xDS).
+pub const LOAD_HEADER: &str = "endpoint-load-metrics";
+/// A reported load is believed for so many intervals of its check, unless a pool says for how long.
+pub const LOAD_STALE_INTERVALS: u32 = 3;
+/// Longest time for which a reported load can be believed, milliseconds.
+pub const LOAD_STALE_MAX_MS: u32 = 86_400_000;
 /// Characters that a probe's note takes over from what an endpoint said.
 pub const PROBE_NOTE_PART: usize = 160;
 /// Programs of `exec` checks that run at the same time; more wait for one to end before their own time begins.
@@ -109,7 +118,8 @@ pub const FIRST_PROBES_AT_ONCE: u64 = 256;
 pub const FIRST_PROBES_PER_SECOND: u64 = 2_000;
 /// Probes under way at the same time; what is due beyond waits for one to end.
 pub const PROBES_AT_ONCE: usize = 8_192;
-/// Probes start at multiples of this, milliseconds: those that share a step share the prober's waking up.
+/// Probes start, and their ends are taken, at multiples of this, milliseconds: those that share a step share the waking up
+/// of the prober, and of who receives their outcomes.
 pub const PROBE_STEP_MS: u64 = 10;
 /// Probe jitter, in percent of the interval to either side.
 pub const JITTER_PERCENT: u32 = 5;

@@ -23,7 +23,12 @@ impl State {
     /// as the files say.
     #[must_use]
     pub fn offline(snapshot: Arc<Snapshot>, failed: &[EndpointId]) -> Self {
-        let observed = |id| if failed.contains(&id) { Observed::DOWN } else { Observed::UP };
+        Self::offline_with(snapshot, |id| if failed.contains(&id) { Observed::DOWN } else { Observed::UP })
+    }
+
+    /// The same with what is said to be known of each endpoint.
+    #[must_use]
+    pub fn offline_with(snapshot: Arc<Snapshot>, observed: impl Fn(EndpointId) -> Observed) -> Self {
         let live = Live::new(&snapshot, observed);
         Self { snapshot, live, generation: 0, identity: Arc::default() }
     }

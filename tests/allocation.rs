@@ -3,8 +3,11 @@
 mod answers;
 
 use answers::{balanced_state, query, subnet};
+use geosteer::health::Load;
+use geosteer::id::EndpointId;
+use geosteer::pool::{ALONE, Asker, Balance, Candidate, Picked, Table};
 use geosteer::respond::{Request, Transport, respond};
-use geosteer::worker::Worker;
+use geosteer::worker::{Draw, Worker};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -69,4 +72,32 @@ fn no_answer_of_any_kind_allocates_after_the_first() {
         counts.push(COUNT.with(Cell::get) - before);
     }
     assert_eq!(counts[1], 0, "allocations in the second round");
+}
+
+#[test]
+fn no_pick_by_load_or_time_allocates() {
+    let candidate = |index: usize| Candidate {
+        endpoint: EndpointId::new(index),
+        weight: 1 + index as u32 % 3,
+        name: index as u64,
+        domain: index as u16 % 4,
+        load: Load::new((index * 7 % 10) as f64),
+        time_us: Some(1_000 + index as u32 * 30),
+    };
+    let spread: Vec<Candidate> = (0..12).map(candidate).collect();
+    let plain: Vec<Candidate> = spread.iter().map(|one| Candidate { domain: ALONE, ..*one }).collect();
+    let (mut draw, mut picked) = (Draw::new(1), Picked::new());
+    let asker = Asker { address: geosteer::address::Bits::v4(0), endpoint_bits: 24, pool_bits: 16, salt: 0 };
+    for balance in [Balance::LeastConnections, Balance::LeastLoad, Balance::LeastResponseTime] {
+        for (members, answers) in [(&plain, 1), (&plain, 5), (&spread, 3)] {
+            let table = Table::new(balance, answers, members, members.len());
+            let before = COUNT.with(Cell::get);
+            for _ in 0..1_000 {
+                picked = Picked::new();
+                table.pick(|| asker, &mut 0, &mut draw, &mut picked);
+            }
+            assert_eq!(COUNT.with(Cell::get) - before, 0, "{balance:?}, {answers} answers");
+            assert_eq!(picked.len(), usize::from(answers));
+        }
+    }
 }

@@ -256,18 +256,69 @@ fn what_the_verbs_show_stands_in_columns() {
     let (_, pools, _) = server.verb(&["pools"]);
     assert_eq!(
         pools,
-        "ZONE          POOL  CLIENTS  UP   MIN  STATE  SAID BY\n\
-         example.com.  one   live     1/1  1    auto   file\n\
-         example.com.  two   live     2/2  1    auto   file\n\
-         example.com.  off   -        0/1  1    drain  file\n"
+        "ZONE          POOL  CLIENTS  UP   MIN  LOAD  STATE  SAID BY\n\
+         example.com.  one   live     1/1  1    -     auto   file\n\
+         example.com.  two   live     2/2  1    -     auto   file\n\
+         example.com.  off   -        0/1  1    -     drain  file\n"
     );
     let (_, endpoints, _) = server.verb(&["endpoints", "two"]);
     assert!(
-        endpoints.lines().nth(1).unwrap().starts_with("two   b         192.0.2.2  1       live     unchecked  auto")
+        endpoints
+            .lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("two   b         192.0.2.2  1       live     unchecked  -     -     auto")
     );
     assert_eq!(server.verb(&["endpoints", "nothing"]).0, 1);
     let none = Command::new(BINARY).args(["status", "--socket", "/nowhere/admin.sock"]).output().unwrap();
     assert_eq!(none.status.code(), Some(3));
+}
+
+/// Answers every HTTP request with a load, until the test ends.
+fn load_server(body: &'static str) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4_096];
+            let _length = stream.read(&mut request).unwrap();
+            let _gone = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    port
+}
+
+#[test]
+fn endpoints_and_pools_show_the_loads_and_the_times_that_probes_have_seen() {
+    let port = load_server(r#"{"connections": 42}"#);
+    let zone = format!(
+        "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[checks]\nweb = {{ type = \"http\", port = {port} }}\n[pools]\n\
+         a = {{ check = \"web\", balance = \"least-response-time\", load = {{ path = \"/l\", field = \"connections\" }}, endpoints = [\"127.0.0.1\"] }}\n\
+         b = {{ check = \"web\", balance = \"least-load\", load = {{ field = \"cpu\" }}, endpoints = [\"127.0.0.1\"] }}\n\
+         [names.www.policy]\ndefault = [\"a\", \"b\"]\n"
+    );
+    let folder = folder(&zone);
+    let server = Process::start(folder.path());
+    let endpoint = |pool: &str| {
+        let (_, said, _) = server.verb(&["endpoints", pool, "--json"]);
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said["endpoints"][0].clone()
+    };
+    let until = geosteer::clock::instant() + LONG;
+    while endpoint("a")["load"].is_null() || endpoint("b")["note"] == "" {
+        assert!(geosteer::clock::instant() < until, "{} {}", endpoint("a"), endpoint("b"));
+    }
+    let (by_time, by_load) = (endpoint("a"), endpoint("b"));
+    assert_eq!((&by_time["load"], &by_time["stale"]), (&42.0.into(), &false.into()));
+    assert!(by_time["time_ms"].as_f64().is_some_and(|time| time > 0.0), "{by_time}");
+    assert_eq!((&by_load["load"], &by_load["stale"]), (&serde_json::Value::Null, &true.into()));
+    assert!(by_load["note"].as_str().unwrap().contains("no load: the body has no field cpu"), "{by_load}");
+    assert!(by_load["time_ms"].is_null(), "nobody looks at it");
+    let (_, table, _) = server.verb(&["endpoints", "b"]);
+    assert!(table.contains("  stale  -  "), "{table}");
+    let (_, pools, _) = server.verb(&["pools"]);
+    assert!(pools.lines().nth(1).unwrap().contains("  42 "), "{pools}");
 }
 
 #[test]
@@ -337,4 +388,86 @@ default = ["dead", "good"]
     let endpoints = server.json(&["endpoints", "dead"]);
     assert_eq!(endpoints["endpoints"][0]["health"], "down");
     server.kill();
+}
+
+/// A zone in which 256 blocks of clients can be told apart, and who gets what.
+const SHARED: &str = r#"
+zone = "example.com"
+ns = ["ns.example.net"]
+[ecs]
+trusted = ["127.0.0.0/8"]
+[pools]
+one = { check = "none", endpoints = [{ name = "a", address = "192.0.2.1" }] }
+two = { check = "none", tags = ["site:b"], endpoints = [{ name = "b", address = "192.0.2.2" }] }
+end = { check = "none", endpoints = [{ name = "c", address = "192.0.2.3", tags = ["site:b"] }] }
+[names.www]
+ttl = 60
+policy = { default = ["one", "two"] }
+"#;
+
+#[test]
+fn a_shed_and_a_gradual_drain_are_kept_shown_dry_run_and_refused_like_other_overrides() {
+    let folder = folder(SHARED);
+    let server = Process::start(folder.path());
+    let (code, out, _) = server.verb(&["shed", "pool/one", "20%", "--dry-run"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("one 80.0 % + two 20.0 %"), "{out}");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 100.0);
+    let done = server.json(&["shed", "pool/one", "20%"]);
+    assert_eq!((&done["now"], &done["safe"]), (&"shed 20 %".into(), &serde_json::Value::Null), "{done}");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 80.0);
+    assert!(server.verb(&["pools"]).1.contains("80 %"));
+    // Where nobody else is left nothing can be shed, and 100 % is a drain.
+    let (code, _, errors) = server.verb(&["shed", "pool/one,two", "20%"]);
+    assert_eq!(code, 1, "nothing is called so: {errors}");
+    assert_eq!(server.json(&["drain", "pool/two"])["now"], "drain");
+    let (code, _, errors) = server.verb(&["shed", "pool/one", "30%"]);
+    assert_eq!(code, 4, "{errors}");
+    assert!(errors.contains("no live pool would be left"), "{errors}");
+    assert_eq!(server.verb(&["shed", "pool/one", "100%"]).0, 4);
+    assert_eq!(server.verb(&["undrain", "pool/two"]).0, 0);
+    for wrong in [
+        &["shed", "endpoint/one/a", "20%"][..],
+        &["shed", "tag/site:b", "20%"],
+        &["drain", "endpoint/one/a", "--over", "1m"],
+        &["drain", "pool/one", "--over", "2m", "--for", "1m"],
+        &["shed", "pool/one", "101%"],
+    ] {
+        assert_eq!(server.verb(wrong).0, 2, "{wrong:?}");
+    }
+    // From the share that it has, and safe one TTL after the end.
+    let done = server.json(&["drain", "pool/one", "--over", "30m", "--reason", "move"]);
+    assert_eq!(done["now"], "drain over 30m");
+    let (safe, arrives) = (done["safe"]["at"].as_u64().unwrap(), done["arrives"].as_u64().unwrap());
+    assert!((60..=70).contains(&(safe - arrives)), "the name's TTL is 60 s: {done}");
+    let status = server.json(&["status"]);
+    let row = status["overrides"].as_array().unwrap().iter().find(|row| row["said"] == "drain over 30m").unwrap();
+    assert!(row["keeps"].as_f64().unwrap() <= 80.0 && row["safe"]["at"] == safe, "{row}");
+    server.kill();
+    // The disk has it all, and it goes on where the clock says.
+    let server = Process::start(folder.path());
+    assert_eq!(server.json(&["status"])["overrides"].as_array().unwrap().len(), 2);
+    assert_eq!(server.json(&["undrain", "pool/one"])["before"], "drain over 30m");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 80.0);
+    assert_eq!(server.json(&["shed", "pool/one", "0%"])["before"], "shed 20 %");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 100.0);
+    assert_eq!(server.verb(&["shed", "pool/one", "0%"]).0, 1, "there is nothing to lift any more");
+}
+
+#[test]
+fn a_gradual_drain_ends_closed_with_an_event_and_comes_back_gradually() {
+    let folder = folder(SHARED);
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.verb(&["drain", "pool/one", "--over", "2s"]).0, 0);
+    server.line(&["override", "drain over 2s", "it is at its end"]);
+    assert_eq!(server.ask("www"), 2);
+    assert_eq!(server.json(&["pools"])["pools"][0]["state"], "drain");
+    let safe = &server.json(&["status"])["overrides"][0]["safe"];
+    assert_eq!(safe["named"], false, "{safe}");
+    let done = server.json(&["undrain", "pool/one", "--over", "2s"]);
+    assert_eq!((&done["before"], &done["now"]), (&"drain".into(), &"shed 0 % over 2s".into()), "{done}");
+    server.line(&["override", "its time is over"]);
+    assert_eq!(server.ask("www"), 1);
+    let pools = server.json(&["pools"]);
+    assert_eq!((&pools["pools"][0]["keeps"], &pools["pools"][0]["state"]), (&100.0.into(), &"auto".into()));
 }

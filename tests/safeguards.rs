@@ -20,6 +20,8 @@ mod comeback;
 mod flapping;
 #[path = "safeguards/guard.rs"]
 mod guard;
+#[path = "safeguards/loads.rs"]
+mod loads;
 #[path = "safeguards/seeded.rs"]
 mod seeded;
 

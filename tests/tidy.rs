@@ -42,6 +42,7 @@ const WALLS: &[Wall] = &[
             "tokio",
             "tracing",
             "hyper",
+            "httparse",
             "tokio_rustls",
             "hickory_server",
             "domain",
@@ -142,6 +143,7 @@ const WALLS: &[Wall] = &[
 const KEPT: &[(&str, &[&str])] = &[
     ("maxminddb", &["src/geo/mmdb.rs"]),
     ("hyper", &["src/probe/http/exchange.rs"]),
+    ("httparse", &["src/probe/http/message.rs"]),
     ("hyper_util", &["src/probe/http/exchange.rs"]),
     ("http_body_util", &["src/probe/http/exchange.rs"]),
     ("rustix", &["src/probe/exec.rs"]),

@@ -43,7 +43,7 @@ pub(crate) fn three_regions() -> String {
 }
 
 /// The methods that a pool can pick by, with the name that is balanced by each.
-pub(crate) const METHODS: [(&str, &str); 7] = [
+pub(crate) const METHODS: [(&str, &str); 10] = [
     ("weighted", "weighted"),
     ("round-robin", "rr"),
     ("weighted-round-robin", "wrr"),
@@ -51,6 +51,9 @@ pub(crate) const METHODS: [(&str, &str); 7] = [
     ("hash", "hash"),
     ("nearest", "nearest"),
     ("all", "all"),
+    ("least-connections", "conns"),
+    ("least-load", "load"),
+    ("least-response-time", "time"),
 ];
 
 /// One name for each balance method over the same three regions; pools of four endpoints, one address an answer.

@@ -5,7 +5,7 @@ use super::explain::nearest;
 use crate::config::{self, Options, Report};
 use crate::daemon::{self, ServerSource};
 use crate::error::Exit;
-use crate::health::{CheckKind, Outcome, TargetAddress};
+use crate::health::{CheckKind, Load, Outcome, TargetAddress};
 use crate::probe::{Job, Probed, probe_once};
 use crate::snapshot::{Spec, probed_addresses};
 use serde::Serialize;
@@ -139,6 +139,8 @@ struct ProbeView<'a> {
     /// `passed`, `failed` or `inconclusive`.
     outcome: &'static str,
     note: &'a str,
+    /// The load that it reported.
+    load: Option<f64>,
     took_ms: f64,
     phases: Vec<PhaseView>,
 }
@@ -169,6 +171,7 @@ impl<'a> ProbeView<'a> {
                 Outcome::Inconclusive => "inconclusive",
             },
             note: &probed.note,
+            load: probed.load.map(Load::value),
             took_ms: millis(probed.took),
             phases: phases.collect(),
         }

@@ -78,6 +78,7 @@ codes! {
     BadUrl "E045" Error "not a URL that can be checked"
     MixedKinds "E046" Error "addresses and hostnames in one pool or one name: it is either of A/AAAA or of CNAME type"
     BadLocation "E047" Error "not a place: [latitude, longitude] in degrees"
+    NoLoadCheck "E048" Error "a `load` that no check of the pool could tell"
 
     RecordSyntax "E051" Error "a line of zone text cannot be read"
     RecordConflict "E052" Error "static records that cannot stand together (RFC 1034 §3.6.2, RFC 2181 §5, RFC 6672 §2.4)"
@@ -105,6 +106,8 @@ codes! {
     NoLocation "W045" Warning "a choice by nearness among places that are not known"
     ManyAnswers "W046" Warning "more answers asked for than there are, or can be"
     NotSpread "W047" Warning "answers that cannot be spread over failure domains as asked"
+    NoLoad "W048" Warning "a choice by load in a pool without `load`"
+    FarApart "W049" Warning "times measured from here compared among endpoints of different places"
     LongNetwork "W051" Warning "a network longer than the longest scope: for client subnets it counts as part of its block"
     SelectorRepeated "W052" Warning "a selector stands twice in one region"
     LooksAbsolute "W053" Warning "a relative name that ends with the zone's own name"

@@ -18,6 +18,7 @@ mod load;
 mod master;
 mod names;
 mod policies;
+mod pool_load;
 mod pools;
 mod records;
 mod regions;

@@ -2,6 +2,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::keys;
+use super::pool_load::{self, PoolLoad};
 use super::source::Span;
 use super::walk::{Ctx, Entry, Fields, Node};
 use super::zone::{Zone, plain_name, section_fields};
@@ -9,13 +10,13 @@ use super::{Code, checks, rules, services};
 use crate::geo::Coordinates;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::{ANSWERS, ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX, WEIGHT_MAX};
-use crate::pool::{ALONE, Address, Balance, Endpoint, Gate, Pool};
+use crate::pool::{ALONE, Address, Balance, Endpoint, Gate, Pool, Rules};
 use crate::wire::Name;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use toml::de::DeValue;
 
-const BALANCE: [(&str, Balance); 7] = [
+const BALANCE: [(&str, Balance); 10] = [
     ("weighted", Balance::Weighted),
     ("round-robin", Balance::RoundRobin),
     ("weighted-round-robin", Balance::WeightedRoundRobin),
@@ -23,8 +24,10 @@ const BALANCE: [(&str, Balance); 7] = [
     ("hash", Balance::Hash),
     ("nearest", Balance::Nearest),
     ("all", Balance::All),
+    ("least-response-time", Balance::LeastResponseTime),
+    ("least-connections", Balance::LeastConnections),
+    ("least-load", Balance::LeastLoad),
 ];
-const BALANCE_LATER: [&str; 3] = ["least-response-time", "least-connections", "least-load"];
 const STATES: [&str; 4] = ["auto", "up", "down", "drain"];
 
 /// Reads the pools of a zone.
@@ -38,10 +41,11 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         let count = if node.entries().is_some() { endpoints(zone, id, (key.span, node), &fields) } else { 0 };
         let balance = fields.value("balance").and_then(|node| {
             let words = BALANCE.map(|(word, _)| word);
-            zone.ctx.word(node, "balance", &words, &BALANCE_LATER).map(|index| BALANCE[index].1)
+            zone.ctx.word(node, "balance", &words, &[]).map(|index| BALANCE[index].1)
         });
         let balance = balance.unwrap_or(Balance::Weighted);
         let checks = pool_checks(zone, key.span, &fields, node);
+        let PoolLoad { checks, load, aggregate } = pool_load::read(zone, &fields, balance, checks);
         let mut pool = Pool {
             name: key.text.into(),
             zone: zone.id,
@@ -50,7 +54,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             min_healthy: min_healthy(zone.ctx, &fields, count),
             gate: gate(zone.ctx, fields.value("state")),
             location: fields.value("location").and_then(|node| location(zone.ctx, node)),
-            rules: rules::read(zone, (key.span, balance), &fields, &checks),
+            rules: Rules { load, aggregate, ..rules::read(zone, (key.span, balance), &fields, &checks) },
             checks,
             first,
             count: u16::try_from(count).unwrap_or(u16::MAX),
@@ -59,6 +63,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         };
         pool.domains = domains(zone, &pool, &fields);
         agree(zone, &mut pool, key.span, &fields);
+        pool_load::far_apart(zone.ctx, balance, &fields, &zone.spec.endpoints[first.index()..]);
         zone.pools.add(key, id, zone.main);
         zone.spec.pools.push(pool);
     }

@@ -52,6 +52,7 @@ pub(super) fn read(
         may_fail: may_fail(zone.ctx, fields, voters),
         comeback: comeback(zone.ctx, fields, balance),
         aggregate: Aggregate::default(),
+        load: None,
     }
 }
 
@@ -62,9 +63,7 @@ fn comeback(ctx: &mut Ctx, fields: &Fields<'_>, balance: Balance) -> ComebackRul
         value.map_or(0, |value| value as u32)
     };
     let (slow_start_ms, failback_delay_ms) = (time("slow_start"), time("failback_delay"));
-    if let (Some((key, _)), false) =
-        (fields.entry("slow_start"), matches!(balance, Balance::Weighted | Balance::WeightedRoundRobin | Balance::Hash))
-    {
+    if let (Some((key, _)), false) = (fields.entry("slow_start"), balance.knows_weights()) {
         let found = Diagnostic::new(Code::UnknownKey, key, "the pool's `balance` knows no weights, so no slow start");
         ctx.push(found.label("means nothing here").help("use balance = \"weighted\" or \"hash\", or failback_delay"));
     }

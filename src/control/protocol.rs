@@ -271,6 +271,9 @@ pub struct PoolRow {
     pub state: String,
     /// The target of the override that says so; none: the file.
     pub by: Option<String>,
+    /// The load that its live endpoints report, if it looks at loads and any is known.
+    #[serde(default)]
+    pub load: Option<f64>,
 }
 
 fn all() -> f64 {
@@ -302,6 +305,15 @@ pub struct EndpointRow {
     pub safe: Option<u64>,
     /// How its last probe ended.
     pub note: String,
+    /// The load that it reported last, if its pool looks at loads and that is fresh.
+    #[serde(default)]
+    pub load: Option<f64>,
+    /// Its pool looks at loads, and this endpoint has told none lately.
+    #[serde(default)]
+    pub stale: bool,
+    /// How long its probes take, smoothed, milliseconds; of pools that look at times.
+    #[serde(default)]
+    pub time_ms: Option<f64>,
 }
 
 /// One event.

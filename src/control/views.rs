@@ -4,15 +4,15 @@ use super::desk::Desk;
 use super::protocol::{EndpointRow, EventRow, MoveRow, OverrideRow, PoolRow, Safe, Status};
 use crate::clock;
 use crate::events::Happened;
-use crate::health::TargetState;
-use crate::id::{EndpointId, PoolId, RouteId};
+use crate::health::{Load, TargetState};
+use crate::id::{EndpointId, PoolId, RouteId, TargetId};
 use crate::limits::CLOSED_SLACK_S;
 use crate::overrides::{Key, Meant, Names, Override, Said, Target};
 use crate::pool::{Address, Endpoint, Gate, Pool, Share};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::{Move, Serves, largest_ttls};
-use crate::writer::Survey;
+use crate::writer::{Metered, Survey};
 
 /// Names that are listed with a move.
 const NAMES_SHOWN: usize = 3;
@@ -210,6 +210,7 @@ pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
             min_healthy: usize::from(pool.min_healthy),
             state: state.live.gates().pool(id, pool.gate).word().to_owned(),
             by: by(desk, |target| target.means_pool(pool)),
+            load: state.live.load(snapshot, id).map(Load::value),
         }
     };
     snapshot.pools.iter().enumerate().map(row).collect()
@@ -236,6 +237,9 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
         () => "up",
     };
     let worst = targets.iter().max_by_key(|target| survey.trackers[target.index()].state() == TargetState::Down);
+    let meter = if same { survey.metered(id) } else { Metered::default() };
+    let why_none = meter.load_beside.filter(|_| meter.load.is_none());
+    let note = |target: TargetId| survey.seen[target.index()].note.to_string();
     let gates = state.live.gates();
     let pool_gate = gates.pool(endpoint.pool, pool.gate);
     let gate = gates.endpoint(id, endpoint.gate);
@@ -255,7 +259,10 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
             (_, true) => by(desk, |target| target.means_pool(pool)),
         },
         safe: safe(desk, state, &[id]).filter(|safe| !safe.named && safe.shared.is_empty()).map(|safe| safe.at),
-        note: worst.map_or_else(String::new, |target| survey.seen[target.index()].note.to_string()),
+        note: [worst.copied().copied(), why_none].into_iter().flatten().map(note).collect::<Vec<_>>().join("; load: "),
+        load: meter.load.map(Load::value),
+        stale: same && meter.asked && meter.load.is_none(),
+        time_ms: meter.time_us.map(|time_us| f64::from(time_us) / 1_000.0),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What checks do, as data. Each is executed in `probe`.
 
+use super::LoadSource;
 use crate::wire::Name;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -46,6 +47,24 @@ impl CheckKind {
             Self::Dns(_) => "dns",
             Self::Exec(_) => "exec",
             Self::Push(_) => "push",
+        }
+    }
+
+    /// Where it finds a load, if it is asked for one.
+    #[must_use]
+    pub fn load(&self) -> Option<&LoadSource> {
+        match self {
+            Self::Http(http) => http.load.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// True if the time that a probe takes says how soon the endpoint answers.
+    #[must_use]
+    pub const fn has_time(&self) -> bool {
+        match self {
+            Self::Tcp { .. } | Self::Tls(_) | Self::Http(_) | Self::Grpc(_) | Self::Dns(_) => true,
+            Self::None | Self::Exec(_) | Self::Push(_) => false,
         }
     }
 }
@@ -153,6 +172,8 @@ pub struct HttpCheck {
     pub expect_body: Option<Box<str>>,
     /// Fields that the body, JSON of at most 64 KiB, must have.
     pub expect_json: Box<[JsonField]>,
+    /// The load that the response tells; it never decides whether the check passes.
+    pub load: Option<Box<LoadSource>>,
 }
 
 impl HttpCheck {
@@ -172,6 +193,7 @@ impl HttpCheck {
             expect_status: Box::new([200..=299]),
             expect_body: None,
             expect_json: Box::new([]),
+            load: None,
         }
     }
 }

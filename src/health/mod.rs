@@ -16,7 +16,7 @@ pub use check::{
 pub use circuit::Circuit;
 pub use comeback::{Comeback, ComebackRules};
 pub use guard::{Guard, GuardRules, Sites};
-pub use load::{Aggregate, Load, Reported, Sample};
+pub use load::{Aggregate, Load, LoadPlace, LoadSource, Reported, Sample, Smoothed, settle};
 pub use schedule::{Schedule, is_stale};
 pub use tracker::Tracker;
 

@@ -36,6 +36,53 @@ pub enum Balance {
     Nearest,
     /// Every live one, rotated.
     All,
+    /// The one whose probes are answered soonest, its connections reckoned in; those near it share by weight.
+    LeastResponseTime,
+    /// Of two drawn by weight the one with fewer reported connections per weight.
+    LeastConnections,
+    /// Of two drawn by weight the one with the lower reported utilisation.
+    LeastLoad,
+}
+
+impl Balance {
+    /// True if a member with more weight gets more clients.
+    #[must_use]
+    pub const fn knows_weights(self) -> bool {
+        match self {
+            Self::Weighted | Self::WeightedRoundRobin | Self::Hash => true,
+            Self::LeastResponseTime | Self::LeastConnections | Self::LeastLoad => true,
+            Self::RoundRobin | Self::Failover | Self::Nearest | Self::All => false,
+        }
+    }
+
+    /// True if loads or times decide.
+    #[must_use]
+    pub const fn looks_at_numbers(self) -> bool {
+        matches!(self, Self::LeastResponseTime | Self::LeastConnections | Self::LeastLoad)
+    }
+
+    /// True if it asks how long probes take.
+    #[must_use]
+    pub const fn looks_at_time(self) -> bool {
+        matches!(self, Self::LeastResponseTime)
+    }
+
+    /// Its word in zone files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::RoundRobin => "round-robin",
+            Self::WeightedRoundRobin => "weighted-round-robin",
+            Self::Failover => "failover",
+            Self::Hash => "hash",
+            Self::Nearest => "nearest",
+            Self::All => "all",
+            Self::LeastResponseTime => "least-response-time",
+            Self::LeastConnections => "least-connections",
+            Self::LeastLoad => "least-load",
+        }
+    }
 }
 
 /// What the operator says of a pool or an endpoint; both gates must be open.
@@ -93,6 +140,8 @@ pub struct Rules {
     pub comeback: ComebackRules,
     /// How the pool's load follows from those of its members.
     pub aggregate: Aggregate,
+    /// The check, one of the pool's, whose response tells the load; none: nobody asks for loads.
+    pub load: Option<CheckId>,
 }
 
 impl Pool {

@@ -59,9 +59,15 @@ pub const fn name_bits(name: &[u8]) -> u64 {
 /// The index of the winning candidate of (name bits, weight); weights are at least 1. The list is not empty.
 #[must_use]
 pub fn choose(key: Key, candidates: impl Iterator<Item = (u64, u32)>) -> usize {
+    least(candidates.map(|(name, weight)| (key.distance(name), weight)))
+}
+
+/// The index of the candidate of (distance, weight) whose distance is the least for its weight. The list is not empty.
+#[must_use]
+pub fn least(candidates: impl Iterator<Item = (u64, u32)>) -> usize {
     let (mut best, mut best_distance, mut best_weight) = (0, u64::MAX, 0_u64);
-    for (index, (name, weight)) in candidates.enumerate() {
-        let (distance, weight) = (key.distance(name), u64::from(weight));
+    for (index, (distance, weight)) in candidates.enumerate() {
+        let weight = u64::from(weight);
         // distance / weight < best / best_weight, without a division: below 2³⁹ × 2²⁰.
         if best_weight == 0 || distance * best_weight < best_distance * weight {
             (best, best_distance, best_weight) = (index, distance, weight);
@@ -77,6 +83,14 @@ pub const fn mix(value: u64) -> u64 {
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// A cheaper mix for values that are mixed already but for a few bits: one multiplication, its halves folded.
+#[must_use]
+#[inline(always)]
+pub const fn fold(value: u64) -> u64 {
+    let product = value as u128 * 0x9fb2_1c65_1e98_df25;
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// −log₂((value + 1) / 2⁶⁴) in units of 2⁻³², by linear interpolation; the error stays below 3 × 10⁻⁶.

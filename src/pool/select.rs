@@ -3,9 +3,10 @@
 
 use super::Balance;
 use super::balance::spread::{self, Order, Spread};
-use super::balance::{all, failover, hash, nearest, round_robin, smooth, weighted};
+use super::balance::{all, failover, hash, least, nearest, response_time, round_robin, smooth, weighted};
 use super::rendezvous::Key;
 use crate::address::Bits;
+use crate::health::Load;
 use crate::id::EndpointId;
 use crate::limits::ANSWERS_MAX;
 use crate::worker::Draw;
@@ -23,6 +24,10 @@ pub struct Candidate {
     pub name: u64,
     /// Its failure domain; [`ALONE`] if it shares none.
     pub domain: u16,
+    /// The load that it reports, if that is fresh.
+    pub load: Option<Load>,
+    /// How long its probes take, smoothed, microseconds.
+    pub time_us: Option<u32>,
 }
 
 /// A member in a table; what `number` counts is the method's.
@@ -47,8 +52,11 @@ enum Layout {
     Smooth { sequence: Box<[u16]> },
     Failover,
     Hash { names: Box<[u64]> },
+    Winners { winners: Box<[u8; 1 << 14]> },
     Slots { slots: Box<[u16]> },
     Nearest { tie: u16 },
+    Least { total: u32, ranks: Box<[u16]> },
+    Quickest { sharing: u16, total: u32 },
     All,
     Spread(Box<Spread>),
 }
@@ -61,11 +69,13 @@ impl Table {
     pub fn new(balance: Balance, answers: u8, candidates: &[Candidate], of_all: usize) -> Self {
         let answers = answers.clamp(1, ANSWERS_MAX);
         let idle = candidates.iter().all(|candidate| candidate.weight == 0);
-        let used = || candidates.iter().filter(|candidate| idle || candidate.weight > 0);
-        let mut members: Box<[Member]> =
-            used().map(|candidate| Member { endpoint: candidate.endpoint, number: candidate.weight.max(1) }).collect();
-        let names = || used().map(|candidate| candidate.name).collect::<Box<[u64]>>();
-        let domains = if answers > 1 { spread::domains(used()) } else { None };
+        let mut used: Vec<&Candidate> = candidates.iter().filter(|one| idle || one.weight > 0).collect();
+        let sharing = if balance == Balance::LeastResponseTime { response_time::lay_out(&mut used) } else { 0 };
+        let member = |one: &&Candidate| Member { endpoint: one.endpoint, number: one.weight.max(1) };
+        let mut members: Box<[Member]> = used.iter().map(member).collect();
+        let names = || used.iter().map(|candidate| candidate.name).collect::<Box<[u64]>>();
+        let ranks = || least::ranks(&used, balance == Balance::LeastConnections);
+        let domains = if answers > 1 { spread::domains(used.iter().copied()) } else { None };
         if let Some(domains) = domains {
             let order = match balance {
                 Balance::Weighted => Order::Weighted,
@@ -73,6 +83,8 @@ impl Table {
                 Balance::WeightedRoundRobin => Order::Smooth(smooth::lay_out(&members)),
                 Balance::Hash => Order::Hash(names()),
                 Balance::Failover | Balance::Nearest => Order::Written(0),
+                Balance::LeastConnections | Balance::LeastLoad => Order::Least(ranks()),
+                Balance::LeastResponseTime => Order::Quickest(sharing as u16),
             };
             return Self { members, layout: Layout::Spread(Box::new(Spread::new(domains, order))), answers };
         }
@@ -83,6 +95,13 @@ impl Table {
             Balance::Failover | Balance::Nearest => Layout::Failover,
             Balance::Hash if of_all <= hash::DIRECT => Layout::Hash { names: names() },
             Balance::Hash => Layout::Slots { slots: hash::lay_out(&members, &names(), of_all) },
+            Balance::LeastConnections | Balance::LeastLoad => {
+                Layout::Least { ranks: ranks(), total: weighted::lay_out(&mut members) }
+            }
+            Balance::LeastResponseTime => {
+                let total = weighted::lay_out(&mut members[..sharing]);
+                Layout::Quickest { sharing: sharing as u16, total }
+            }
             Balance::All => Layout::All,
         };
         Self { members, layout, answers }
@@ -111,6 +130,16 @@ impl Table {
         Self { members, layout, answers }
     }
 
+    /// Writes down what a stable choice would find out per query, with the same results; every other method stays as it
+    /// is.
+    #[must_use]
+    pub fn written_down(mut self) -> Self {
+        if let (Layout::Hash { names }, 1) = (&self.layout, self.answers) {
+            self.layout = Layout::Winners { winners: hash::winners(&self.members, names) };
+        }
+        self
+    }
+
     /// True if there is nothing to pick.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -120,6 +149,20 @@ impl Table {
     /// The members that can be picked, in the order of the table.
     pub fn endpoints(&self) -> impl Iterator<Item = EndpointId> + '_ {
         self.members.iter().map(|member| member.endpoint)
+    }
+
+    /// A member's part of the first addresses of answers, 0 to 1, of the methods that look at loads and times; 0 of every
+    /// other. For explanations.
+    #[must_use]
+    pub fn share(&self, endpoint: EndpointId) -> f64 {
+        let Some(index) = self.members.iter().position(|member| member.endpoint == endpoint) else { return 0.0 };
+        match &self.layout {
+            Layout::Least { total, ranks } => least::share(&self.members, ranks, *total, index),
+            Layout::Quickest { sharing, total } if index < usize::from(*sharing) => {
+                f64::from(weighted::stretch(&self.members, index).1) / f64::from(*total)
+            }
+            _ => 0.0,
+        }
     }
 
     /// Picks the members of one answer. `asker` says for whom, if the method wants to know; `cursor` is where the
@@ -136,8 +179,13 @@ impl Table {
             Layout::Smooth { sequence } => smooth::pick(members, sequence, answers, cursor, out),
             Layout::Failover => failover::pick(members, answers, out),
             Layout::Hash { names } => hash::pick(members, names, answers, asker().endpoint_key(), out),
+            Layout::Winners { winners } => hash::pick_winner(members, winners, asker().endpoint_key(), out),
             Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker().endpoint_key(), out),
             Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker().near_key(), out),
+            Layout::Least { total, ranks } => least::pick(members, ranks, *total, answers, draw, out),
+            Layout::Quickest { sharing, total } => {
+                response_time::pick(members, (usize::from(*sharing), *total), answers, draw, out);
+            }
             Layout::All => all::pick(members, answers, cursor, out),
             Layout::Spread(spread) => spread.pick(members, answers, &asker(), (cursor, draw), out),
         }

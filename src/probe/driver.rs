@@ -49,6 +49,8 @@ struct Report {
     key: u32,
     tenant: u64,
     ended: Ended,
+    /// How soon the endpoint answered.
+    time_us: Option<u32>,
 }
 
 impl Driver {
@@ -83,6 +85,8 @@ impl Driver {
                     None => return,
                 },
                 Some(report) = reports.recv() => {
+                    // Ends are taken by the step, as starts are: who receives them wakes once for all of a step.
+                    tokio::time::sleep_until(self.next_step()).await;
                     if self.take(report).is_err() {
                         return;
                     }
@@ -188,12 +192,12 @@ impl Driver {
         let tenant = slot.tenant;
         let (job, method) = (slot.job.clone(), slot.method(&mut self.shared));
         tokio::spawn(async move {
-            let ended = match method {
-                Ok(method) => method.run(&job).await.0,
-                Err(reason) => Ended::fail(reason),
+            let (ended, time_us) = match method {
+                Ok(method) => method.measure(&job).await,
+                Err(reason) => (Ended::fail(reason), None),
             };
             // The loop may have stopped.
-            let _ = reporter.send(Report { key, tenant, ended });
+            let _ = reporter.send(Report { key, tenant, ended, time_us });
         });
     }
 
@@ -203,18 +207,24 @@ impl Driver {
     /// Nobody listens any more.
     fn take(&mut self, report: Report) -> Result<(), ()> {
         self.under_way -= 1;
-        let Report { key, tenant, ended: Ended { outcome, note } } = report;
+        let Report { key, tenant, ended: Ended { outcome, note, load, load_missed }, time_us } = report;
         let Some(slot) = self.slots[key as usize].as_ref().filter(|slot| slot.tenant == tenant) else { return Ok(()) };
-        self.stats.count(outcome);
+        self.stats.count(outcome, load_missed);
         self.schedule.done(TargetId::new(key as usize), outcome, self.now());
         let event = Event::Probed {
             generation: slot.generation,
             target: slot.target,
             outcome,
             note,
-            sample: Sample::default(),
+            sample: Sample { time_us, load },
         };
         self.sender.send(event).map_err(drop)
+    }
+
+    /// When the next step of [`limits::PROBE_STEP_MS`] begins.
+    fn next_step(&self) -> tokio::time::Instant {
+        let next = (self.now() / limits::PROBE_STEP_MS + 1) * limits::PROBE_STEP_MS;
+        (self.origin + Duration::from_millis(next)).into()
     }
 
     fn now(&self) -> Millis {

@@ -79,7 +79,7 @@ impl GrpcProbe {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let reading = Reading { statuses: &[200..=200], keep: true, until: None };
+        let reading = Reading { statuses: &[200..=200], keep: true, until: None, header: None };
         let answer = match self.ask.send(stream, reading, progress).await {
             Ok(answer) => answer,
             Err(ended) => return ended,

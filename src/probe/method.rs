@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::tls::{TlsConfigs, TlsProbe};
 use super::{Ended, Job, push, tcp};
 use crate::clock;
-use crate::health::CheckKind;
+use crate::health::{CheckKind, Outcome};
 use std::time::Duration;
 
 /// Slices of a deadline: each shows whether our own loop lagged in it.
@@ -74,6 +74,15 @@ impl Method {
         (ended, progress.elapsed(), progress)
     }
 
+    /// The same for the writer: how it ended and, if it passed, how soon the endpoint answered, microseconds.
+    pub(super) async fn measure(&self, job: &Job) -> (Ended, Option<u32>) {
+        let (ended, took, progress) = self.run(job).await;
+        let answered = answered(&job.check.kind, took, &progress);
+        let passed = ended.outcome == Outcome::Pass && job.check.kind.has_time();
+        let time_us = passed.then(|| u32::try_from(answered.as_micros()).unwrap_or(u32::MAX));
+        (ended, time_us)
+    }
+
     async fn in_time(&self, job: &Job, progress: &Progress) -> Ended {
         let timeout = Duration::from_millis(job.check.timing.timeout_ms.into());
         let mut work = std::pin::pin!(self.once(job, progress));
@@ -92,15 +101,24 @@ impl Method {
     }
 
     async fn once(&self, job: &Job, progress: &Progress) -> Ended {
+        // What is large and rare is on the heap: a probe over plain HTTP, the commonest, needs little room.
         match (self, &job.check.kind) {
             (Self::Tcp(way), _) => tcp::probe(way, progress).await,
-            (Self::Tls(probe), _) => probe.probe(progress).await,
+            (Self::Tls(probe), _) => Box::pin(probe.probe(progress)).await,
             (Self::Http(probe), CheckKind::Http(check)) => probe.probe(check, progress).await,
-            (Self::Grpc(probe), _) => probe.probe(progress).await,
-            (Self::Dns(probe), CheckKind::Dns(check)) => probe.probe(check, progress).await,
-            (Self::Exec(_), CheckKind::Exec(check)) => exec::probe(check, &job.address, progress).await,
-            (Self::Bare, CheckKind::Push(check)) => push::probe(check, &job.address, progress).await,
+            (Self::Grpc(probe), _) => Box::pin(probe.probe(progress)).await,
+            (Self::Dns(probe), CheckKind::Dns(check)) => Box::pin(probe.probe(check, progress)).await,
+            (Self::Exec(_), CheckKind::Exec(check)) => Box::pin(exec::probe(check, &job.address, progress)).await,
+            (Self::Bare, CheckKind::Push(check)) => Box::pin(push::probe(check, &job.address, progress)).await,
             _ => Ended::inconclusive("nothing to probe"),
         }
+    }
+}
+
+/// How long it took until the endpoint answered, of a probe that passed and took so long in all.
+pub(super) fn answered(kind: &CheckKind, took: Duration, progress: &Progress) -> Duration {
+    match kind {
+        CheckKind::Http(_) | CheckKind::Grpc(_) => progress.first_byte(),
+        _ => took,
     }
 }

@@ -34,7 +34,7 @@ pub use once::{Probed, probe_once};
 pub use progress::Phase;
 pub use stats::Stats;
 
-use crate::health::{Check, Millis, Outcome, TargetAddress};
+use crate::health::{Check, Load, Millis, Outcome, TargetAddress};
 use crate::snapshot::Snapshot;
 use crate::writer::Event;
 use std::sync::Arc;
@@ -74,6 +74,10 @@ struct Ended {
     outcome: Outcome,
     /// The reason in words, for people: `200 in 3 ms`, `connection refused`.
     note: Box<str>,
+    /// The load that was told; `None` if nobody asked for one, or if there is none to believe.
+    load: Option<Load>,
+    /// A load was asked for, and there is none to believe.
+    load_missed: bool,
 }
 
 impl Prober {
@@ -159,15 +163,28 @@ fn short(text: &str, most: usize) -> String {
 
 impl Ended {
     fn pass(note: impl Into<Box<str>>) -> Self {
-        Self { outcome: Outcome::Pass, note: note.into() }
+        Self::new(Outcome::Pass, note)
     }
 
     fn fail(note: impl Into<Box<str>>) -> Self {
-        Self { outcome: Outcome::Fail, note: note.into() }
+        Self::new(Outcome::Fail, note)
     }
 
     fn inconclusive(note: impl Into<Box<str>>) -> Self {
-        Self { outcome: Outcome::Inconclusive, note: note.into() }
+        Self::new(Outcome::Inconclusive, note)
+    }
+
+    fn new(outcome: Outcome, note: impl Into<Box<str>>) -> Self {
+        Self { outcome, note: note.into(), load: None, load_missed: false }
+    }
+
+    /// The load that the answer told, or why there is none. The outcome stays: a load never votes.
+    fn with_load(self, load: Result<Load, String>) -> Self {
+        let note = match &load {
+            Ok(load) => format!("{}, load {load}", self.note),
+            Err(why) => format!("{}, but no load: {why}", self.note),
+        };
+        Self { note: note.into(), load_missed: load.is_err(), load: load.ok(), ..self }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::method::{Method, Shared};
 use super::progress::Phase;
 use super::{Ended, Job};
-use crate::health::Outcome;
+use crate::health::{Load, Outcome};
 use std::io;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub struct Probed {
     pub outcome: Outcome,
     /// Why, in words.
     pub note: Box<str>,
+    /// The load that the endpoint reported, if its check asks for one.
+    pub load: Option<Load>,
     /// All of its time.
     pub took: Duration,
     /// Its phases in the order in which they began, each with its time.
@@ -40,12 +42,12 @@ pub fn probe_once(jobs: &[Job]) -> io::Result<Vec<Probed>> {
 }
 
 async fn one(method: &Method, job: &Job) -> Probed {
-    let (Ended { outcome, note }, took, progress) = method.run(job).await;
-    Probed { outcome, note, took, phases: progress.phases(took) }
+    let (Ended { outcome, note, load, .. }, took, progress) = method.run(job).await;
+    Probed { outcome, note, load, took, phases: progress.phases(took) }
 }
 
 impl Probed {
-    fn unready(Ended { outcome, note }: Ended) -> Self {
-        Self { outcome, note, took: Duration::ZERO, phases: Vec::new() }
+    fn unready(Ended { outcome, note, .. }: Ended) -> Self {
+        Self { outcome, note, load: None, took: Duration::ZERO, phases: Vec::new() }
     }
 }

@@ -9,6 +9,7 @@ pub struct Stats {
     pass: AtomicU64,
     fail: AtomicU64,
     inconclusive: AtomicU64,
+    loads_missed: AtomicU64,
     late_total_us: AtomicU64,
     late_max_us: AtomicU64,
 }
@@ -18,6 +19,12 @@ impl Stats {
     #[must_use]
     pub fn ended(&self, outcome: Outcome) -> u64 {
         self.counter(outcome).load(Relaxed)
+    }
+
+    /// Probes that passed, were asked for a load, and told none that can be believed.
+    #[must_use]
+    pub fn loads_missed(&self) -> u64 {
+        self.loads_missed.load(Relaxed)
     }
 
     /// How late probes have started after they were due, all together, in microseconds.
@@ -32,8 +39,11 @@ impl Stats {
         self.late_max_us.swap(0, Relaxed)
     }
 
-    pub(super) fn count(&self, outcome: Outcome) {
+    pub(super) fn count(&self, outcome: Outcome, load_missed: bool) {
         self.counter(outcome).fetch_add(1, Relaxed);
+        if load_missed {
+            self.loads_missed.fetch_add(1, Relaxed);
+        }
     }
 
     pub(super) fn started(&self, late_us: u64) {

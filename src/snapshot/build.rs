@@ -1,12 +1,13 @@
 //! From a specification to a snapshot: maps, routes, targets, record data and zones.
 
+use super::meters::{Meter, Meters};
 use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
 use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits, View};
 use crate::health::{Check, CheckKind, TargetAddress};
-use crate::id::{CheckId, ClassId, MapId, NameId, TargetId};
-use crate::limits::VIEWS_SIZE;
+use crate::id::{CheckId, ClassId, EndpointId, MapId, NameId, TargetId};
+use crate::limits::{HASHES_WRITTEN_DOWN, VIEWS_SIZE};
 use crate::pool::rendezvous::name_bits;
-use crate::pool::{Address, Endpoint, Pool};
+use crate::pool::{Address, Balance, Endpoint, Pool};
 use crate::steer::{BalancedName, Compiler, Groups, Route, Sources, lanes};
 use crate::zone::{BalancedOwner, Zones};
 use std::collections::HashMap;
@@ -46,14 +47,17 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
-    let Watches { targets, watches, watched } = watch(&checks, &pools, &endpoints);
+    let Watches { targets, watches, watched, meters } = watch(&checks, &pools, &endpoints);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
+    let hashes = pools.iter().filter(|pool| pool.balance == Balance::Hash && pool.answers == 1);
+    let writes_hashes_down = hashes.count() <= HASHES_WRITTEN_DOWN;
     pools.shrink_to_fit();
     endpoints.shrink_to_fit();
     policies.shrink_to_fit();
     names.shrink_to_fit();
     Ok(Snapshot {
         zones: tree,
+        writes_hashes_down,
         settings: zones,
         checks,
         pools,
@@ -71,6 +75,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         targets,
         watches,
         watched,
+        meters,
         guard,
         databases,
     })
@@ -176,6 +181,7 @@ struct Watches {
     targets: Vec<Target>,
     watches: Vec<[Range<u32>; 2]>,
     watched: Vec<TargetId>,
+    meters: Meters,
 }
 
 /// What is probed, each (address, check) once, and for whom. Checks are compared by what they do: two of equal
@@ -186,17 +192,27 @@ fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint]) -> Watches {
     let mut targets = Vec::new();
     let mut watched = Vec::new();
     let mut watches = Vec::with_capacity(endpoints.len());
-    for endpoint in endpoints {
+    let mut meters = Meters::default();
+    for (index, endpoint) in endpoints.iter().enumerate() {
         let has = lanes(&endpoint.address);
+        let pool = &pools[endpoint.pool.index()];
+        let mut meter = [Meter::default(); 2];
         let mut range_of = |lane: usize| {
             let start = watched.len() as u32;
-            let probed = pools[endpoint.pool.index()].checks.iter().map(|check| (&checks[check.index()], *check));
-            for (check, id) in probed.filter(|(check, _)| has[lane] && check.kind != CheckKind::None) {
-                let target = Target { address: probed_address(endpoint, lane), check: canonical[id.index()] };
+            let probed = pool.checks.iter().map(|check| (&checks[check.index()], *check));
+            for (check, check_id) in probed.filter(|(check, _)| has[lane] && check.kind != CheckKind::None) {
+                let target = Target { address: probed_address(endpoint, lane), check: canonical[check_id.index()] };
                 let id = *by_content.entry(target).or_insert_with_key(|target| {
                     targets.push(target.clone());
                     TargetId::new(targets.len() - 1)
                 });
+                if pool.rules.load == Some(check_id) {
+                    meter[lane].load = Some(id);
+                }
+                // The first of the checks that has a time; a request for the load alone is the last of them.
+                if pool.balance.looks_at_time() && check.kind.has_time() && meter[lane].time.is_none() {
+                    meter[lane].time = Some(id);
+                }
                 // A check of equal content may vote for another pool: it is one target all the same.
                 if !check.voting.monitoring_only {
                     watched.push(id);
@@ -205,8 +221,9 @@ fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint]) -> Watches {
             start..watched.len() as u32
         };
         watches.push([range_of(0), range_of(1)]);
+        meters.add(EndpointId::new(index), endpoint.pool, meter);
     }
-    Watches { targets, watches, watched }
+    Watches { targets, watches, watched, meters }
 }
 
 /// For each check the first one that does the same.

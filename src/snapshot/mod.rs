@@ -2,10 +2,13 @@
 //! proved. [`Snapshot::build`] is the one way from a [`Spec`] to it.
 
 mod build;
+mod meters;
 mod spec;
 
 pub use build::probed_addresses;
 pub use spec::{Ecs, Spec, ZoneSpec};
+
+use meters::Meters;
 
 use crate::client::Bits;
 use crate::geo::{GeoMap, View};
@@ -55,6 +58,10 @@ pub struct Snapshot {
     pub watches: Vec<[std::ops::Range<u32>; 2]>,
     /// Targets by endpoint and family.
     pub watched: Vec<TargetId>,
+    /// Pools that balance by `hash` are few enough to write down who wins which place.
+    pub(crate) writes_hashes_down: bool,
+    /// Whose probes tell loads and times.
+    pub(crate) meters: Meters,
     /// When failures are held, since the prober may be the broken part.
     pub guard: GuardRules,
     /// The databases that the maps were compiled from.

@@ -6,6 +6,7 @@ use super::live::{Leaf, Own, Set, lanes};
 use super::resolve::{Resolver, Scene};
 use super::trail::{FallbackNote, PoolNote, Trail};
 use crate::client::{Bits, Client};
+use crate::health::Load;
 use crate::id::{EndpointId, NameId, PolicyId, PoolId, RegionId};
 use crate::pool::rendezvous::name_bits;
 use crate::pool::{Asker, Gate, Share, share};
@@ -68,6 +69,8 @@ pub struct PoolTrail {
     pub picked: bool,
     /// How many of its members are live.
     pub live: usize,
+    /// The load that its live members report, if it looks at loads.
+    pub load: Option<Load>,
     /// Its members, in the order written.
     pub endpoints: Vec<EndpointTrail>,
 }
@@ -90,12 +93,16 @@ impl ShareTrail {
 }
 
 /// One endpoint of a pool.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct EndpointTrail {
     /// The endpoint.
     pub endpoint: EndpointId,
     /// Why it was taken or passed over.
     pub note: EndpointNote,
+    /// Its load and its time in the family, if its pool looks at one.
+    pub gauge: Option<(Option<Load>, Option<u32>)>,
+    /// Its part of the first addresses of answers, 0 to 1, where loads or times decide.
+    pub share: Option<f64>,
 }
 
 /// Why an endpoint was taken or passed over.
@@ -240,7 +247,13 @@ fn pool_trail(
 ) -> PoolTrail {
     let pool = &state.snapshot.pools[id.index()];
     let live = state.live.pool(id);
-    let endpoint_trail = |endpoint| EndpointTrail { endpoint, note: endpoint_note(state, id, endpoint, picks, lane) };
+    let table = live.table(Set::Live, lane).filter(|_| pool.balance.looks_at_numbers());
+    let endpoint_trail = |endpoint| EndpointTrail {
+        endpoint,
+        note: endpoint_note(state, id, endpoint, picks, lane),
+        gauge: state.live.gauge(&state.snapshot, endpoint).map(|gauge| (gauge.load, gauge.time_us[lane])),
+        share: table.map(|table| table.share(endpoint)),
+    };
     PoolTrail {
         row,
         step,
@@ -253,6 +266,7 @@ fn pool_trail(
         note: note.unwrap_or(PoolNote::NotReached),
         picked: pool.endpoints().any(|endpoint| picks.contains(&endpoint)),
         live: usize::from(live.live),
+        load: state.live.load(&state.snapshot, id),
         endpoints: pool.endpoints().map(endpoint_trail).collect(),
     }
 }

@@ -4,6 +4,7 @@
 use super::Fallback;
 use super::compile::StepView;
 use super::decide::Answer;
+use super::gauge::{Gauge, gauges};
 use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
 use crate::client::Family;
@@ -36,8 +37,8 @@ pub struct Observed {
     pub share: [u8; 2],
     /// The load that it reports, if that is fresh.
     pub load: Option<Load>,
-    /// How long its probes take, smoothed, microseconds.
-    pub time_us: Option<u32>,
+    /// By family: how long its probes take, smoothed, microseconds.
+    pub time_us: [Option<u32>; 2],
 }
 
 impl Observed {
@@ -50,7 +51,7 @@ impl Observed {
         waits: [false; 2],
         share: [RAMP_STEPS; 2],
         load: None,
-        time_us: None,
+        time_us: [None; 2],
     };
     /// An endpoint that has failed, and that nothing probes.
     pub const DOWN: Self = Self { up: [false; 2], ..Self::UP };
@@ -92,6 +93,8 @@ pub(super) struct PoolLive {
     /// By member and family: live. One bit each, for explanations.
     up: Box<[u8]>,
     first: EndpointId,
+    /// The members' loads and times; none if nobody looks at them.
+    pub(super) gauges: Box<[Gauge]>,
     /// Members for orders of nearness; none for every other method.
     near: Option<Box<[[Vec<Candidate>; 2]; 3]>>,
 }
@@ -105,6 +108,7 @@ impl PoolLive {
         let (mut live, mut cap_s, mut pending) = (0, u32::MAX, false);
         let mut up = vec![0_u8; usize::from(pool.count).div_ceil(4)];
         let mut all_seen: Vec<Observed> = pool.endpoints().map(observed).collect();
+        let gauges = gauges(pool, &all_seen);
         let last_resort = spare(snapshot, gates, id, &mut all_seen);
         let scale = scale(snapshot, gates, id, &all_seen);
         for ((place, endpoint), seen) in pool.endpoints().enumerate().zip(all_seen) {
@@ -125,7 +129,8 @@ impl PoolLive {
             for lane in 0..2 {
                 if has[lane] {
                     let weight = scale.of(own_weight, if trusted { RAMP_STEPS } else { seen.share[lane] });
-                    let candidate = Candidate { endpoint, weight, name, domain };
+                    let candidate =
+                        Candidate { endpoint, weight, name, domain, load: seen.load, time_us: seen.time_us[lane] };
                     let waits = last_resort && seen.waits[lane];
                     let members = [open && (seen.up[lane] || trusted || waits), open, true];
                     up[place / 4] |= u8::from(members[0]) << (place % 4 * 2 + lane);
@@ -145,9 +150,15 @@ impl PoolLive {
                     index[set][lane] = index[set - 1][lane];
                     continue;
                 }
+                if lane > 0 && sets[set][lane] == sets[set][0] {
+                    index[set][lane] = index[set][0];
+                    continue;
+                }
                 index[set][lane] = tables.len() as u8;
                 let of_all = usize::from(pool.count);
-                tables.push(Arc::new(Table::new(pool.balance, pool.answers, &sets[set][lane], of_all)));
+                let table = Table::new(pool.balance, pool.answers, &sets[set][lane], of_all);
+                let written = set == Set::Live as usize && snapshot.writes_hashes_down;
+                tables.push(Arc::new(if written { table.written_down() } else { table }));
             }
         }
         let by_nearness = pool.balance == crate::pool::Balance::Nearest;
@@ -162,6 +173,7 @@ impl PoolLive {
             keep: gates.share(id),
             first: pool.first,
             up: up.into(),
+            gauges,
             near: by_nearness.then(|| Box::new(sets)),
         }
     }
@@ -228,7 +240,7 @@ pub(super) enum Own {
     /// The same among the pools that a client may stay with; the rest leads those on that may stay with none.
     Shed { sticky: bool, parts: Box<[SplitPart]>, rest: Leaf },
     /// A pool's members in the order of nearness of the row's clients.
-    Near { pool: PoolId, table: Table },
+    Near { pool: PoolId, table: Arc<Table> },
 }
 
 /// One part of a split.
@@ -415,6 +427,10 @@ impl Live {
         }
         let table = match leaf {
             Leaf::Pool { pool, set } => self.pool(pool).table(set, lane).map(|table| (pool, Arc::clone(table))),
+            Leaf::Own(index) => match &own[index as usize] {
+                Own::Near { pool, table } => Some((*pool, Arc::clone(table))),
+                Own::Split { .. } | Own::Shed { .. } => None,
+            },
             _ => None,
         };
         Row { leaf, table, cap_s, prefix }

@@ -7,6 +7,7 @@ mod decide;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod gauge;
 mod live;
 mod moves;
 mod reserve;
@@ -20,6 +21,7 @@ pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
 pub use decide::{Answer, Decision, Picks, Want, decide};
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
+pub use gauge::Gauge;
 pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};
 pub use moves::{Move, Serves, largest_ttls, moves};

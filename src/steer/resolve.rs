@@ -9,6 +9,7 @@ use crate::geo::GeoMap;
 use crate::id::{OrderId, PoolId};
 use crate::pool::rendezvous::name_bits;
 use crate::pool::{Balance, Pool, Share, Table};
+use std::sync::Arc;
 
 /// What rows are resolved from.
 pub(super) struct Scene<'a, F: Fn(PoolId) -> &'a PoolLive> {
@@ -226,7 +227,7 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             of_tier.filter_map(found).map(|at| candidates[at]).collect()
         };
         let tiers: Vec<_> = order.tiers.iter().map(|members| tier(members)).collect();
-        self.own.push(Own::Near { pool, table: Table::nearest(configured.answers, &tiers) });
+        self.own.push(Own::Near { pool, table: Arc::new(Table::nearest(configured.answers, &tiers)) });
         Leaf::Own(self.own.len() as u32 - 1)
     }
 

@@ -2,6 +2,7 @@
 //! live tables are told.
 
 use super::guarding::Guarding;
+use super::measured::Measured;
 use crate::health::{Circuit, Comeback, Millis, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::pool::Pool;
@@ -25,6 +26,7 @@ pub(super) struct Known {
     /// The time of the last event.
     pub(super) now: Millis,
     pub(super) guarding: Guarding,
+    pub(super) measured: Measured,
 }
 
 /// What a target says to its endpoints.
@@ -62,6 +64,7 @@ impl Known {
     /// What the live tables are told of an endpoint.
     pub(super) fn observed(&self, snapshot: &Snapshot, endpoint: EndpointId) -> Observed {
         let mut observed = self.by_checks(snapshot, endpoint);
+        self.measured.tell(snapshot, endpoint, &mut observed);
         let Some(comebacks) = self.comebacks.get(&endpoint) else { return observed };
         let rules = &pool_of(snapshot, endpoint).rules.comeback;
         for (lane, comeback) in comebacks.iter().enumerate() {

@@ -3,11 +3,13 @@
 
 mod guarding;
 mod known;
+mod measured;
 mod operators;
 mod ramps;
 mod serving;
 mod staged;
 
+pub use measured::{Measured, Metered};
 pub use operators::{Look, Seen, Survey};
 
 use crate::health::{Guard, Millis, Outcome, Sample, Sites, TargetState, Tracker};
@@ -184,8 +186,9 @@ impl Writer {
                     self.serving.resume(endpoint);
                 }
             }
-            Event::Probed { generation, target, outcome, note, sample: _ } => {
+            Event::Probed { generation, target, outcome, note, sample } => {
                 self.note_seen(generation, target, &note, now);
+                self.measured(generation, target, sample, now);
                 self.probed(generation, target, outcome, note, effects);
             }
             Event::Stage { generation, snapshot, identity } => {

@@ -1,7 +1,7 @@
 //! The operators' side of the writer: overrides taken, and what people and the state directory want to know.
 
 use super::ramps::Ramps;
-use super::{Effect, Writer};
+use super::{Effect, Measured, Writer};
 use crate::health::{Millis, Tracker};
 use crate::id::TargetId;
 use crate::overrides::Overrides;
@@ -49,6 +49,8 @@ pub struct Survey {
     pub trackers: Vec<Tracker>,
     /// By target.
     pub seen: Vec<Seen>,
+    /// The loads and times of the targets that somebody looks at.
+    pub measured: Measured,
 }
 
 impl Writer {
@@ -60,6 +62,7 @@ impl Writer {
             snapshot: Arc::clone(&serving.state().snapshot),
             trackers: serving.trackers().to_vec(),
             seen: serving.seen().to_vec(),
+            measured: serving.known().measured.clone(),
         }
     }
 

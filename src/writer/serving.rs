@@ -4,7 +4,7 @@ use super::guarding::{Guarding, Weighs};
 use super::known::Known;
 use super::operators::Seen;
 use super::{Change, Effect};
-use crate::health::{Guard, GuardRules, Millis, Outcome, Sites, TargetState, Tracker};
+use crate::health::{Guard, GuardRules, Millis, Outcome, Sample, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::pool::Gates;
 use crate::snapshot::Snapshot;
@@ -134,6 +134,21 @@ impl Serving {
         Some(Change { from: before.state, to: after.state, first, flapping, guard })
     }
 
+    /// Takes what a probe measured.
+    pub(super) fn measured(&mut self, target: TargetId, sample: Sample) {
+        if self.known.measured.take(&self.state.snapshot, target, sample, self.known.now) {
+            self.numbers_changed(target);
+        }
+    }
+
+    /// Works out again the pools that look at a target's load or time.
+    fn numbers_changed(&mut self, target: TargetId) {
+        let metered = self.state.snapshot.meters.of_target(target);
+        for &pool in metered.map_or(&[][..], |metered| &metered.pools) {
+            mark(&mut self.dirty, &mut self.is_dirty, pool);
+        }
+    }
+
     /// Works out again what a target votes for; `counts` says that its vote is another, not only its steadiness.
     fn votes_changed(&mut self, target: TargetId, counts: bool) {
         for pool in self.dependents.pools(target) {
@@ -151,6 +166,9 @@ impl Serving {
         if guard.next(&self.state.snapshot.guard).is_some_and(|end| now >= end) {
             guard.observe(&self.state.snapshot.guard, *sites, now);
             self.believe(effects);
+        }
+        while let Some(target) = self.known.measured.take_stale(now) {
+            self.numbers_changed(target);
         }
         while let Some(endpoint) = self.known.take_due() {
             let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
@@ -202,7 +220,7 @@ impl Serving {
     /// When time alone changes something.
     pub(super) fn next(&self) -> Option<Millis> {
         let guard = self.known.guarding.guard.next(&self.state.snapshot.guard);
-        self.known.next().into_iter().chain(guard).min()
+        [self.known.next(), self.known.measured.next(), guard].into_iter().flatten().min()
     }
 
     /// An operator lets an endpoint come back.

@@ -2,9 +2,10 @@
 
 use super::Change;
 use super::known::Known;
+use super::measured::Measured;
 use super::operators::Seen;
 use super::serving::Serving;
-use crate::health::{CheckKind, Flap, Outcome, TargetAddress, Timing, Tracker};
+use crate::health::{CheckKind, Flap, Millis, Outcome, Sample, TargetAddress, Timing, Tracker};
 use crate::id::TargetId;
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
@@ -27,6 +28,8 @@ pub(super) struct Staged {
     waiting: usize,
     /// When and how the last probe of each target that only this configuration has ended.
     seen: Vec<Seen>,
+    /// What these probes measured.
+    measured: Measured,
 }
 
 /// What makes two targets the same.
@@ -76,7 +79,7 @@ impl Staged {
         }
         drop((of_serving, of_before));
         let seen = vec![Seen::default(); snapshot.targets.len()];
-        Self { snapshot, identity, generation, trackers, links, awaited, waiting, seen }
+        Self { snapshot, identity, generation, trackers, links, awaited, waiting, seen, measured: Measured::default() }
     }
 
     pub(super) fn seen_mut(&mut self) -> &mut [Seen] {
@@ -101,6 +104,13 @@ impl Staged {
         let first = !before.probed();
         self.waiting -= usize::from(first);
         Some(Change { from: before.state(), to: tracker.state(), first, flapping: None, guard: None })
+    }
+
+    /// Takes what a probe of a target measured that only this configuration has.
+    pub(super) fn measured(&mut self, target: TargetId, sample: Sample, now: Millis) {
+        if target.index() < self.trackers.len() {
+            self.measured.take(&self.snapshot, target, sample, now);
+        }
     }
 
     /// A target of the serving configuration got its first outcome.
@@ -132,6 +142,13 @@ impl Staged {
         for (index, link) in self.links.iter().enumerate() {
             let held = link.and_then(|link| before.known().guarding.held.get(&link));
             known.guarding.held.extend(held.map(|note| (TargetId::new(index), note.clone())));
+        }
+        for (index, link) in self.links.iter().enumerate() {
+            let target = TargetId::new(index);
+            let (measured, of) = link.map_or((&self.measured, target), |link| (&before.known().measured, link));
+            if self.snapshot.meters.of_target(target).is_some() {
+                known.measured.inherit(target, measured, of);
+            }
         }
         known.inherit(&self.snapshot, before.known(), before.snapshot());
         let gates = Arc::new(overrides.gates(&self.snapshot, now_s));

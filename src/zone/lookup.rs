@@ -126,7 +126,8 @@ impl Zones {
     /// The same, by all names of this hash and in any case.
     #[cold]
     fn node_under(&self, hash: u32, name: Span<'_>) -> Option<NodeId> {
-        self.table.find(hash, |node| self.owner(node).is_some_and(|owner| name.is(owner)))
+        let is_it = |owner: &[u8]| name.is_exactly(owner) || name.is(owner);
+        self.table.find(hash, |node| self.owner(node).is_some_and(is_it))
     }
 
     /// The name of a node, in lower case.

@@ -11,7 +11,16 @@ use std::collections::BTreeMap;
 const HEAD: &str = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[checks]\nc = { type = \"tcp\", port = 80 }\n";
 
 /// Methods that pick among members, `all` aside.
-const METHODS: [&str; 5] = ["weighted", "round-robin", "failover", "hash", "nearest"];
+const METHODS: [&str; 8] = [
+    "weighted",
+    "round-robin",
+    "failover",
+    "hash",
+    "nearest",
+    "least-connections",
+    "least-load",
+    "least-response-time",
+];
 
 fn pool(balance: &str) -> String {
     format!(

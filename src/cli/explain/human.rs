@@ -107,6 +107,10 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
     let head = format!("{} {:<12}", pool.step, pool.pool);
     let why = if pool.picked { paint.good(&pool.why) } else { pool.why.clone() };
     let _ = writeln!(text, "  {mark} {}{pick} {why}{share}{from}", paint.strong(&head));
+    if let Some(method) = pool.method {
+        let load = pool.load.map_or_else(String::new, |load| format!("; the pool's load is {load}"));
+        let _ = writeln!(text, "        {}", paint.faint(&format!("{}: {method}{load}", pool.balance)));
+    }
     let width = |of: fn(&super::report::EndpointView) -> &str| {
         pool.endpoints.iter().map(|endpoint| of(endpoint).chars().count()).max().unwrap_or(0)
     };
@@ -114,6 +118,9 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
     for endpoint in &pool.endpoints {
         let mark = if endpoint.picked { paint.good("→") } else { " ".to_owned() };
         let share = endpoint.share.map_or_else(String::new, |share| format!(", {share} % ({})", pool.balance));
+        let load = endpoint.load.map(|load| format!(", load {load}"));
+        let load = load.or_else(|| endpoint.stale.then(|| ", no fresh load".to_owned())).unwrap_or_default();
+        let time = endpoint.time_ms.map_or_else(String::new, |time| format!(", {time} ms"));
         let why = match endpoint.why {
             "down" => paint.bad(endpoint.why),
             why if endpoint.picked => paint.good(why),
@@ -121,6 +128,6 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
         };
         let (name, address) = (&endpoint.name, &endpoint.address);
         let named = if name == address { String::new() } else { format!("{name:<names$}  ") };
-        let _ = writeln!(text, "      {mark} {named}{address:<addresses$}  {why}{share}");
+        let _ = writeln!(text, "      {mark} {named}{address:<addresses$}  {why}{share}{load}{time}");
     }
 }

@@ -12,10 +12,13 @@ pub use report::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorVie
 use super::view::parse_client;
 use crate::daemon::{self, LoadError, ServerSource, Zones};
 use crate::error::Exit;
+use crate::health::Load;
 use crate::id::EndpointId;
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use crate::steer::Observed;
 use hickory_proto::rr::RecordType;
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -44,6 +47,12 @@ pub struct Args {
     /// What is taken as down: pool/NAME or endpoint/POOL/NAME; may be given several times
     #[arg(long, value_name = "TARGET")]
     down: Vec<String>,
+    /// The load that an endpoint reports: endpoint/POOL/NAME=NUMBER (or pool/NAME=NUMBER: each of its endpoints)
+    #[arg(long, value_name = "TARGET=NUMBER")]
+    load: Vec<String>,
+    /// How long an endpoint's probes take, in milliseconds; written like --load
+    #[arg(long, value_name = "TARGET=MS")]
+    time: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,18 +61,17 @@ pub struct Args {
 /// Runs the verb.
 #[must_use]
 pub fn run(args: Args) -> Exit {
-    let snapshot = match snapshot(args.config, args.zones) {
+    let snapshot = match snapshot(args.config.clone(), args.zones.clone()) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             eprintln!("{}", error.to_string().trim_end());
             return Exit::Failed;
         }
     };
-    let failed = match failed(&snapshot, &args.down) {
-        Ok(failed) => failed,
+    let state = match state(snapshot, &args) {
+        Ok(state) => state,
         Err(why) => return usage(&why),
     };
-    let state = State::offline(snapshot, &failed);
     let (address, bits) = args.client;
     let subnet = (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }));
     let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
@@ -75,6 +83,31 @@ pub fn run(args: Args) -> Exit {
         }
         Err(why) => usage(&why),
     }
+}
+
+/// The state that the arguments describe.
+fn state(snapshot: Arc<Snapshot>, args: &Args) -> Result<State, String> {
+    let failed = failed(&snapshot, &args.down)?;
+    let loads = numbers(&snapshot, &args.load, "--load")?;
+    let times = numbers(&snapshot, &args.time, "--time")?;
+    Ok(State::offline_with(snapshot, |id| Observed {
+        load: loads.get(&id).copied().and_then(Load::new),
+        time_us: [times.get(&id).map(|time_ms| (time_ms * 1_000.0) as u32); 2],
+        ..if failed.contains(&id) { Observed::DOWN } else { Observed::UP }
+    }))
+}
+
+/// The numbers of endpoints, each as `TARGET=NUMBER`.
+fn numbers(snapshot: &Snapshot, given: &[String], option: &str) -> Result<HashMap<EndpointId, f64>, String> {
+    let mut numbers = HashMap::new();
+    for text in given {
+        let parts = text.rsplit_once('=').and_then(|(target, number)| Some((target, number.parse::<f64>().ok()?)));
+        let (target, number) = parts
+            .filter(|(_, number)| Load::new(*number).is_some())
+            .ok_or_else(|| format!("{option} is endpoint/POOL/NAME=NUMBER, not \"{text}\""))?;
+        numbers.extend(failed(snapshot, &[target.to_owned()])?.into_iter().map(|id| (id, number)));
+    }
+    Ok(numbers)
 }
 
 /// Reads and compiles, as the server would.
@@ -144,4 +177,83 @@ pub fn failed(snapshot: &Snapshot, targets: &[String]) -> Result<Vec<EndpointId>
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let best = known.max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
     best.map_or_else(String::new, |best| format!("; did you mean \"{best}\"?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POOLS: &str = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[checks]\nweb = { type = \"http\" }\n\
+        [names.www.policy]\ndefault = [\"p\"]\n[pools.p]\ncheck = \"web\"\nload = { field = \"n\" }\n\
+        endpoints = [{ name = \"a\", address = \"192.0.2.1\" }, { name = \"b\", address = \"192.0.2.2\" }, \
+        { name = \"c\", address = \"192.0.2.3\" }]\n";
+
+    fn report(balance: &str, load: &[&str], time: &[&str]) -> Result<Report, String> {
+        let text = format!("{POOLS}balance = \"{balance}\"\n");
+        let loaded = crate::config::load_text("z.toml", &text, &crate::config::Options::default());
+        let spec = loaded.map_err(|report| report.short())?.spec;
+        let snapshot = Arc::new(Snapshot::build(spec, crate::steer::fixture::databases()).unwrap());
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let args = Args {
+            name: "www.example.com".into(),
+            client: ([20, 0, 0, 0].into(), Some(24)),
+            r#type: RecordType::A,
+            resolver: Ipv4Addr::LOCALHOST.into(),
+            zones: Vec::new(),
+            config: None,
+            down: Vec::new(),
+            load: words(load),
+            time: words(time),
+            json: false,
+        };
+        let state = state(snapshot, &args)?;
+        let subnet = (args.client.0, 24);
+        let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
+        Report::new(&state, &question).map(Option::unwrap)
+    }
+
+    #[test]
+    fn each_method_by_load_or_time_has_a_line_with_its_numbers() {
+        let loads = ["endpoint/p/a=10", "endpoint/p/b=20"];
+        let text = |report: &Report| human(report, Paint(false));
+        let by_load = report("least-connections", &loads, &[]).unwrap();
+        let said = text(&by_load);
+        for line in [
+            "least-connections: of two drawn by weight the one with fewer connections per weight; the pool's load is 30",
+            "66.7 % (least-connections), load 10",
+            "0 % (least-connections), load 20",
+            "33.3 % (least-connections), no fresh load",
+        ] {
+            assert!(said.contains(line), "no {line:?} in\n{said}");
+        }
+        let json = serde_json::to_value(&by_load).unwrap();
+        let endpoint = |index: usize| json["trail"][0]["endpoints"][index].clone();
+        assert_eq!((&endpoint(0)["load"], &endpoint(0)["stale"]), (&10.0.into(), &false.into()));
+        assert_eq!((&endpoint(2)["load"], &endpoint(2)["stale"]), (&serde_json::Value::Null, &true.into()));
+        assert_eq!(json["trail"][0]["load"], 30.0);
+
+        let utilised = text(&report("least-load", &["pool/p=0.5"], &[]).unwrap());
+        assert_eq!(utilised.matches("33.3 % (least-load), load 0.5").count(), 3, "{utilised}");
+
+        let times = ["endpoint/p/a=10", "endpoint/p/b=10.5", "endpoint/p/c=12"];
+        let by_time = text(&report("least-response-time", &["pool/p=0"], &times).unwrap());
+        for line in [
+            "least-response-time: lowest probe time × (1 + 0.1 × connections); within 10 % by weight; the pool's load is 0",
+            "50 % (least-response-time), load 0, 10 ms",
+            "50 % (least-response-time), load 0, 10.5 ms",
+            "0 % (least-response-time), load 0, 12 ms",
+        ] {
+            assert!(by_time.contains(line), "no {line:?} in\n{by_time}");
+        }
+        let plain = report("weighted", &[], &[]).unwrap();
+        assert!(plain.trail[0].method.is_none());
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_refused() {
+        for wrong in ["endpoint/p/a", "endpoint/p/a=many", "endpoint/p/a=-1", "a=1"] {
+            assert!(report("least-load", &[wrong], &[]).is_err(), "{wrong}");
+        }
+        assert!(report("least-load", &["endpoint/p/x=1"], &[]).unwrap_err().contains("did you mean"));
+    }
 }

@@ -4,6 +4,7 @@ use super::ask::{Question, Reply, ask};
 use crate::cli::view::{LocationView, attribution};
 use crate::client::{Client, Family, Subnet};
 use crate::geo::matching;
+use crate::health::Load;
 use crate::id::{EndpointId, NameId};
 use crate::pool::{Address, Balance};
 use crate::snapshot::Snapshot;
@@ -120,6 +121,10 @@ pub struct PoolView {
     pub live: usize,
     /// How it picks among them.
     pub balance: &'static str,
+    /// What that means, where loads or times decide.
+    pub method: Option<&'static str>,
+    /// The load that its live members report.
+    pub load: Option<f64>,
     /// Its members.
     pub endpoints: Vec<EndpointView>,
 }
@@ -137,6 +142,12 @@ pub struct EndpointView {
     pub share: Option<f64>,
     /// Why it was taken or passed over.
     pub why: &'static str,
+    /// The load that it reports.
+    pub load: Option<f64>,
+    /// Its pool looks at loads, and this endpoint has told none lately: it counts as the average of the others.
+    pub stale: bool,
+    /// How long its probes take, smoothed, milliseconds.
+    pub time_ms: Option<f64>,
 }
 
 impl Report {
@@ -315,7 +326,9 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         picked: trail.picked,
         why,
         live: trail.live,
-        balance: balance_word(pool.balance),
+        balance: pool.balance.word(),
+        method: method_words(pool.balance),
+        load: trail.load.map(Load::value),
         endpoints: endpoint_views(snapshot, trail),
     }
 }
@@ -349,7 +362,7 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
                 Some(percent(weight(endpoint.endpoint), total))
             }
             Balance::RoundRobin if count > 0 => Some(percent(1, count)),
-            _ => None,
+            _ => endpoint.share.map(|share| (share * 1000.0).round() / 10.0),
         };
         let data = &snapshot.endpoints[endpoint.endpoint.index()];
         EndpointView {
@@ -367,6 +380,9 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
                 EndpointNote::Drained => "drained by an operator",
                 EndpointNote::TakenDown => "taken down by an operator",
             },
+            load: endpoint.gauge.and_then(|gauge| gauge.0).map(Load::value),
+            stale: pool.rules.load.is_some() && endpoint.gauge.is_some_and(|gauge| gauge.0.is_none()),
+            time_ms: endpoint.gauge.and_then(|gauge| gauge.1).map(|time_us| f64::from(time_us) / 1_000.0),
         }
     };
     trail.endpoints.iter().map(view).collect()
@@ -382,15 +398,13 @@ fn address_words(address: &Address) -> String {
     }
 }
 
-const fn balance_word(balance: Balance) -> &'static str {
+/// How the methods that look at loads and times pick.
+const fn method_words(balance: Balance) -> Option<&'static str> {
     match balance {
-        Balance::Weighted => "weighted",
-        Balance::RoundRobin => "round-robin",
-        Balance::WeightedRoundRobin => "weighted-round-robin",
-        Balance::Failover => "failover",
-        Balance::Hash => "hash",
-        Balance::Nearest => "nearest",
-        Balance::All => "all",
+        Balance::LeastConnections => Some("of two drawn by weight the one with fewer connections per weight"),
+        Balance::LeastLoad => Some("of two drawn by weight the one with the lower utilisation"),
+        Balance::LeastResponseTime => Some("lowest probe time × (1 + 0.1 × connections); within 10 % by weight"),
+        _ => None,
     }
 }
 

@@ -211,7 +211,10 @@ fn done_text(done: &Done, now: u64) -> String {
 /// Whose clients go where.
 pub(super) fn moves_text(moves: &[MoveRow]) -> String {
     // Of clients of whom only a part moves, the parts are said.
-    let partial = |row: &MoveRow| row.from.iter().any(|pool| row.to.contains(pool));
+    let partial = |row: &MoveRow| {
+        (&row.from, &row.from_percent) != (&row.to, &row.to_percent)
+            && row.from.iter().any(|pool| row.to.contains(pool))
+    };
     let pools = |pools: &[String], percents: &[f64], partial: bool| match pools.is_empty() {
         true => "nothing".to_owned(),
         false if !partial || percents.len() != pools.len() => pools.join(" + "),

@@ -198,11 +198,12 @@ fn pools_text(pools: &[PoolRow]) -> String {
             live,
             format!("{}/{}", pool.up, pool.endpoints),
             pool.min_healthy.to_string(),
+            pool.load.map_or_else(|| "-".to_owned(), |load| load.to_string()),
             pool.state.clone(),
             pool.by.clone().unwrap_or_else(|| "file".to_owned()),
         ]
     };
-    let head = ["ZONE", "POOL", "CLIENTS", "UP", "MIN", "STATE", "SAID BY"];
+    let head = ["ZONE", "POOL", "CLIENTS", "UP", "MIN", "LOAD", "STATE", "SAID BY"];
     table(&head, &pools.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -223,14 +224,32 @@ fn endpoints_text(endpoints: &[EndpointRow], now: u64) -> String {
             endpoint.weight.to_string(),
             live.to_owned(),
             endpoint.health.clone(),
+            match endpoint.load {
+                Some(load) => load.to_string(),
+                None if endpoint.stale => "stale".to_owned(),
+                None => "-".to_owned(),
+            },
+            endpoint.time_ms.map_or_else(|| "-".to_owned(), |time| format!("{time:.1} ms")),
             endpoint.state.clone(),
             endpoint.by.clone().unwrap_or_else(|| "file".to_owned()),
             safe,
             endpoint.note.clone(),
         ]
     };
-    let head =
-        ["POOL", "ENDPOINT", "ADDRESS", "WEIGHT", "CLIENTS", "HEALTH", "STATE", "SAID BY", "SWITCH OFF", "LAST PROBE"];
+    let head = [
+        "POOL",
+        "ENDPOINT",
+        "ADDRESS",
+        "WEIGHT",
+        "CLIENTS",
+        "HEALTH",
+        "LOAD",
+        "TIME",
+        "STATE",
+        "SAID BY",
+        "SWITCH OFF",
+        "LAST PROBE",
+    ];
     table(&head, &endpoints.iter().map(row).collect::<Vec<_>>())
 }
 

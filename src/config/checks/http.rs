@@ -60,7 +60,7 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// A path and query as they stand in a request.
-pub(super) fn is_path(path: &str) -> bool {
+pub(in crate::config) fn is_path(path: &str) -> bool {
     path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>`\"#".contains(&byte))
 }
 
@@ -69,6 +69,11 @@ pub(super) fn is_host(text: &str) -> bool {
     !text.is_empty()
         && text.len() < 254
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+}
+
+/// Text that can be a header's name.
+pub(in crate::config) fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(is_token)
 }
 
 /// Text that can be a header's value.
@@ -83,7 +88,7 @@ fn headers(ctx: &mut Ctx, node: Node<'_>) -> Box<[(Box<str>, Box<str>)]> {
     };
     let mut headers = Vec::new();
     for (key, node) in entries {
-        if key.text.is_empty() || !key.text.bytes().all(is_token) {
+        if !is_header_name(key.text) {
             ctx.error(
                 Code::BadValue,
                 key.span,

@@ -13,7 +13,9 @@ use super::zone::{Zone, plain_name, section_fields};
 use crate::health::{Check, CheckKind, HttpCheck, Security, Source, Timing, Voting};
 use crate::id::CheckId;
 use crate::limits::{FALL, FORGET, INTERVAL_MAX_MS, INTERVAL_MIN_MS, INTERVAL_MS, RISE, TIMEOUT_MIN_MS, TIMEOUT_MS};
-use http::{is_host, is_path};
+use http::is_host;
+
+pub(super) use http::{is_header_name, is_path};
 
 const TYPES: [&str; 9] = ["http", "https", "tcp", "tls", "dns", "grpc", "exec", "push", "none"];
 
@@ -36,7 +38,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
 }
 
 /// The id of a check; each content once.
-fn add(zone: &mut Zone<'_, '_>, check: Check) -> CheckId {
+pub(super) fn add(zone: &mut Zone<'_, '_>, check: Check) -> CheckId {
     let next = CheckId::new(zone.spec.checks.len());
     *zone.ctx.checks.entry(check).or_insert_with_key(|check| {
         zone.spec.checks.push(check.clone());

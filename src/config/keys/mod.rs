@@ -2,8 +2,10 @@
 //! our word for what the neighbours (gdnsd, Route 53, Cloudflare, NS1, HAProxy, PowerDNS, geodns) call it.
 //! The reader takes its keys from here, and a test holds `docs/zone-toml.md` against it.
 
+mod load;
 mod server;
 
+pub use load::LOAD;
 pub use server::{ADMIN, DNS, EVENTS, GEO, GUARD, LOG, PROBE, SERVER, TLS};
 
 /// The keys of one kind of table.
@@ -257,8 +259,9 @@ pub static POOL: Table = Table {
         "slow_start",
         "failback_delay",
         "manual_resume",
+        "load",
     ],
-    later: &["load", "capacity", "shed_from", "shed_at", "depends_on"],
+    later: &["capacity", "shed_from", "shed_at", "depends_on"],
     words: &[
         ("origins", "endpoints"),
         ("servers", "endpoints"),
@@ -448,8 +451,8 @@ pub static ECS: Table = Table {
 
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
-    &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &ENDPOINT, &ROW, &NAME, &FALLBACK, &BINDING, &SRV, &MX, &DNSSEC,
-    &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &EVENTS, &TLS, &LOG, &GUARD,
+    &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &LOAD, &ENDPOINT, &ROW, &NAME, &FALLBACK, &BINDING, &SRV, &MX,
+    &DNSSEC, &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &EVENTS, &TLS, &LOG, &GUARD,
 ];
 
 impl Table {

@@ -1,12 +1,17 @@
 //! `hash`: the same client block gets the same member while it lives; when one dies only its clients move.
 //!
-//! Up to [`DIRECT`] members the winner of the weighted rendezvous is found per query. Above, a table of slots is laid
-//! out when health changes: every member throws darts at random slots, its throws a Poisson process whose rate is its
-//! weight, and the first dart to hit a slot owns it. A slot's owner is member i with probability wᵢ / Σw, and because
-//! a member's darts depend on nothing but its name, one that goes leaves only its own slots to others: the same
-//! property, in work that does not grow with the number of members.
+//! Up to [`DIRECT`] members: a client's key points at one of 2¹⁴ places, and for each place the members hold a weighted
+//! rendezvous (see `rendezvous`). A member draws each of 2¹⁴ numbers at exactly one place, in an order of its own, so
+//! that shares are closer to the weights than independent draws would bring them: to about a quarter of a percent. Who
+//! wins a place follows from the members' names and weights alone: it is written down when health changes, unless a
+//! configuration has very many such pools; then it is found out per query, with the same result.
+//!
+//! Above, a table of slots is laid out when health changes: every member throws darts at random slots, its throws a
+//! Poisson process whose rate is its weight, and the first dart to hit a slot owns it. A slot's owner is member i with
+//! probability wᵢ / Σw, and because a member's darts depend on nothing but its name, one that goes leaves only its own
+//! slots to others: the same property, in work that does not grow with the number of members.
 
-use crate::pool::rendezvous::{Key, minus_log2, mix};
+use crate::pool::rendezvous::{Key, least, minus_log2, mix};
 use crate::pool::select::{Member, Picked};
 
 /// Most members whose draws are compared per query.
@@ -15,20 +20,69 @@ pub(in crate::pool) const DIRECT: usize = 16;
 /// Picks `answers` members by comparing their draws; `names` are the members' name bits, `number` their weights.
 #[inline(never)]
 pub(in crate::pool) fn pick(members: &[Member], names: &[u64], answers: usize, key: Key, out: &mut Picked) {
+    let place = place(key);
     if answers == 1 {
-        let candidates = members.iter().zip(names).map(|(member, &name)| (name, member.number));
-        out.push(members[crate::pool::rendezvous::choose(key, candidates)].endpoint);
+        out.push(members[winner(members, names, place)].endpoint);
         return;
     }
     let mut scores = [(0_u64, 1_u64, 0_u8); DIRECT];
     let count = members.len().min(DIRECT);
     for (index, score) in scores[..count].iter_mut().enumerate() {
-        *score = (key.distance(names[index]), u64::from(members[index].number), index as u8);
+        *score = (distance(place, names[index]), u64::from(members[index].number), index as u8);
     }
     scores[..count].sort_unstable_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)).then(a.2.cmp(&b.2)));
     for score in &scores[..answers.min(count)] {
         out.push(members[usize::from(score.2)].endpoint);
     }
+}
+
+/// The bits of a place.
+const PLACE_BITS: u32 = 14;
+
+/// The place that a key points at.
+#[inline(always)]
+const fn place(key: Key) -> usize {
+    (key.bits() >> (64 - PLACE_BITS)) as usize
+}
+
+/// The member that wins a place.
+fn winner(members: &[Member], names: &[u64], place: usize) -> usize {
+    least(members.iter().zip(names).map(|(member, &name)| (distance(place, name), member.number)))
+}
+
+/// −log₂ of what a member draws for a key.
+pub(in crate::pool) const fn distance_of(key: Key, name: u64) -> u64 {
+    distance(place(key), name)
+}
+
+/// −log₂ of what a member draws at a place: each number at one place only, in an order that its name gives. The order
+/// is a permutation: every step can be undone.
+const fn distance(place: usize, name: u64) -> u64 {
+    const MASK: u64 = (1 << PLACE_BITS) - 1;
+    let mut number = (place as u64 ^ name) & MASK;
+    let (mut key, mut round) = (name, 0);
+    while round < 3 {
+        key >>= PLACE_BITS;
+        number = number.wrapping_mul(key << 1 | 1) & MASK;
+        number ^= number >> (PLACE_BITS / 2);
+        round += 1;
+    }
+    let number = (number + mix(name)) & MASK;
+    // The middle of its share of the numbers from 0 to 1.
+    minus_log2(number << (64 - PLACE_BITS) | 1 << (63 - PLACE_BITS))
+}
+
+/// The winners of all places.
+pub(in crate::pool) fn winners(members: &[Member], names: &[u64]) -> Box<[u8; 1 << PLACE_BITS]> {
+    let mut winners = Box::new([0; 1 << PLACE_BITS]);
+    winners.iter_mut().enumerate().for_each(|(place, won)| *won = winner(members, names, place) as u8);
+    winners
+}
+
+/// Picks the member that has won the key's place.
+#[inline(always)]
+pub(in crate::pool) fn pick_winner(members: &[Member], winners: &[u8; 1 << PLACE_BITS], key: Key, out: &mut Picked) {
+    out.push(members[usize::from(winners[place(key)])].endpoint);
 }
 
 /// Picks `answers` different members by the table.

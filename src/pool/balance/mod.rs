@@ -3,7 +3,9 @@
 pub(super) mod all;
 pub(super) mod failover;
 pub(super) mod hash;
+pub(super) mod least;
 pub(super) mod nearest;
+pub(super) mod response_time;
 pub(super) mod round_robin;
 pub(super) mod smooth;
 pub(super) mod spread;

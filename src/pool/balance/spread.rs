@@ -1,8 +1,10 @@
 //! `spread`: the addresses of one answer never share a failure domain. Every method keeps its own order; who shares a
 //! domain with a member that is in the answer already is passed over. Answers of one address never come here.
 
+use super::hash;
+use super::least::Drawn;
 use crate::limits::{ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX};
-use crate::pool::rendezvous::{Key, mix};
+use crate::pool::rendezvous::{Key, fold};
 use crate::pool::select::{Asker, Candidate, Member, Picked};
 use crate::worker::Draw;
 
@@ -26,6 +28,10 @@ pub(in crate::pool) enum Order {
     Smooth(Box<[u16]>),
     /// As written; the first few are equally near and go by the client's key.
     Written(u16),
+    /// By draws, by weight, from the least loaded on; with the members' ranks.
+    Least(Box<[u16]>),
+    /// The first few by draws, by weight; then as they stand.
+    Quickest(u16),
 }
 
 /// The domain of a member that shares none.
@@ -59,9 +65,9 @@ impl Spread {
         (cursor, draw): (&mut u32, &mut Draw),
         out: &mut Picked,
     ) {
-        let mut round = Round { members, domains: &self.domains, taken: [0; ANSWERS_MAX as usize], answers, out };
+        let mut round = Round { members, domains: &self.domains, taken: [0; _], count: 0, answers, out };
         match &self.order {
-            Order::Weighted => while round.take_drawn(draw) {},
+            Order::Weighted => while round.take_drawn(members.len(), draw) {},
             Order::Hash(names) => {
                 let key = asker.endpoint_key();
                 while round.take_hashed(names, key) {}
@@ -82,6 +88,12 @@ impl Spread {
                 while round.take_equally_near(tie, key) {}
                 round.walk(tie..members.len());
             }
+            Order::Least(ranks) => round.take_least_loaded(ranks, draw),
+            Order::Quickest(sharing) => {
+                let sharing = usize::from(*sharing);
+                while round.take_drawn(sharing, draw) {}
+                round.walk(sharing..members.len());
+            }
         }
     }
 }
@@ -95,24 +107,31 @@ pub(in crate::pool) const fn rotated(all: bool) -> Order {
 struct Round<'a> {
     members: &'a [Member],
     domains: &'a [u16],
-    /// The domains of what was picked.
-    taken: [u16; ANSWERS_MAX as usize],
+    /// The domains of what was taken, so many.
+    taken: [u16; ANSWERS_MAX as usize + 1],
+    count: usize,
     answers: usize,
     out: &'a mut Picked,
 }
 
 impl Round<'_> {
     fn is_full(&self) -> bool {
-        self.out.len() >= self.answers
+        self.count >= self.answers
     }
 
     fn is_free(&self, index: usize) -> bool {
-        !self.taken[..self.out.len()].contains(&self.domains[index])
+        !self.taken[..self.count].contains(&self.domains[index])
     }
 
     fn take(&mut self, index: usize) {
-        self.taken[self.out.len()] = self.domains[index];
+        self.hold(index);
         self.out.push(self.members[index].endpoint);
+    }
+
+    /// Its domain is taken; whether it is answered is seen later.
+    fn hold(&mut self, index: usize) {
+        self.taken[self.count] = self.domains[index];
+        self.count += 1;
     }
 
     /// Takes one more of those that are free, by a function of its index whose least wins; false if none was taken.
@@ -126,35 +145,49 @@ impl Round<'_> {
 
     fn take_equally_near(&mut self, tie: usize, key: Key) -> bool {
         let members = self.members;
-        self.take_least(tie, |index| mix(key.bits() ^ u64::from(members[index].number)))
+        self.take_least(tie, |index| fold(key.bits() ^ u64::from(members[index].number)))
     }
 
     fn take_hashed(&mut self, names: &[u64], key: Key) -> bool {
         let members = self.members;
         // The least distance by weight, exact: the quotients are compared as fractions with 32 bits behind the point.
-        let rank = |index: usize| (u128::from(key.distance(names[index])) << 32) / u128::from(members[index].number);
+        let rank =
+            |index: usize| (u128::from(hash::distance_of(key, names[index])) << 32) / u128::from(members[index].number);
         self.take_least(members.len(), rank)
     }
 
-    fn take_drawn(&mut self, draw: &mut Draw) -> bool {
-        let total: u64 =
-            (0..self.members.len()).filter(|&i| self.is_free(i)).map(|i| u64::from(self.members[i].number)).sum();
-        if self.is_full() || total == 0 {
-            return false;
+    fn take_drawn(&mut self, among: usize, draw: &mut Draw) -> bool {
+        let drawn = if self.is_full() { None } else { self.draw(among, draw) };
+        drawn.inspect(|&index| self.take(index)).is_some()
+    }
+
+    /// As `least` picks: one more than asked for is drawn, and the most loaded is left out.
+    fn take_least_loaded(&mut self, ranks: &[u16], draw: &mut Draw) {
+        let mut drawn = Drawn::new();
+        while self.count <= self.answers
+            && let Some(index) = self.draw(self.members.len(), draw)
+        {
+            self.hold(index);
+            drawn.put(ranks[index], index);
+        }
+        drawn.best(self.answers).for_each(|index| self.out.push(self.members[index].endpoint));
+    }
+
+    /// Draws one of the first members that is free, by weight.
+    fn draw(&self, among: usize, draw: &mut Draw) -> Option<usize> {
+        let total: u64 = (0..among).filter(|&i| self.is_free(i)).map(|i| u64::from(self.members[i].number)).sum();
+        if total == 0 {
+            return None;
         }
         let mut point = ((u128::from(draw.next()) * u128::from(total)) >> 64) as u64;
-        for index in 0..self.members.len() {
+        for index in (0..among).filter(|&index| self.is_free(index)) {
             let weight = u64::from(self.members[index].number);
-            if !self.is_free(index) {
-                continue;
-            }
             if point < weight {
-                self.take(index);
-                return true;
+                return Some(index);
             }
             point -= weight;
         }
-        false
+        None
     }
 
     fn walk(&mut self, order: impl Iterator<Item = usize>) {

@@ -26,10 +26,17 @@ pub(in crate::pool) fn pick(members: &[Member], total: u32, answers: usize, draw
 
 #[inline(never)]
 fn pick_several(members: &[Member], total: u32, answers: usize, draw: &mut Draw, out: &mut Picked) {
+    draw_several(members, total, answers, draw, |index| out.push(members[index].endpoint));
+}
+
+/// Draws `count` different members (at most all, and at most one more than `ANSWERS_MAX`), and hands over the index of
+/// each in the order in which they are drawn.
+#[inline(always)]
+pub(super) fn draw_several(members: &[Member], total: u32, count: usize, draw: &mut Draw, mut take: impl FnMut(usize)) {
     // The members drawn so far in the order of the table: a later draw skips their stretches.
-    let mut taken = [0_u16; ANSWERS_MAX as usize];
+    let mut taken = [0_u16; ANSWERS_MAX as usize + 1];
     let mut left = total;
-    for count in 0..answers.min(members.len()) {
+    for count in 0..count.min(members.len()) {
         let mut point = draw.below(left);
         let mut place = 0;
         for &index in &taken[..count] {
@@ -44,12 +51,12 @@ fn pick_several(members: &[Member], total: u32, answers: usize, draw: &mut Draw,
         taken.copy_within(place..count, place + 1);
         taken[place] = index as u16;
         left -= stretch(members, index).1;
-        out.push(members[index].endpoint);
+        take(index);
     }
 }
 
 /// The member in whose stretch `point` lies.
-fn find(members: &[Member], point: u32) -> usize {
+pub(super) fn find(members: &[Member], point: u32) -> usize {
     if members.len() <= 8 {
         members.iter().take_while(|member| member.number <= point).count()
     } else {
@@ -58,7 +65,7 @@ fn find(members: &[Member], point: u32) -> usize {
 }
 
 /// Where a member's stretch begins, and its weight.
-fn stretch(members: &[Member], index: usize) -> (u32, u32) {
+pub(in crate::pool) fn stretch(members: &[Member], index: usize) -> (u32, u32) {
     let start = if index == 0 { 0 } else { members[index - 1].number };
     (start, members[index].number - start)
 }

@@ -1,5 +1,6 @@
 //! What each method promises, over many draws and many clients.
 
+mod least;
 mod smooth;
 mod spread;
 
@@ -11,13 +12,16 @@ use crate::worker::Draw;
 use std::collections::HashMap;
 
 /// Every method that lays out its own table.
-const METHODS: [Balance; 6] = [
+const METHODS: [Balance; 9] = [
     Balance::Weighted,
     Balance::RoundRobin,
     Balance::WeightedRoundRobin,
     Balance::Failover,
     Balance::Hash,
     Balance::All,
+    Balance::LeastResponseTime,
+    Balance::LeastConnections,
+    Balance::LeastLoad,
 ];
 
 fn candidates(weights: &[u32]) -> Vec<Candidate> {
@@ -26,6 +30,8 @@ fn candidates(weights: &[u32]) -> Vec<Candidate> {
         weight,
         name: name_bits(format!("endpoint-{index}").as_bytes()),
         domain: ALONE,
+        load: None,
+        time_us: None,
     };
     weights.iter().enumerate().map(candidate).collect()
 }
@@ -231,4 +237,17 @@ fn equally_near_members_share_by_a_stable_hash_and_the_others_follow_in_order() 
     }
     let one = Table::nearest(1, &[vec![], vec![members[3]], vec![members[1]]]);
     assert_eq!(pick(&one, &asker(0), &mut 0, &mut Draw::new(0)), [3]);
+}
+
+#[test]
+fn a_hash_that_is_written_down_gives_what_would_be_found_out() {
+    for weights in [&[1, 1][..], &[1, 2, 3, 4], &[1, 99], &[5; 16], &[7]] {
+        let found = table(Balance::Hash, 1, &candidates(weights), weights.len());
+        let written = found.clone().written_down();
+        assert_ne!(found, written);
+        for block in 0..50_000 {
+            let ask = |table| pick(table, &asker(block), &mut 0, &mut Draw::new(0));
+            assert_eq!(ask(&found), ask(&written), "{weights:?} {block}");
+        }
+    }
 }

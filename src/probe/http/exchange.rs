@@ -1,17 +1,22 @@
-//! One request and its response over a connection that is there already. The only file that knows hyper.
+//! One request and its response over a connection that is there already: over HTTP/1.1 by [`plain`], over HTTP/2 by
+//! hyper, which only this file knows.
+//!
+//! [`plain`]: super::plain
 
-use crate::limits::{PROBE_BODY_MAX, PROBE_BUFFER, PROBE_HEADERS_MAX};
+use super::message::Asked;
+use super::plain::Written;
+use super::taken::{Reading, Taken};
+use crate::limits::{PROBE_BUFFER, PROBE_HEADERS_MAX};
 use crate::probe::progress::{Phase, Progress};
 use crate::probe::{Ended, reason};
 use http_body_util::{BodyExt, Full};
 use hyper::Response;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use std::future::{Future, poll_fn};
-use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -20,20 +25,11 @@ use tokio::task::AbortHandle;
 
 /// A request that can be sent many times.
 #[derive(Clone, Debug)]
-pub(in crate::probe) struct Ask {
-    request: Request<Full<Bytes>>,
-    http2: bool,
-}
-
-/// What is read of a response.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::probe) struct Reading<'a> {
-    /// The body is read only after one of these statuses.
-    pub(in crate::probe) statuses: &'a [RangeInclusive<u16>],
-    /// Keep the body.
-    pub(in crate::probe) keep: bool,
-    /// Stop as soon as this text was read; the body is kept.
-    pub(in crate::probe) until: Option<&'a [u8]>,
+pub(in crate::probe) enum Ask {
+    /// Over HTTP/1.1.
+    Plain(Written),
+    /// Over HTTP/2.
+    Streamed(Box<Request<Full<Bytes>>>),
 }
 
 /// What came back.
@@ -41,20 +37,36 @@ pub(in crate::probe) struct Reading<'a> {
 pub(in crate::probe) struct Answer {
     /// The status code.
     pub(in crate::probe) status: u16,
-    /// Headers, and behind them the trailers.
-    headers: [HeaderMap; 2],
+    headers: Headers,
     /// The body as far as it was kept.
     pub(in crate::probe) body: Vec<u8>,
     /// The text to stop at was read.
     pub(in crate::probe) found: bool,
-    /// The body was read to its end.
+    /// The body was taken to its end.
     pub(in crate::probe) whole: bool,
 }
 
+/// The headers of an answer.
+#[derive(Debug)]
+enum Headers {
+    /// Of HTTP/1.1 the one that was to be kept.
+    Kept(Option<Box<str>>),
+    /// Of HTTP/2 all, and behind them the trailers.
+    All(Box<[HeaderMap; 2]>),
+}
+
 impl Answer {
-    /// The text of a trailer, or of a header of that name.
+    fn new(status: u16, headers: Headers, taken: Taken<'_>, ended: bool) -> Self {
+        let whole = ended && !taken.more;
+        Self { status, headers, body: taken.body, found: taken.found, whole }
+    }
+
+    /// The text of a trailer, or of a header of that name; over HTTP/1.1 of the header that was to be kept.
     pub(in crate::probe) fn trailer(&self, name: &str) -> Option<&str> {
-        let [headers, trailers] = &self.headers;
+        let [headers, trailers] = match &self.headers {
+            Headers::Kept(header) => return header.as_deref(),
+            Headers::All(headers) => &**headers,
+        };
         trailers.get(name).or_else(|| headers.get(name)).and_then(|value| value.to_str().ok())
     }
 }
@@ -82,7 +94,13 @@ impl Ask {
             let value = HeaderValue::from_str(value).map_err(|_| format!("{value:?} is not a header's value"))?;
             request.headers_mut().insert(header, value);
         }
-        Ok(Self { request, http2 })
+        match http2 {
+            true => Ok(Self::Streamed(Box::new(request))),
+            false => Ok(Self::Plain(Written {
+                bytes: written(&request, body),
+                asked: Asked::new(request.method().as_str()),
+            })),
+        }
     }
 
     /// Asks once, and reads at most the first 64 KiB of the body.
@@ -91,7 +109,7 @@ impl Ask {
     /// The probe has ended: there is no answer, or it broke off.
     pub(in crate::probe) async fn send<S>(
         &self,
-        stream: S,
+        mut stream: S,
         reading: Reading<'_>,
         progress: &Progress,
     ) -> Result<Answer, Ended>
@@ -99,24 +117,51 @@ impl Ask {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         progress.enter(Phase::FirstByte);
-        let (io, request) = (TokioIo::new(stream), self.request.clone());
-        let answer = if self.http2 {
-            let guard = Guard(Tasks::default());
-            let handshake = http2::Builder::new(guard.0.clone())
-                .initial_stream_window_size(PROBE_BUFFER as u32)
-                .max_header_list_size(PROBE_HEADERS_MAX as u32)
-                .handshake(io);
-            let (mut sender, connection) = handshake.await.map_err(|error| broken(&error, progress))?;
-            let work = async { read(sender.send_request(request).await?, reading, progress).await };
-            alongside(work, connection).await
-        } else {
-            let handshake = http1::Builder::new().read_buf_exact_size(Some(PROBE_BUFFER)).handshake(io);
-            let (mut sender, connection) = handshake.await.map_err(|error| broken(&error, progress))?;
-            let work = async { read(sender.send_request(request).await?, reading, progress).await };
-            alongside(work, connection).await
-        };
-        answer.map_err(|error| broken(&error, progress))
+        match self {
+            Self::Plain(request) => {
+                let told = request.send(&mut stream, reading, progress).await?;
+                Ok(Answer::new(told.status, Headers::Kept(told.header), told.taken, told.ended))
+            }
+            // On the heap: the state of a connection of HTTP/2 is large, and every probe would have room for it.
+            Self::Streamed(request) => Box::pin(streamed(request, stream, reading, progress)).await,
+        }
     }
+}
+
+/// A request of HTTP/1.1 as it goes out.
+fn written(request: &Request<Full<Bytes>>, body: &[u8]) -> Box<[u8]> {
+    let mut bytes = format!("{} {} HTTP/1.1\r\n", request.method(), request.uri()).into_bytes();
+    for (name, value) in request.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    if !body.is_empty() {
+        bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes.into()
+}
+
+async fn streamed<S>(
+    request: &Request<Full<Bytes>>,
+    stream: S,
+    reading: Reading<'_>,
+    progress: &Progress,
+) -> Result<Answer, Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let guard = Guard(Tasks::default());
+    let handshake = http2::Builder::new(guard.0.clone())
+        .initial_stream_window_size(PROBE_BUFFER as u32)
+        .max_header_list_size(PROBE_HEADERS_MAX as u32)
+        .handshake(TokioIo::new(stream));
+    let (mut sender, connection) = handshake.await.map_err(|error| broken(&error, progress))?;
+    let work = async { read(sender.send_request(request.clone()).await?, reading, progress).await };
+    alongside(work, connection).await.map_err(|error| broken(&error, progress))
 }
 
 /// Drives a connection for as long as the work on it lasts; then the connection is dropped.
@@ -140,38 +185,21 @@ async fn read(response: Response<Incoming>, reading: Reading<'_>, progress: &Pro
     progress.enter(Phase::Body);
     let (head, mut body) = response.into_parts();
     let status = head.status.as_u16();
-    let headers = [head.headers, HeaderMap::new()];
-    let mut answer = Answer { status, headers, body: Vec::new(), found: false, whole: false };
-    if !reading.statuses.iter().any(|range| range.contains(&status)) {
-        return Ok(answer);
-    }
-    let mut left = PROBE_BODY_MAX;
-    while left > 0 {
-        let Some(frame) = body.frame().await else { break };
-        let chunk = match frame?.into_data() {
-            Ok(chunk) => chunk,
-            Err(frame) => {
-                answer.headers[1] = frame.into_trailers().unwrap_or_default();
-                continue;
-            }
+    let mut taken = Taken::new(reading);
+    let mut headers = Box::new([head.headers, HeaderMap::new()]);
+    let mut whole = false;
+    while reading.reads(status) && !taken.enough() {
+        let Some(frame) = body.frame().await else {
+            whole = true;
+            break;
         };
-        let chunk = &chunk[..chunk.len().min(left)];
-        left -= chunk.len();
-        if !reading.keep && reading.until.is_none() {
-            continue;
-        }
-        let before = answer.body.len();
-        answer.body.extend_from_slice(chunk);
-        if let Some(text) = reading.until {
-            let from = before.saturating_sub(text.len() - 1);
-            answer.found = answer.body[from..].windows(text.len()).any(|window| window == text);
-            if answer.found {
-                break;
-            }
+        match frame?.into_data() {
+            Ok(chunk) => taken.take(&chunk),
+            Err(frame) => headers[1] = frame.into_trailers().unwrap_or_default(),
         }
     }
-    answer.whole = body.is_end_stream();
-    Ok(answer)
+    whole |= body.is_end_stream();
+    Ok(Answer::new(status, Headers::All(headers), taken, whole))
 }
 
 /// Why there is no answer.

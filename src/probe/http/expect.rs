@@ -10,10 +10,7 @@ use serde_json::Value;
 /// # Errors
 /// What is not as expected, in words.
 pub(super) fn json(body: &[u8], whole: bool, fields: &[JsonField]) -> Result<(), String> {
-    if !whole {
-        return Err("the body is longer than 64 KiB: too long for expect_json".into());
-    }
-    let document: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
+    let document = document(body, whole)?;
     for field in fields {
         let name = field.path.join(".");
         match find(&document, &field.path) {
@@ -28,8 +25,19 @@ pub(super) fn json(body: &[u8], whole: bool, fields: &[JsonField]) -> Result<(),
     Ok(())
 }
 
+/// The body as JSON.
+///
+/// # Errors
+/// It is none, or too long; in words.
+pub(super) fn document(body: &[u8], whole: bool) -> Result<Value, String> {
+    if !whole {
+        return Err("the body is longer than 64 KiB: too long for JSON".into());
+    }
+    serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))
+}
+
 /// A key of a table, or a place in an array.
-fn find<'a>(document: &'a Value, path: &[Box<str>]) -> Option<&'a Value> {
+pub(super) fn find<'a>(document: &'a Value, path: &[Box<str>]) -> Option<&'a Value> {
     path.iter().try_fold(document, |value, key| match value {
         Value::Object(fields) => fields.get(&**key),
         Value::Array(items) => items.get(key.parse::<usize>().ok()?),

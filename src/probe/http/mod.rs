@@ -5,16 +5,22 @@
 
 mod exchange;
 mod expect;
+mod load;
+mod message;
+mod plain;
+mod taken;
 
-pub(super) use exchange::{Ask, Reading};
+pub(super) use exchange::Ask;
+pub(super) use taken::Reading;
 
 use super::Ended;
 use super::connect::Way;
 use super::host::Named;
 use super::progress::Progress;
 use super::tls::{Alpn, Secure, TlsConfigs};
-use crate::health::{HttpCheck, TargetAddress};
+use crate::health::{HttpCheck, LoadPlace, TargetAddress};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 /// What probes call themselves unless the check says otherwise.
 pub(super) const USER_AGENT: &str = concat!("geosteer/", env!("CARGO_PKG_VERSION"));
@@ -51,7 +57,14 @@ impl HttpProbe {
             Ok(stream) => stream,
             Err(ended) => return ended,
         };
-        let Some(secure) = &self.secure else { return self.ask(check, stream, "", progress).await };
+        match &self.secure {
+            None => self.ask(check, stream, "", progress).await,
+            // On the heap: the state of TLS is large, and every probe would have room for it.
+            Some(secure) => Box::pin(self.secured(check, secure, stream, progress)).await,
+        }
+    }
+
+    async fn secured(&self, check: &HttpCheck, secure: &Secure, stream: TcpStream, progress: &Progress) -> Ended {
         match secure.handshake(stream, progress).await {
             Ok((stream, left)) => self.ask(check, stream, &left, progress).await,
             Err(ended) => ended,
@@ -64,9 +77,14 @@ impl HttpProbe {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let until = check.expect_body.as_deref().map(str::as_bytes).filter(|text| !text.is_empty());
-        let keep = !check.expect_json.is_empty();
+        let in_body = check.load.as_ref().is_some_and(|load| matches!(load.place, LoadPlace::Body(_)));
+        let keep = !check.expect_json.is_empty() || in_body;
         // The whole of a JSON text is needed: the text that must stand in it is looked for afterwards.
-        let reading = Reading { statuses: &check.expect_status, keep, until: until.filter(|_| !keep) };
+        let header = check.load.as_ref().and_then(|load| match &load.place {
+            LoadPlace::Header { name, .. } => Some(&**name),
+            LoadPlace::Body(_) => None,
+        });
+        let reading = Reading { statuses: &check.expect_status, keep, until: until.filter(|_| !keep), header };
         let answer = match self.ask.send(stream, reading, progress).await {
             Ok(answer) => answer,
             Err(ended) => return ended,
@@ -79,9 +97,15 @@ impl HttpProbe {
         if until.is_some_and(|text| !stands(text)) {
             return Ended::fail(format!("status {status}, but the expected text is not in the body{left}"));
         }
-        if keep && let Err(why) = expect::json(&answer.body, answer.whole, &check.expect_json) {
+        if !check.expect_json.is_empty()
+            && let Err(why) = expect::json(&answer.body, answer.whole, &check.expect_json)
+        {
             return Ended::fail(format!("status {status}, but {why}{left}"));
         }
-        Ended::pass(format!("{status} in {} ms{left}", progress.first_byte().as_millis()))
+        let ended = Ended::pass(format!("{status} in {} ms{left}", progress.first_byte().as_millis()));
+        match &check.load {
+            None => ended,
+            Some(source) => ended.with_load(load::read(source, &answer)),
+        }
     }
 }

@@ -135,3 +135,43 @@ async fn an_early_end_of_our_descriptors_is_inconclusive() {
     let error = std::io::Error::from_raw_os_error(24); // EMFILE
     assert_eq!(reason::judge(&error, "").outcome, Outcome::Inconclusive);
 }
+
+#[tokio::test]
+async fn a_body_in_chunks_is_read_like_any_other() {
+    let chunked = |chunks: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+    let ready = JsonField { path: Box::new(["ready".into()]), value: JsonValue::Bool(true) };
+    let json = |port| HttpCheck { expect_json: Box::new([ready.clone()]), ..http(port) };
+    let (port, _) = serve(chunked("9\r\n{\"ready\":\r\n6\r\n true}\r\n0\r\n\r\n"), false).await;
+    passed(&ask(json(port)).await);
+    passed(&ask(HttpCheck { expect_body: Some("ready\": true".into()), ..http(port) }).await);
+    passed(&ask(http(port)).await);
+    let (port, _) = serve(chunked("9\r\n{\"ready\":\r\n6\r\n true}\r\n"), false).await;
+    failed(&ask(json(port)).await, "the body ended early");
+    let (port, _) = serve(chunked("nine\r\n{\"ready\":\r\n"), false).await;
+    failed(&ask(http(port)).await, "no proper HTTP spoken there: invalid chunk size");
+}
+
+#[tokio::test]
+async fn a_json_body_counts_if_it_is_no_longer_than_64_kib() {
+    let ready = JsonField { path: Box::new(["ready".into()]), value: JsonValue::Bool(true) };
+    let json = |port| HttpCheck { expect_json: Box::new([ready.clone()]), ..http(port) };
+    for (size, ok) in [(crate::limits::PROBE_BODY_MAX, true), (crate::limits::PROBE_BODY_MAX + 1, false)] {
+        let text = ["{\"ready\": true}", &" ".repeat(size - 15)].concat();
+        let (chunk, length) = (format!("{size:x}\r\n{text}\r\n0\r\n\r\n"), format!("Content-Length: {size}"));
+        let ways = [(&*length, &*text), ("Transfer-Encoding: chunked", &*chunk), ("Connection: close", &*text)];
+        for (field, body) in ways {
+            let (port, _) = serve(format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n{body}"), false).await;
+            let ended = ask(json(port)).await;
+            assert_eq!(ended.outcome == Outcome::Pass, ok, "{field}, {size}: {}", ended.note);
+            assert!(ok || ended.note.contains("longer than 64 KiB"), "{}", ended.note);
+        }
+    }
+}
+
+#[tokio::test]
+async fn interim_responses_are_not_the_answer() {
+    let (port, _) = serve(format!("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n{OK}"), false).await;
+    let ended = ask(http(port)).await;
+    passed(&ended);
+    assert!(ended.note.starts_with("200 in "), "{}", ended.note);
+}

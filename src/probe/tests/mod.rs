@@ -3,12 +3,13 @@
 mod dead;
 mod http;
 mod kinds;
+mod loads;
 mod prober;
 
 use super::method::{Method, Shared};
 use super::tls::TlsConfigs;
 use super::*;
-use crate::health::{CheckKind, HttpCheck, Security, Source, Timing, Voting};
+use crate::health::{CheckKind, HttpCheck, JsonField, JsonValue, Security, Source, Timing, Voting};
 use crate::wire::Name;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
