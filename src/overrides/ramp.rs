@@ -133,7 +133,7 @@ mod tests {
                     assert!(next > now);
                     assert_eq!(one.share_at(next - 1), Some(share), "nothing changes unannounced");
                     let new = one.share_at(next).unwrap_or(Share::NONE);
-                    assert_eq!(from.apart(new) >= from.apart(share), true, "never back");
+                    assert!(from.apart(new) >= from.apart(share), "never back");
                     assert!(over_s < 100 || new.apart(share) <= Share::PERCENT);
                     (now, share, count) = (next, new, count + 1);
                 }

@@ -14,6 +14,8 @@ mod reserve;
 mod resolve;
 mod service;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod tests;
 mod trail;
 
