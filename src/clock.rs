@@ -14,12 +14,15 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
-/// Milliseconds on the server's monotonic clock, counted from its first reading in this process.
+/// Where the monotonic clock begins, milliseconds: a day, so that what happened before the start has a time as well.
+const START_MS: u64 = 86_400_000;
+
+/// Milliseconds on the server's monotonic clock: a day, and what has passed since its first reading in this process.
 #[must_use]
 pub fn millis() -> Millis {
     let now = instant();
     let start = *START.get_or_init(|| now);
-    u64::try_from(now.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX)
+    START_MS.saturating_add(u64::try_from(now.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Seconds since 1970-01-01 UTC.

@@ -78,6 +78,17 @@ pub const GUARD_SITES: u32 = 4;
 pub const GUARD_HOLD_MS: u32 = 60_000;
 /// Longest such time that can be set, milliseconds.
 pub const GUARD_HOLD_MAX_MS: u32 = 3_600_000;
+/// Most canaries of the blast guard.
+pub const CANARIES_MAX: usize = 8;
+/// Time between probes of a canary, milliseconds: with its timeout as long as the quickest check with the usual `fall`
+/// needs to take an endpoint down.
+pub const CANARY_INTERVAL_MS: u32 = 1_000;
+/// Time that a probe of a canary may take, milliseconds.
+pub const CANARY_TIMEOUT_MS: u32 = 1_000;
+/// Failures before a canary is shown as down; the guard looks at its last probe alone.
+pub const CANARY_FALL: u8 = 3;
+/// Successes before a canary is shown as up.
+pub const CANARY_RISE: u8 = 1;
 /// Steps in which the weight of a recovered endpoint grows to its own.
 pub const RAMP_STEPS: u8 = 10;
 /// Longest `slow_start` and `failback_delay`, milliseconds.
@@ -121,6 +132,16 @@ pub const PROBES_AT_ONCE: usize = 8_192;
 /// Probes start, and their ends are taken, at multiples of this, milliseconds: those that share a step share the waking up
 /// of the prober, and of who receives their outcomes.
 pub const PROBE_STEP_MS: u64 = 10;
+/// Bytes of a TCP endpoint's answer among which the expected text must stand.
+pub const TCP_EXPECT_MAX: usize = 4 << 10;
+/// Longest text that a TCP check sends or expects, octets.
+pub const TCP_TEXT_MAX: usize = 1_024;
+/// Most pools that one pool can depend on.
+pub const DEPENDS_MAX: usize = 16;
+/// Targets that are told of by themselves when they go stale; with more of them at a time there is one summary.
+pub const STALE_TOLD: usize = 8;
+/// Targets are found to be stale at multiples of this, milliseconds: those that go stale together are told of together.
+pub const STALE_STEP_MS: u64 = 1_000;
 /// Probe jitter, in percent of the interval to either side.
 pub const JITTER_PERCENT: u32 = 5;
 
@@ -205,6 +226,8 @@ pub const TARGET_MAX: usize = 256;
 pub const OWNER_MAX: usize = 64;
 /// Longest reason of an override, octets.
 pub const REASON_MAX: usize = 512;
+/// Most targets of one `resume`.
+pub const RESUME_TARGETS_MAX: usize = 64;
 /// Longest time for which an override can be set, seconds.
 pub const OVERRIDE_FOR_MAX_S: u64 = 366 * 86_400;
 /// Steps in which a gradual override goes to its end, each of at least a second.

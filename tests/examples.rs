@@ -133,7 +133,7 @@ fn every_example_answers_as_it_says() {
         .filter(|name| folder().join(name).is_dir() && name != "embed")
         .collect::<Vec<_>>();
     names.sort();
-    assert_eq!(names, ["canary", "cdn", "failover", "nearest", "residency", "services", "sticky"]);
+    assert_eq!(names, ["canary", "cdn", "failover", "nearest", "residency", "services", "sticky", "two-tier"]);
     for name in names {
         let snapshot = snapshot(&name, &databases);
         let expected = expected(&name);

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+#[path = "operators/half_dead.rs"]
+mod half_dead;
+#[path = "operators/let_back.rs"]
+mod let_back;
+
 const LONG: Duration = Duration::from_secs(30);
 const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 
@@ -54,7 +59,15 @@ impl Process {
             .arg(folder.join("zone.toml"))
             .arg("--state")
             .arg(&state)
+            .args(
+                Some(folder.join("geosteer.toml"))
+                    .filter(|file| file.exists())
+                    .iter()
+                    .flat_map(|file| ["--config".as_ref(), file.as_os_str()]),
+            )
             .env_remove("GEOSTEER_LOG")
+            // The authorities that it trusts, if a test has its own.
+            .envs(Some(folder.join("ca.pem")).filter(|file| file.exists()).map(|file| ("SSL_CERT_FILE", file)))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -310,9 +323,9 @@ fn endpoints_and_pools_show_the_loads_and_the_times_that_probes_have_seen() {
         assert!(geosteer::clock::instant() < until, "{} {}", endpoint("a"), endpoint("b"));
     }
     let (by_time, by_load) = (endpoint("a"), endpoint("b"));
-    assert_eq!((&by_time["load"], &by_time["stale"]), (&42.0.into(), &false.into()));
+    assert_eq!((&by_time["load"], &by_time["load_stale"]), (&42.0.into(), &false.into()));
     assert!(by_time["time_ms"].as_f64().is_some_and(|time| time > 0.0), "{by_time}");
-    assert_eq!((&by_load["load"], &by_load["stale"]), (&serde_json::Value::Null, &true.into()));
+    assert_eq!((&by_load["load"], &by_load["load_stale"]), (&serde_json::Value::Null, &true.into()));
     assert!(by_load["note"].as_str().unwrap().contains("no load: the body has no field cpu"), "{by_load}");
     assert!(by_load["time_ms"].is_null(), "nobody looks at it");
     let (_, table, _) = server.verb(&["endpoints", "b"]);

@@ -2,28 +2,39 @@
 //! prober that is itself cut off. The writer is the real one; probes are what the scenario says.
 
 use geosteer::client::{Client, Family, Subnet};
-use geosteer::config::{Options, load_text};
+use geosteer::config::{Options, load_server_text, load_text};
 use geosteer::geo::Databases;
-use geosteer::health::{Millis, Outcome, Sample, TargetAddress};
+use geosteer::health::{Millis, Outcome, Sample, TargetAddress, TargetState, Tracker};
 use geosteer::id::{EndpointId, NameId, TargetId};
 use geosteer::snapshot::Snapshot;
 use geosteer::state::State;
 use geosteer::steer::{Answer, Picks, Want, decide};
+use geosteer::store::{Moment, Remembered, Store, remember, restored};
 use geosteer::worker::Worker;
-use geosteer::writer::{Effect, Event, Writer};
+use geosteer::writer::{Effect, Event, Left, Writer};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
+#[path = "safeguards/canaries.rs"]
+mod canaries;
+#[path = "safeguards/clients.rs"]
+mod clients;
 #[path = "safeguards/comeback.rs"]
 mod comeback;
+#[path = "safeguards/depends.rs"]
+mod depends;
 #[path = "safeguards/flapping.rs"]
 mod flapping;
 #[path = "safeguards/guard.rs"]
 mod guard;
 #[path = "safeguards/loads.rs"]
 mod loads;
+#[path = "safeguards/restart.rs"]
+mod restart;
 #[path = "safeguards/seeded.rs"]
 mod seeded;
+#[path = "safeguards/stale.rs"]
+mod stale;
 
 const A: Want = Want::Addresses(Family::V4);
 
@@ -31,17 +42,35 @@ const A: Want = Want::Addresses(Family::V4);
 struct Scene {
     writer: Writer,
     snapshot: Arc<Snapshot>,
+    /// The server file's text.
+    server: String,
     generation: u64,
     state: State,
+    /// How often a state was published.
+    published: u64,
     now: Millis,
     effects: Vec<Effect>,
 }
 
-fn build(body: &str) -> Arc<Snapshot> {
+/// Each text is compiled once: the simulation reloads the same few again and again.
+fn build(body: &str, server: &str) -> Arc<Snapshot> {
+    static BUILT: Mutex<BTreeMap<(String, String), Arc<Snapshot>>> = Mutex::new(BTreeMap::new());
+    let key = (body.to_owned(), server.to_owned());
+    if let Some(built) = BUILT.lock().expect("nobody panicked there").get(&key) {
+        return Arc::clone(built);
+    }
+    let snapshot = compile(body, server);
+    BUILT.lock().expect("nobody panicked there").insert(key, Arc::clone(&snapshot));
+    snapshot
+}
+
+fn compile(body: &str, server: &str) -> Arc<Snapshot> {
     static EMBEDDED: OnceLock<Arc<Databases>> = OnceLock::new();
     let databases = EMBEDDED.get_or_init(|| Arc::new(Databases::embedded().expect("the embedded database is sound")));
     let text = format!("zone = \"example.com\"\nns = [\"ns.example.net\"]\n{body}");
-    let loaded = load_text("scene.toml", &text, &Options::default());
+    let (server, _) = load_server_text("geosteer.toml", server).unwrap_or_else(|report| panic!("{}", report.short()));
+    let options = Options { guard: server.guard, canaries: server.canaries, ..Options::default() };
+    let loaded = load_text("scene.toml", &text, &options);
     let spec = loaded.unwrap_or_else(|report| panic!("{}", report.short())).spec;
     Arc::new(Snapshot::build(spec, Arc::clone(databases)).expect("it compiles"))
 }
@@ -49,10 +78,23 @@ fn build(body: &str) -> Arc<Snapshot> {
 impl Scene {
     /// Every target of the zone has passed its first probe.
     fn new(body: &str) -> Self {
-        let snapshot = build(body);
+        Self::with_server(body, "")
+    }
+
+    fn with_server(body: &str, server: &str) -> Self {
+        let snapshot = build(body, server);
         let mut writer = Writer::new(Arc::clone(&snapshot), Arc::default(), 1);
         let state = writer.publish().expect("the first state is published");
-        let mut scene = Self { writer, snapshot, generation: 1, state, now: 10_000, effects: Vec::new() };
+        let mut scene = Self {
+            writer,
+            snapshot,
+            server: server.to_owned(),
+            generation: 1,
+            state,
+            published: 1,
+            now: 10_000,
+            effects: Vec::new(),
+        };
         for index in 0..scene.snapshot.targets.len() {
             scene.probed(TargetId::new(index), Outcome::Pass);
         }
@@ -63,6 +105,7 @@ impl Scene {
         self.writer.apply(event, self.now, &mut self.effects);
         if let Some(state) = self.writer.publish() {
             self.state = state;
+            self.published += 1;
         }
     }
 
@@ -111,8 +154,58 @@ impl Scene {
         )
     }
 
+    /// The target of an address.
+    fn target(&self, octet: u8) -> TargetId {
+        let address = TargetAddress::Ip([192, 0, 2, octet].into());
+        let target = self.snapshot.targets.iter().position(|target| target.address == address).expect("it is probed");
+        TargetId::new(target)
+    }
+
+    /// Its state, as it counts.
+    fn state_of(&self, octet: u8) -> TargetState {
+        self.writer.target_state(self.target(octet))
+    }
+
+    /// Another process goes on with what this one has saved; its monotonic clock is another.
+    fn restart(&mut self) {
+        let survey = self.writer.survey();
+        let (snapshot, before) = (&self.snapshot, Moment { monotonic: self.now, unix: 1_700_000_000_000 });
+        let ages = survey.trackers.iter().map(|_| Some(0));
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(folder.path()).expect("a store");
+        remember(snapshot, &survey.trackers, ages, &Remembered::default(), before.unix)
+            .with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, before)
+            .save(&store)
+            .expect("it is saved");
+        let read = Remembered::load(&store).expect("it is read");
+        let now = Moment { monotonic: 86_400_000, ..before };
+        let trackers = restored(&read, snapshot, now.unix);
+        let trackers = trackers.into_iter().map(|known| known.map_or_else(Tracker::default, |known| known.0)).collect();
+        let (circuits, comebacks) = (read.circuits(snapshot, now), read.comebacks(snapshot, now));
+        self.start(Left { now: now.monotonic, trackers, circuits, comebacks });
+    }
+
+    /// The same when what was saved of targets is too old.
+    fn restart_without_trackers(&mut self) {
+        let (survey, nothing) = (self.writer.survey(), Left::nothing(self.snapshot.targets.len()));
+        self.start(Left { now: self.now, comebacks: survey.comebacks.into_iter().collect(), ..nothing });
+    }
+
+    fn start(&mut self, left: Left) {
+        self.now = left.now;
+        self.writer = Writer::resumed(
+            Arc::clone(&self.snapshot),
+            Arc::default(),
+            self.generation,
+            left,
+            (Arc::default(), 0),
+            self.now,
+        );
+        self.state = self.writer.publish().expect("the first state is published");
+    }
+
     fn reload(&mut self, body: &str) {
-        self.snapshot = build(body);
+        self.snapshot = build(body, &self.server);
         self.generation += 1;
         let (generation, snapshot) = (self.generation, Arc::clone(&self.snapshot));
         self.apply(Event::Stage { generation, snapshot, identity: Arc::default() });
@@ -138,11 +231,6 @@ impl Scene {
             }
         }
         counts
-    }
-
-    /// The endpoints that so many answers name.
-    fn named_of(&self, count: u32) -> Vec<u8> {
-        self.answers_of(count).into_keys().collect()
     }
 
     /// The endpoints that answers name.

@@ -373,9 +373,9 @@ impl Run {
                     let snapshot = Arc::clone(&self.state.snapshot);
                     self.history.retain(|key, _| has(&snapshot, key));
                 }
-                Effect::Overridden { .. } => {}
+                Effect::Overridden { .. } | Effect::Arrived { .. } => {}
                 // The model knows no flap limit and no guard: they are off here.
-                Effect::Flapping { .. } | Effect::Guard { .. } => panic!("{effect:?}"),
+                Effect::Flapping { .. } | Effect::Guard { .. } | Effect::Stale { .. } => panic!("{effect:?}"),
                 Effect::Changed { from, to, .. } => {
                     assert_ne!(from, to);
                     self.changes += 1;

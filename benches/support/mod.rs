@@ -4,6 +4,8 @@
 
 #[path = "../../tests/proof/common/ask.rs"]
 pub(crate) mod ask;
+pub(crate) mod callgrind;
+pub(crate) mod endpoints;
 pub(crate) mod load;
 pub(crate) mod queries;
 pub(crate) mod server;

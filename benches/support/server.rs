@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "waiting for a process and measuring it takes a clock")]
 
 use super::ask::Ask;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -57,12 +57,19 @@ pub(crate) fn has(program: &str) -> bool {
 impl Server {
     /// Starts the server and waits for its first right answer.
     pub(crate) fn start(start: &Start<'_>) -> Self {
+        Self::start_with(start, "")
+    }
+
+    /// The same with more tables of the server file.
+    pub(crate) fn start_with(start: &Start<'_>, tables: &str) -> Self {
         let directory = tempfile::tempdir().expect("a scratch directory");
         std::fs::create_dir(directory.path().join("zones")).expect("the scratch directory is ours");
         std::fs::write(directory.path().join("zones/example.com.toml"), start.zone).expect("room for the zone");
         let port = free_port();
         let listen = if start.wildcard { "0.0.0.0" } else { "127.0.0.1" };
-        let config = format!("zones = [\"zones\"]\n[dns]\nlisten = [\"{listen}:{port}\"]\nthreads = 1\n");
+        let config = format!(
+            "zones = [\"zones\"]\nstate = \"state\"\n[dns]\nlisten = [\"{listen}:{port}\"]\nthreads = 1\n{tables}"
+        );
         std::fs::write(directory.path().join("geosteer.toml"), config).expect("room for the configuration");
         let began = Instant::now();
         let child = command(start.wrapper, directory.path()).spawn().expect("the server starts");
@@ -91,6 +98,27 @@ impl Server {
             std::thread::sleep(Duration::from_millis(2));
         }
         panic!("no right answer within {limit:?}");
+    }
+
+    /// Ends the process as a power cut would, and starts it again in the same directory. Gives the time from the start
+    /// to the first right answer.
+    pub(crate) fn crash(&mut self, probe: &(Ask, Vec<u8>), limit: Duration) -> Duration {
+        self.kill();
+        let began = Instant::now();
+        self.child = command(&[], self.directory.path()).spawn().expect("the server starts");
+        self.wait_for(probe, limit);
+        began.elapsed()
+    }
+
+    /// `kill -9`, and its end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("our child");
+        self.child.wait().expect("our child");
+    }
+
+    /// Its scratch directory; `state` in it is the state directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Puts another zone in place and asks for a reload.
@@ -144,6 +172,11 @@ fn command(wrapper: &[String], directory: &Path) -> Command {
 
 /// A port that was free a moment ago, for UDP and TCP.
 fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
-    socket.local_addr().expect("a bound socket").port()
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
+        let port = socket.local_addr().expect("a bound socket").port();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

@@ -87,8 +87,14 @@ pub(crate) fn methods() -> String {
 
 /// `names` names over `policies` policies, three pools a policy, two endpoints a pool, no checks.
 pub(crate) fn many_names(names: usize, policies: usize) -> String {
+    many_names_with(names, policies, "none", "")
+}
+
+/// The same with a check on every endpoint: its name, and the text of its table.
+pub(crate) fn many_names_with(names: usize, policies: usize, check: &str, table: &str) -> String {
     let mut zone = String::with_capacity(64 * names + 600 * policies);
     zone.push_str(HEAD);
+    zone.push_str(table);
     zone.push_str("[pools]\n");
     for policy in 0..policies {
         let (high, low) = (policy >> 8, policy & 255);
@@ -96,7 +102,7 @@ pub(crate) fn many_names(names: usize, policies: usize) -> String {
             let second = first + 1;
             writeln!(
                 zone,
-                r#"r{policy}{region} = {{ balance = "all", check = "none", endpoints = ["10.{first}.{high}.{low}", "10.{second}.{high}.{low}"] }}"#
+                r#"r{policy}{region} = {{ balance = "all", check = "{check}", endpoints = ["10.{first}.{high}.{low}", "10.{second}.{high}.{low}"] }}"#
             )
             .expect("a String takes all");
         }

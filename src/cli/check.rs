@@ -79,6 +79,7 @@ fn read(paths: &[PathBuf]) -> Checked {
                 zones.extend(server.zones);
                 options.ecs = server.ecs;
                 options.exec |= server.probe.exec;
+                options.canaries.extend(server.canaries);
                 servers.push(warnings);
             }
             Err(report) => servers.push(report),

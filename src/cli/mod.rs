@@ -11,6 +11,7 @@ pub mod run;
 mod view;
 
 use crate::error::Exit;
+use crate::listen::sys;
 use clap::{Parser, Subcommand};
 
 /// A global, DNS-based load balancer: an authoritative DNS server that sends each client to the nearest
@@ -51,6 +52,10 @@ enum Verb {
     Auto(operate::Forced),
     /// Give endpoints another weight
     Weight(operate::Weigh),
+    /// Let endpoints come back that manual_resume or failback_delay keeps out
+    Resume(operate::ResumeArgs),
+    /// Believe the failures that the blast guard holds
+    Release(operate::ReleaseArgs),
     /// Say how the running server is, and which overrides hold
     Status(operate::ListArgs),
     /// List the pools of the running server
@@ -64,7 +69,12 @@ enum Verb {
 /// Runs the verb that the process's arguments name.
 #[must_use]
 pub fn main() -> Exit {
-    match Cli::parse().verb {
+    let verb = Cli::parse().verb;
+    // The server goes on when its log is read no more; `geosteer explain … | head` ends.
+    if !matches!(verb, Verb::Run(_)) {
+        sys::end_on_closed_pipe();
+    }
+    match verb {
         Verb::Run(args) => run::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Check(args) => check::run(args),
@@ -78,6 +88,8 @@ pub fn main() -> Exit {
         Verb::Down(args) => operate::forced(args, "down"),
         Verb::Auto(args) => operate::forced(args, "auto"),
         Verb::Weight(args) => operate::weigh(args),
+        Verb::Resume(args) => operate::resume(args),
+        Verb::Release(args) => operate::release(args),
         Verb::Status(args) => operate::status(args),
         Verb::Pools(args) => operate::pools(args),
         Verb::Endpoints(args) => operate::endpoints(args),

@@ -91,6 +91,7 @@ codes! {
     IncludeTrouble "E059" Error "an $INCLUDE that leaves its folder, goes round in a circle or nests too deeply"
     CnameLoop "E060" Error "an endpoint's hostname is the name that would answer with it"
     NoTarget "E061" Error "a name with service records, and an endpoint that has nothing for them"
+    DependsLoop "E062" Error "pools that depend on each other in a circle, or on themselves"
 
     NaIsNamibia "W014" Warning "\"NA\" as a country means Namibia"
     RegionUnused "W031" Warning "a region that no policy has a row for"

@@ -1,6 +1,7 @@
 //! From paths to a specification: all files are read, and every mistake of all of them is shown.
 
 use super::Code;
+use super::canaries::Canary;
 use super::diagnostic::{Diagnostic, Report};
 use super::files::{FileRead, Files};
 use super::settings::default_ecs;
@@ -8,7 +9,8 @@ use super::source::Span;
 use super::walk::Ctx;
 use super::zone;
 use crate::health::GuardRules;
-use crate::snapshot::{Ecs, Spec};
+use crate::id::CheckId;
+use crate::snapshot::{Ecs, Spec, Target};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,11 +35,13 @@ pub struct Options {
     pub exec: bool,
     /// When failures are held.
     pub guard: GuardRules,
+    /// What is probed outside of the fleet.
+    pub canaries: Vec<Canary>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ecs: default_ecs(), exec: false, guard: GuardRules::default() }
+        Self { ecs: default_ecs(), exec: false, guard: GuardRules::default(), canaries: Vec::new() }
     }
 }
 
@@ -48,10 +52,9 @@ impl Default for Options {
 pub fn load(paths: &[PathBuf], options: &Options) -> Result<Loaded, Report> {
     let mut load = Load::default();
     for path in paths {
-        load.spec.guard = options.guard;
         load.path(path, options);
     }
-    load.finish()
+    load.finish(options)
 }
 
 /// Reads one zone from memory; `name` is what messages call it, and other files are looked for beside it.
@@ -63,10 +66,9 @@ pub fn load_text(name: &str, text: &str, options: &Options) -> Result<Loaded, Re
     let path = Path::new(name);
     let mut files = Files::new(path.parent().unwrap_or(Path::new("")));
     let file = files.take(&mut load.ctx, path, Arc::from(text));
-    load.spec.guard = options.guard;
     zone::read(&mut load.ctx, &mut load.spec, &mut files, file, options);
     load.note(file);
-    load.finish()
+    load.finish(options)
 }
 
 #[derive(Debug, Default)]
@@ -126,7 +128,7 @@ impl Load {
         }
     }
 
-    fn finish(mut self) -> Result<Loaded, Report> {
+    fn finish(mut self, options: &Options) -> Result<Loaded, Report> {
         let mut seen: HashMap<Box<[u8]>, usize> = HashMap::new();
         for (index, zone) in self.spec.zones.iter().enumerate() {
             if let Some(first) = seen.insert(zone.apex.to_lowercase().wire().into(), index) {
@@ -142,6 +144,11 @@ impl Load {
         self.ctx.report.finish();
         if self.ctx.report.errors() > 0 {
             return Err(self.ctx.report);
+        }
+        self.spec.guard = options.guard;
+        for Canary { address, check } in options.canaries.iter().cloned() {
+            self.spec.canaries.push(Target { address, check: CheckId::new(self.spec.checks.len()) });
+            self.spec.checks.push(check);
         }
         Ok(Loaded { spec: self.spec, warnings: self.ctx.report, files: self.files })
     }

@@ -9,8 +9,10 @@
 //! The one way in is [`load`] (and [`load_text`] for a zone in memory); it gives a specification or a report of
 //! every mistake, never a part. The keys of all tables stand in [`keys`], the kinds of mistakes in [`CODES`].
 
+mod canaries;
 mod checks;
 mod codes;
+mod depends;
 mod diagnostic;
 mod files;
 pub mod keys;
@@ -33,6 +35,7 @@ mod walk;
 mod zone;
 mod zonetext;
 
+pub use canaries::Canary;
 pub use codes::{CODES, Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;

@@ -6,7 +6,7 @@ use super::pool_load::{self, PoolLoad};
 use super::source::Span;
 use super::walk::{Ctx, Entry, Fields, Node};
 use super::zone::{Zone, plain_name, section_fields};
-use super::{Code, checks, rules, services};
+use super::{Code, checks, depends, rules, services};
 use crate::geo::Coordinates;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::{ANSWERS, ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX, WEIGHT_MAX};
@@ -33,6 +33,7 @@ const STATES: [&str; 4] = ["auto", "up", "down", "drain"];
 /// Reads the pools of a zone.
 pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
     zone.spec.pools.reserve(section.len());
+    let mut depends = Vec::new();
     for &(key, node) in section {
         plain_name(zone.ctx, "a pool", key.text, key.span);
         let id = PoolId::new(zone.spec.pools.len());
@@ -46,6 +47,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         let balance = balance.unwrap_or(Balance::Weighted);
         let checks = pool_checks(zone, key.span, &fields, node);
         let PoolLoad { checks, load, aggregate } = pool_load::read(zone, &fields, balance, checks);
+        depends.extend(fields.value("depends_on").map(|node| (id, node)));
         let mut pool = Pool {
             name: key.text.into(),
             zone: zone.id,
@@ -67,6 +69,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         zone.pools.add(key, id, zone.main);
         zone.spec.pools.push(pool);
     }
+    depends::read(zone, &depends);
 }
 
 fn pool_checks(zone: &mut Zone<'_, '_>, key: Span, fields: &Fields<'_>, node: Node<'_>) -> Box<[crate::id::CheckId]> {

@@ -53,6 +53,8 @@ pub(super) fn read(
         comeback: comeback(zone.ctx, fields, balance),
         aggregate: Aggregate::default(),
         load: None,
+        // Resolved when all pools are known.
+        depends_on: Box::new([]),
     }
 }
 

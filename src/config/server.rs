@@ -1,6 +1,7 @@
 //! The server file, `geosteer.toml`: all of it optional, paths relative to its own folder.
 
 use super::Code;
+use super::canaries::{self, Canary};
 use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
 use super::keys;
@@ -39,6 +40,8 @@ pub struct Server {
     pub ecs: Ecs,
     /// `[guard]`.
     pub guard: GuardRules,
+    /// `[guard] canaries`.
+    pub canaries: Vec<Canary>,
 }
 
 /// `[dns]`.
@@ -140,6 +143,7 @@ impl Default for Server {
             log: Log::default(),
             ecs: default_ecs(),
             guard: GuardRules::default(),
+            canaries: Vec::new(),
         }
     }
 }
@@ -221,6 +225,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
         server.guard = super::rules::guard(ctx, &fields);
+        server.canaries = fields.value("canaries").map_or_else(Vec::new, |node| canaries::read(ctx, node));
     }
     for section in ["admin", "tls", "log"] {
         if let Some((key, node)) = fields.entry(section) {
@@ -410,7 +415,7 @@ mod tests {
 
     #[test]
     fn mistakes_of_the_server_file_are_shown_with_their_places() {
-        let text = "zone = [\"a\"]\n[dns]\nlisten = [\"local:53\"]\nquic_listen = [\"[::]:853\"]\n[guard]\nx = 1\nshare = 0\nhold = \"2h\"\n";
+        let text = "zone = [\"a\"]\n[dns]\nlisten = [\"local:53\"]\nquic_listen = [\"[::]:853\"]\n[guard]\nx = 1\nshare = 0\nhold = \"2h\"\ncanaries = [\"192.0.2.1\"]\n";
         let report = load_server_text("geosteer.toml", text).unwrap_err();
         assert_eq!(
             report.short(),
@@ -419,7 +424,8 @@ mod tests {
              geosteer.toml:4:1: error[E004]: `quic_listen` is not in this version\n\
              geosteer.toml:6:1: error[E003]: [guard] has no key `x`\n\
              geosteer.toml:7:9: error[E007]: share must be from 1 to 100\n\
-             geosteer.toml:8:8: error[E007]: hold must be from 1 s to 1 h\n"
+             geosteer.toml:8:8: error[E007]: hold must be from 1 s to 1 h\n\
+             geosteer.toml:9:13: error[E045]: \"192.0.2.1\" is no canary: it must begin with http://, https:// or tcp://\n"
         );
     }
 

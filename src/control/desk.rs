@@ -109,6 +109,8 @@ impl Desk {
             Request::Lift(lift) => {
                 self.plan_lift(lift, peer).map_or_else(|answer| *answer, |plan| self.carry_out(plan))
             }
+            Request::Resume(resume) => self.resume(resume, peer),
+            Request::Release(release) => self.release(release, peer),
             Request::Status => Answer::Status(views::status(self, &self.published.load_full())),
             Request::Pools => Answer::Pools { pools: views::pools(self, &self.published.load_full()) },
             Request::Endpoints { pool } => match self.look(Writer::survey) {
@@ -259,12 +261,8 @@ impl Desk {
         // On the disk first: what was answered "done" must hold after a crash.
         self.kept.overrides = overrides;
         self.save();
-        self.number += 1;
-        let number = self.number;
-        let event = Event::Override { number, overrides: shared, epoch_ms: clock::epoch_ms() };
-        let sent = self.writer.send(event).is_ok();
         let mut warnings = Vec::new();
-        if !sent || !self.wait_for(number) {
+        if !self.confirmed(shared) {
             warnings.push("the server has not confirmed it in time: ask again with `geosteer status`".to_owned());
         }
         self.take_stock();
@@ -273,6 +271,25 @@ impl Desk {
             warnings.push("there is no state directory: a restart forgets this".to_owned());
         }
         warnings
+    }
+
+    /// Sends overrides to the writer and waits until they, and all that was sent before, are published.
+    fn confirmed(&mut self, overrides: Arc<Overrides>) -> bool {
+        self.number += 1;
+        let number = self.number;
+        let epoch_ms = clock::epoch_ms();
+        self.writer.send(Event::Override { number, overrides, epoch_ms }).is_ok() && self.wait_for(number)
+    }
+
+    /// Waits until all that was sent to the writer is published; false if that takes too long.
+    pub(super) fn confirm(&mut self) -> bool {
+        self.confirmed(Arc::new(self.kept.overrides.clone()))
+    }
+
+    /// Sends an event to the writer.
+    pub(super) fn tell(&self, event: Event) {
+        // Whether it took it shows when it is asked to confirm.
+        let _ended = self.writer.send(event);
     }
 
     fn note(&self, target: &Target, before: &str, now: &str, owner: &str, reason: &str) {
@@ -396,7 +413,7 @@ impl Desk {
         self.problem = problem;
     }
 
-    fn save_health(&mut self) {
+    pub(super) fn save_health(&mut self) {
         self.health_saved = clock::unix_seconds();
         self.health_changed = false;
         if self.store.is_none() || self.published.load().snapshot.targets.is_empty() {
@@ -440,7 +457,12 @@ fn said(order: &Order, target: &Target) -> Result<Said, String> {
 }
 
 /// Words of an operator: short, and on one line.
-fn words(said: Option<String>, usual: impl Fn() -> String, most: usize, what: &str) -> Result<String, String> {
+pub(super) fn words(
+    said: Option<String>,
+    usual: impl Fn() -> String,
+    most: usize,
+    what: &str,
+) -> Result<String, String> {
     let said = said.unwrap_or_else(usual);
     if said.len() > most {
         return Err(format!("{what} has at most {most} octets"));

@@ -1,16 +1,16 @@
 //! Warm restart: health as the last run saved it, and saving it in this one.
 
 use crate::clock;
-use crate::health::{Millis, Tracker};
+use crate::health::{Millis, TargetState, Tracker};
 use crate::snapshot::Snapshot;
-use crate::store::{Remembered, Store, remember, restored};
-use crate::writer::Survey;
+use crate::store::{Moment, Remembered, Store, remember, restored};
+use crate::writer::{Left, Survey};
 
 /// What the last run left of a configuration's targets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Resumed {
-    /// A tracker for each target: the saved one if it is fresh, else a new one.
-    pub trackers: Vec<Tracker>,
+    /// A tracker for each target: the saved one if it is fresh, else a new one; circuits and ways back.
+    pub left: Left,
     /// How old each fresh one is, milliseconds.
     pub ages: Vec<Option<Millis>>,
     /// All that was saved.
@@ -24,16 +24,29 @@ pub fn resume(store: Option<&Store>, snapshot: &Snapshot) -> Resumed {
         tracing::warn!("the health that the last run saved is not used: {error}");
         Remembered::default()
     });
-    let known = restored(&remembered, snapshot, clock::unix_millis());
+    let now = moment();
+    let known = restored(&remembered, snapshot, now.unix);
     let trackers = known.iter().map(|known| known.map_or_else(Tracker::default, |known| known.0)).collect();
-    Resumed { trackers, ages: known.iter().map(|known| known.map(|known| known.1)).collect(), remembered }
+    let (circuits, comebacks) = (remembered.circuits(snapshot, now), remembered.comebacks(snapshot, now));
+    let left = Left { now: now.monotonic, trackers, circuits, comebacks };
+    Resumed { left, ages: known.iter().map(|known| known.map(|known| known.1)).collect(), remembered }
+}
+
+fn moment() -> Moment {
+    Moment { monotonic: clock::millis(), unix: clock::unix_millis() }
 }
 
 /// Saves what a survey found; `before` is what was saved last and becomes what is saved now.
 pub(super) fn save(store: &Store, survey: &Survey, before: &mut Remembered) -> std::io::Result<()> {
-    let now = clock::millis();
-    let ages = survey.seen.iter().map(|seen| seen.at.map(|at| now.saturating_sub(at)));
-    let found = remember(&survey.snapshot, &survey.trackers, ages, before, clock::unix_millis());
-    *before = found;
+    let (now, snapshot) = (moment(), &*survey.snapshot);
+    let ages = survey.seen.iter().map(|seen| seen.at.map(|at| now.monotonic.saturating_sub(at)));
+    let mut trackers = survey.trackers.clone();
+    for target in &survey.held {
+        // What the guard holds is up; the next failure after a restart takes it down.
+        let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
+        trackers[target.index()] = Tracker::resumed(TargetState::Up, 0, timing.fall, timing);
+    }
+    let found = remember(snapshot, &trackers, ages, before, now.unix);
+    *before = found.with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, now);
     before.save(store)
 }

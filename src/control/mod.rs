@@ -15,6 +15,7 @@ mod client;
 mod desk;
 mod gradual;
 mod health;
+mod let_back;
 mod protocol;
 mod server;
 mod told;
@@ -24,7 +25,8 @@ pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
 pub use health::{Resumed, resume};
 pub use protocol::{
-    Answer, Done, EndpointRow, EventRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Request, Safe, Status,
+    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
+    Request, Resume, ResumedRow, Safe, Status,
 };
 pub use server::{Thread, start};
 pub use told::Told;

@@ -10,6 +10,10 @@ pub enum Request {
     Set(Order),
     /// Remove one.
     Lift(Lift),
+    /// Let endpoints come back.
+    Resume(Resume),
+    /// Believe what the blast guard holds.
+    Release(Release),
     /// How the server is.
     Status,
     /// All pools.
@@ -81,12 +85,48 @@ pub struct Lift {
     pub dry_run: bool,
 }
 
+/// Endpoints that wait, to be let back.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Resume {
+    /// `endpoint/POOL/NAME`, `pool/NAME`, `tag/TAG`; `*` and `?` in names.
+    pub targets: Vec<String>,
+    /// Who wants it; the peer's user if not said.
+    pub owner: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Failures that are held, to be believed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Release {
+    /// Who wants it; the peer's user if not said.
+    pub owner: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// What the server answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Answer {
     /// An override was set or removed, or would be.
     Done(Done),
+    /// Endpoints were let back.
+    Resumed {
+        /// Which ones.
+        endpoints: Vec<ResumedRow>,
+        /// Answers follow it already.
+        confirmed: bool,
+    },
+    /// The blast guard was released.
+    Released {
+        /// How many targets it held.
+        targets: usize,
+        /// Answers follow it already.
+        confirmed: bool,
+    },
     /// How the server is.
     Status(Status),
     /// Pools.
@@ -157,6 +197,47 @@ pub struct Done {
     pub warnings: Vec<String>,
 }
 
+/// One endpoint that was let back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumedRow {
+    /// The zone.
+    pub zone: String,
+    /// The pool.
+    pub pool: String,
+    /// The endpoint.
+    pub endpoint: String,
+    /// `now`, or `as soon as it is up`.
+    pub when: String,
+}
+
+/// The blast guard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardRow {
+    /// `quiet`, `up`: failures are held, `spent`: they are believed until fewer fail.
+    pub state: String,
+    /// Since when they are held.
+    pub since: Option<u64>,
+    /// When they are believed at the latest; none while the canaries fail.
+    pub until: Option<u64>,
+    /// Sites that are up, and how many of them fail.
+    pub sites: [u32; 2],
+    /// Targets that would be down.
+    pub held: usize,
+    /// The canaries.
+    pub canaries: Vec<CanaryRow>,
+}
+
+/// One canary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryRow {
+    /// Its URL.
+    pub url: String,
+    /// It answered its last probe; none: not probed yet.
+    pub answers: Option<bool>,
+    /// How that probe ended.
+    pub note: String,
+}
+
 /// When endpoints can be switched off.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Safe {
@@ -214,6 +295,12 @@ pub struct Status {
     pub endpoints: [usize; 2],
     /// Targets, and how many of them have no verdict.
     pub targets: [usize; 2],
+    /// How many targets have had no outcome for long.
+    #[serde(default)]
+    pub stale: usize,
+    /// The blast guard.
+    #[serde(default)]
+    pub guard: GuardRow,
     /// The state directory.
     pub state: Option<String>,
     /// What is wrong with it.
@@ -261,6 +348,9 @@ pub struct PoolRow {
     /// The share of the clients on their way to it that stay, percent.
     #[serde(default = "all")]
     pub keeps: f64,
+    /// The pool that it depends on and that is not live.
+    #[serde(default)]
+    pub needs: Option<String>,
     /// How many of its endpoints are live.
     pub up: usize,
     /// How many endpoints it has.
@@ -295,8 +385,12 @@ pub struct EndpointRow {
     pub weight: u32,
     /// It takes clients, as far as its pool does.
     pub live: bool,
-    /// What its checks say: `up`, `down`, `unknown`, `unchecked`.
+    /// What its checks say: `up`, `down`, `unknown`, `unchecked`; `held`: down, but for the blast guard; `waits`: up, and out
+    /// until its delay is over or an operator resumes it.
     pub health: String,
+    /// What its checks say is old: one has had no outcome for long.
+    #[serde(default)]
+    pub stale: bool,
     /// What operators say: `auto`, `up`, `down`, `drain`.
     pub state: String,
     /// The target of the override that says so; none: the file.
@@ -310,7 +404,7 @@ pub struct EndpointRow {
     pub load: Option<f64>,
     /// Its pool looks at loads, and this endpoint has told none lately.
     #[serde(default)]
-    pub stale: bool,
+    pub load_stale: bool,
     /// How long its probes take, smoothed, milliseconds; of pools that look at times.
     #[serde(default)]
     pub time_ms: Option<f64>,

@@ -1,10 +1,10 @@
 //! The domain as rows for people.
 
 use super::desk::Desk;
-use super::protocol::{EndpointRow, EventRow, MoveRow, OverrideRow, PoolRow, Safe, Status};
+use super::protocol::{CanaryRow, EndpointRow, EventRow, GuardRow, MoveRow, OverrideRow, PoolRow, Safe, Status};
 use crate::clock;
 use crate::events::Happened;
-use crate::health::{Load, TargetState};
+use crate::health::{Comeback, Guard, Load, Millis, TargetState};
 use crate::id::{EndpointId, PoolId, RouteId, TargetId};
 use crate::limits::CLOSED_SLACK_S;
 use crate::overrides::{Key, Meant, Names, Override, Said, Target};
@@ -148,8 +148,7 @@ pub(super) fn status(desk: &Desk, state: &State) -> Status {
     let pools = (0..snapshot.pools.len()).filter(|&pool| state.live.is_live(PoolId::new(pool))).count();
     let is_live = |&id: &usize| state.live.is_endpoint_live(snapshot, EndpointId::new(id));
     let survey = desk.look(crate::writer::Writer::survey);
-    let unknown = survey
-        .map_or(0, |survey| survey.trackers.iter().filter(|tracker| tracker.state() == TargetState::Unknown).count());
+    let unknown = |survey: &Survey| survey.trackers.iter().filter(|one| one.state() == TargetState::Unknown).count();
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: desk.started,
@@ -158,10 +157,36 @@ pub(super) fn status(desk: &Desk, state: &State) -> Status {
         names: snapshot.names.len(),
         pools: [snapshot.pools.len(), pools],
         endpoints: [snapshot.endpoints.len(), (0..snapshot.endpoints.len()).filter(is_live).count()],
-        targets: [snapshot.targets.len(), unknown],
+        targets: [snapshot.targets.len(), survey.as_ref().map_or(0, unknown)],
+        stale: survey.as_ref().map_or(0, |survey| survey.stale.len()),
+        guard: survey.as_ref().map_or_else(GuardRow::default, guard),
         state: desk.store.as_ref().map(|store| store.folder().display().to_string()),
         problem: desk.problem.clone(),
         overrides: desk.kept.overrides.list().iter().map(|one| override_row(desk, state, &names, one)).collect(),
+    }
+}
+
+/// The blast guard.
+fn guard(survey: &Survey) -> GuardRow {
+    let (guard, sites) = survey.guard;
+    let (now, unix) = (clock::millis(), clock::unix_millis());
+    let moment = |at: Millis| (unix + at).saturating_sub(now) / 1_000;
+    let (since, until) = match guard {
+        Guard::Up { since, until } => (Some(moment(since)), until.map(moment)),
+        Guard::Quiet | Guard::Spent => (None, None),
+    };
+    let canary = |&(target, answers): &(TargetId, Option<bool>)| CanaryRow {
+        url: survey.snapshot.checks[survey.snapshot.targets[target.index()].check.index()].name.to_string(),
+        answers,
+        note: survey.seen[target.index()].note.to_string(),
+    };
+    GuardRow {
+        state: guard.word().to_owned(),
+        since,
+        until,
+        sites: [sites.up, sites.failing],
+        held: survey.held.len(),
+        canaries: survey.canaries.iter().map(canary).collect(),
     }
 }
 
@@ -205,6 +230,7 @@ pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
             pool: pool.name.to_string(),
             live: state.live.is_live(id),
             keeps: state.live.share(id).percent(),
+            needs: state.live.needs(snapshot, id).map(str::to_owned),
             up: state.live.live_members(id),
             endpoints: usize::from(pool.count),
             min_healthy: usize::from(pool.min_healthy),
@@ -232,8 +258,10 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
     let states = || targets.iter().map(|target| survey.trackers[target.index()].state());
     let health = match () {
         () if targets.is_empty() => "unchecked",
+        () if targets.iter().any(|target| survey.held.contains(target)) => "held",
         () if states().any(|state| state == TargetState::Down) => "down",
         () if states().any(|state| state == TargetState::Unknown) => "unknown",
+        () if same && waits(survey, id) => "waits",
         () => "up",
     };
     let worst = targets.iter().max_by_key(|target| survey.trackers[target.index()].state() == TargetState::Down);
@@ -253,6 +281,7 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
         weight: gates.weight(id, endpoint.weight),
         live: state.live.is_endpoint_live(snapshot, id),
         health: health.to_owned(),
+        stale: targets.iter().any(|target| survey.stale.contains(target)),
         state: shown.word().to_owned(),
         by: match (shown, of_pool) {
             (Gate::Auto, _) | (_, false) => by(desk, |target| target.means_endpoint(pool, endpoint)),
@@ -261,9 +290,15 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
         safe: safe(desk, state, &[id]).filter(|safe| !safe.named && safe.shared.is_empty()).map(|safe| safe.at),
         note: [worst.copied().copied(), why_none].into_iter().flatten().map(note).collect::<Vec<_>>().join("; load: "),
         load: meter.load.map(Load::value),
-        stale: same && meter.asked && meter.load.is_none(),
+        load_stale: same && meter.asked && meter.load.is_none(),
         time_ms: meter.time_us.map(|time_us| f64::from(time_us) / 1_000.0),
     }
+}
+
+/// True if an endpoint is up and stays out until its delay is over, or an operator resumes it.
+fn waits(survey: &Survey, id: EndpointId) -> bool {
+    let waits = |family: &Comeback| matches!(family, Comeback::Stopped | Comeback::Waiting { .. });
+    survey.comebacks.get(&id).is_some_and(|families| families.iter().any(waits))
 }
 
 fn address_words(address: &Address) -> String {

@@ -137,7 +137,12 @@ pub(super) fn load_again(
 }
 
 fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>), LoadError> {
-    let options = config::Options { ecs: server.ecs.clone(), exec: server.probe.exec, guard: server.guard };
+    let options = config::Options {
+        ecs: server.ecs.clone(),
+        exec: server.probe.exec,
+        guard: server.guard,
+        canaries: server.canaries.clone(),
+    };
     let loaded = match zones {
         Some(Zones::Text { name, text }) => config::load_text(name, text, &options),
         Some(Zones::Paths(paths)) => config::load(paths, &options),

@@ -5,14 +5,14 @@ use crate::clock;
 use crate::control::Told;
 use crate::control::key;
 use crate::events::{Events, Kind};
-use crate::health::{Guard, Millis, Sites, TargetAddress, TargetState};
+use crate::health::{Canaries, Guard, Millis, Sites, TargetAddress, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
 use crate::publish::Published;
 use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::writer::{Effect, Event, Writer};
+use crate::writer::{Effect, Event, Stale, Writer};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -175,7 +175,8 @@ impl Writing {
                 }
                 Effect::Overridden { number } => self.tells.tell(Told::Overridden { number }),
                 Effect::Arrived { target, said } => self.tells.tell(Told::Arrived { target, said }),
-                Effect::Guard { guard, sites } => self.log_guard(guard, sites),
+                Effect::Guard { guard, sites, canaries } => self.log_guard(guard, sites, canaries),
+                Effect::Stale { generation, told } => self.log_stale(generation, told),
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
@@ -193,27 +194,57 @@ impl Writing {
     }
 
     /// What is probed and the name of the check.
-    fn names(&self, generation: u64, target: TargetId) -> Option<(&dyn std::fmt::Display, &str)> {
+    fn names(&self, generation: u64, id: TargetId) -> Option<(&dyn std::fmt::Display, &str)> {
         let (_, snapshot) = self.known.iter().find(|known| known.0 == generation)?;
-        let target = &snapshot.targets[target.index()];
+        let target = &snapshot.targets[id.index()];
         let address: &dyn std::fmt::Display = match &target.address {
             TargetAddress::Ip(address) => address,
             TargetAddress::Host(name) => name,
         };
-        Some((address, &snapshot.checks[target.check.index()].name))
+        let canary: Option<&dyn std::fmt::Display> = snapshot.canaries.contains(&id).then_some(&"canary");
+        Some((canary.unwrap_or(address), &snapshot.checks[target.check.index()].name))
     }
 
-    fn log_guard(&self, guard: Guard, Sites { up, failing }: Sites) {
-        let (to, why) = match guard {
-            Guard::Up { .. } => ("up", "most sites fail at once: nothing goes down for now"),
-            Guard::Quiet => ("quiet", "fewer sites fail: failures are believed again"),
-            Guard::Spent => ("spent", "most sites still fail: that is believed now"),
+    fn log_guard(&self, guard: Guard, Sites { up, failing }: Sites, canaries: Canaries) {
+        let (to, why) = match (guard, canaries) {
+            (Guard::Up { .. }, Canaries::Fail) => {
+                ("up", "most sites fail, and the canaries too: nothing goes down until these answer")
+            }
+            (Guard::Up { .. }, _) => ("up", "most sites fail at once: nothing goes down for now"),
+            (Guard::Quiet, Canaries::Pass) => ("quiet", "the canaries answer: failures are believed"),
+            (Guard::Quiet, _) => ("quiet", "fewer sites fail: failures are believed again"),
+            (Guard::Spent, _) => ("spent", "most sites still fail: that is believed now"),
         };
         match guard {
             Guard::Quiet => tracing::info!(sites = up, failing, "{why}"),
             Guard::Up { .. } | Guard::Spent => tracing::warn!(sites = up, failing, "{why}"),
         }
         self.happened.push(Kind::Guard, "prober", "", to, &format!("{why} ({failing} of {up} sites)"));
+    }
+
+    fn log_stale(&self, generation: u64, told: Stale) {
+        let (target, to, why) = match told {
+            Stale::One(target) => (Some(target), "stale", "no outcome for long: the last state is kept".to_owned()),
+            Stale::Fresh(target) => (Some(target), "fresh", "outcomes come in again".to_owned()),
+            Stale::Many { stale, of } => {
+                let why = format!(
+                    "{stale} of {of} targets have had no outcome for long, and more may follow: does the prober stand \
+                     still? The last states are kept"
+                );
+                (None, "stale", why)
+            }
+            Stale::FreshAgain { stale } => (None, "fresh", format!("outcomes come in again; {stale} targets lack one")),
+        };
+        let subject = match target.map(|target| self.names(generation, target)) {
+            Some(Some((address, check))) => format!("{address} {check}"),
+            Some(None) => return,
+            None => "prober".to_owned(),
+        };
+        self.happened.push(Kind::Stale, &subject, "", to, &why);
+        match to {
+            "stale" => tracing::warn!(of = subject, "stale: {why}"),
+            _ => tracing::info!(of = subject, "fresh: {why}"),
+        }
     }
 
     fn log_flapping(&self, generation: u64, target: TargetId, held: bool) {

@@ -16,6 +16,10 @@ pub enum Kind {
     Health,
     /// The blast guard holds failures back, or does so no longer.
     Guard,
+    /// A target has had no outcome for long, or has one again.
+    Stale,
+    /// An endpoint that waited was let back by an operator.
+    Resume,
     /// An override was set, removed, or ended.
     Override,
     /// A configuration was read: it serves, or was refused.
@@ -30,6 +34,8 @@ impl Kind {
             Self::Start => "start",
             Self::Health => "health",
             Self::Guard => "guard",
+            Self::Stale => "stale",
+            Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
         }

@@ -18,6 +18,10 @@ pub enum CheckKind {
         port: u16,
         /// Where connections come from.
         source: Source,
+        /// What is said first; may be empty.
+        send: Box<str>,
+        /// What must stand in the first bytes of the answer; empty: no answer is waited for.
+        expect: Box<str>,
     },
     /// A TLS handshake.
     Tls(TlsCheck),

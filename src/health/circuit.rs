@@ -19,6 +19,9 @@ use super::{Flap, Millis, Outcome};
 use crate::limits::{FLAP_HOLD_MAX_MS, FLAP_HOLD_MS};
 use std::collections::VecDeque;
 
+/// When the state changed while closed, until when it is open, when it was closed last, and its level.
+pub type Parts = (Vec<Millis>, Option<Millis>, Option<Millis>, u8);
+
 /// The circuit of one target.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Circuit {
@@ -43,6 +46,18 @@ impl Circuit {
     #[must_use]
     pub const fn open_until(&self) -> Option<Millis> {
         self.open_until
+    }
+
+    /// A circuit as [`Circuit::parts`] gave it.
+    #[must_use]
+    pub fn resumed((changes, open_until, closed_at, level): Parts) -> Self {
+        Self { changes: changes.into(), open_until, closed_at, level }
+    }
+
+    /// All that is worth keeping.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        (self.changes.iter().copied().collect(), self.open_until, self.closed_at, self.level)
     }
 
     /// The target changed between Up and Down.

@@ -13,11 +13,11 @@ pub use check::{
     CheckKind, DnsCheck, ExecCheck, GrpcCheck, HttpCheck, Identity, JsonField, JsonValue, PrivateKey, PushCheck,
     Security, Source, TlsCheck,
 };
-pub use circuit::Circuit;
+pub use circuit::{Circuit, Parts};
 pub use comeback::{Comeback, ComebackRules};
-pub use guard::{Guard, GuardRules, Sites};
+pub use guard::{Canaries, Guard, GuardRules, Sites};
 pub use load::{Aggregate, Load, LoadPlace, LoadSource, Reported, Sample, Smoothed, settle};
-pub use schedule::{Schedule, is_stale};
+pub use schedule::{Schedule, is_stale, slowdown};
 pub use tracker::Tracker;
 
 use crate::wire::Name;

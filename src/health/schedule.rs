@@ -33,17 +33,26 @@ struct Entry {
     fall: u8,
     /// When it is due; `None` while its probe runs.
     due: Option<Millis>,
+    /// When its last probe was due.
+    started: Millis,
     /// When its last outcome came in, or it was added.
     last: Millis,
 }
 
 impl Entry {
     fn slowdown(&self) -> u32 {
-        let dead = self.failures.saturating_sub(u32::from(self.fall));
-        let by_time = u64::from(dead) * u64::from(self.interval_ms) / SLOWDOWN_EVERY_MS;
-        let steps = u64::from(dead / SLOWDOWN_EVERY).min(by_time).min(u64::from(SLOWDOWN_MAX - 1));
-        1 + steps as u32
+        slowdown(self.failures, self.fall, self.interval_ms)
     }
+}
+
+/// How many times more slowly a target is probed after so many failures in a row, 1 to [`SLOWDOWN_MAX`]. The interval is
+/// the configured one, in milliseconds.
+#[must_use]
+pub fn slowdown(failures: u32, fall: u8, interval_ms: u32) -> u32 {
+    let dead = failures.saturating_sub(u32::from(fall));
+    let by_time = u64::from(dead) * u64::from(interval_ms) / SLOWDOWN_EVERY_MS;
+    let steps = u64::from(dead / SLOWDOWN_EVERY).min(by_time).min(u64::from(SLOWDOWN_MAX - 1));
+    1 + steps as u32
 }
 
 /// The probes to come. Targets are dense ids; each is added once.
@@ -75,6 +84,7 @@ impl Schedule {
             failures: 0,
             fall: timing.fall,
             due: Some(first_due),
+            started: first_due,
             last: first_due,
         };
         if self.entries.len() <= target.index() {
@@ -121,16 +131,18 @@ impl Schedule {
     /// [`Schedule::done`] puts it back.
     pub fn take_due(&mut self, now: Millis, out: &mut Vec<TargetId>) {
         while self.next_due().is_some_and(|due| due <= now) {
-            let Some(Reverse((_, target))) = self.heap.pop() else { return };
+            let Some(Reverse((due, target))) = self.heap.pop() else { return };
             if let Some(entry) = self.entry_mut(target) {
                 entry.due = None;
+                entry.started = due;
                 out.push(target);
             }
         }
     }
 
     /// Takes an outcome and sets when the target is probed next: at the first point of its grid at least half an
-    /// effective interval ahead of the last probe's end.
+    /// interval behind the last probe's start, and not before `now`. How long the probe took plays no part: else each
+    /// that ran into a long timeout would cost a round, and so make a dead endpoint's end come later.
     pub fn done(&mut self, target: TargetId, outcome: Outcome, now: Millis) {
         let random = self.draw.next();
         let Some(entry) = self.entry_mut(target) else { return };
@@ -141,12 +153,12 @@ impl Schedule {
             Outcome::Inconclusive => {}
         }
         let interval = Millis::from(entry.interval_ms);
-        let earliest = now + interval * Millis::from(entry.slowdown()) - interval / 2;
+        let earliest = entry.started + interval * Millis::from(entry.slowdown()) - interval / 2;
         let phase = Millis::from(entry.phase_ms);
         let grid = phase + earliest.saturating_sub(phase).div_ceil(interval) * interval;
         let swing = interval * Millis::from(JITTER_PERCENT) / 100;
         let jitter = ((u128::from(random) * u128::from(2 * swing + 1)) >> 64) as Millis;
-        let due = (grid + jitter).saturating_sub(swing) / PROBE_STEP_MS * PROBE_STEP_MS;
+        let due = ((grid + jitter).saturating_sub(swing) / PROBE_STEP_MS * PROBE_STEP_MS).max(now);
         entry.due = Some(due);
         self.heap.push(Reverse((due, target)));
     }
@@ -225,6 +237,20 @@ mod tests {
         let mut wakes = later.clone();
         wakes.dedup();
         assert!(wakes.len() * 8 < later.len(), "{} wake-ups for {} probes", wakes.len(), later.len());
+    }
+
+    #[test]
+    fn a_probe_that_runs_into_its_timeout_costs_no_round() {
+        // Half the interval and nearly all of it; one that takes longer than it is followed by the next on the grid.
+        for (took, limit) in [(5_000, 11_000), (9_900, 11_000), (12_000, 17_500)] {
+            let starts = run(20, 300_000, took, Outcome::Inconclusive);
+            for target in 0..20 {
+                let own: Vec<_> = starts.iter().filter(|(_, t)| t.index() == target).map(|(at, _)| *at).collect();
+                // The first is not on the grid yet.
+                let most = own[1..].windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+                assert!(most <= limit, "{most} ms apart, taking {took} ms");
+            }
+        }
     }
 
     #[test]

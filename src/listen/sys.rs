@@ -308,6 +308,13 @@ pub fn raise_descriptor_limit() -> usize {
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
+/// A write to a pipe that nobody reads ends this process without a word, as it ends other programs; sockets are not
+/// concerned, since `std` asks for no signal there. For the verbs that print, not for the server.
+pub fn end_on_closed_pipe() {
+    // SAFETY: the default action is no function of ours, and no other thread runs yet.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
 /// Keeps the allocator from spreading over many arenas, each with its own waste, while threads load in parallel.
 /// Call it before the first thread.
 pub fn limit_arenas() {

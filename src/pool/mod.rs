@@ -131,7 +131,7 @@ pub struct Pool {
     pub rules: Rules,
 }
 
-/// What the outcomes of a pool's checks mean for its members.
+/// What the outcomes of a pool's checks mean for its members, and what else it needs.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rules {
     /// So many of the checks that vote may fail: all but the quorum.
@@ -142,6 +142,8 @@ pub struct Rules {
     pub aggregate: Aggregate,
     /// The check, one of the pool's, whose response tells the load; none: nobody asks for loads.
     pub load: Option<CheckId>,
+    /// The pool is live only while these are. No circles.
+    pub depends_on: Box<[PoolId]>,
 }
 
 impl Pool {

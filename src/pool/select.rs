@@ -47,16 +47,38 @@ pub struct Table {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Layout {
-    Weighted { total: u32 },
+    Weighted {
+        total: u32,
+    },
     RoundRobin,
-    Smooth { sequence: Box<[u16]> },
+    Smooth {
+        sequence: Box<[u16]>,
+    },
     Failover,
-    Hash { names: Box<[u64]> },
-    Winners { winners: Box<[u8; 1 << 14]> },
-    Slots { slots: Box<[u16]> },
-    Nearest { tie: u16 },
-    Least { total: u32, ranks: Box<[u16]> },
-    Quickest { sharing: u16, total: u32 },
+    Hash {
+        names: Box<[u64]>,
+    },
+    Winners {
+        winners: Box<[u8; 1 << 14]>,
+    },
+    Slots {
+        slots: Box<[u16]>,
+    },
+    Nearest {
+        tie: u16,
+    },
+    /// One answer, drawn by shares that loads give.
+    Lesser {
+        total: u32,
+    },
+    Least {
+        total: u32,
+        ranks: Box<[u16]>,
+    },
+    Quickest {
+        sharing: u16,
+        total: u32,
+    },
     All,
     Spread(Box<Spread>),
 }
@@ -95,6 +117,9 @@ impl Table {
             Balance::Failover | Balance::Nearest => Layout::Failover,
             Balance::Hash if of_all <= hash::DIRECT => Layout::Hash { names: names() },
             Balance::Hash => Layout::Slots { slots: hash::lay_out(&members, &names(), of_all) },
+            Balance::LeastConnections | Balance::LeastLoad if answers == 1 => {
+                Layout::Lesser { total: least::lay_out(&mut members, &ranks()) }
+            }
             Balance::LeastConnections | Balance::LeastLoad => {
                 Layout::Least { ranks: ranks(), total: weighted::lay_out(&mut members) }
             }
@@ -157,7 +182,7 @@ impl Table {
     pub fn share(&self, endpoint: EndpointId) -> f64 {
         let Some(index) = self.members.iter().position(|member| member.endpoint == endpoint) else { return 0.0 };
         match &self.layout {
-            Layout::Least { total, ranks } => least::share(&self.members, ranks, *total, index),
+            Layout::Lesser { total } => f64::from(weighted::stretch(&self.members, index).1) / f64::from(*total),
             Layout::Quickest { sharing, total } if index < usize::from(*sharing) => {
                 f64::from(weighted::stretch(&self.members, index).1) / f64::from(*total)
             }
@@ -174,7 +199,9 @@ impl Table {
             return;
         }
         match &self.layout {
-            Layout::Weighted { total } => weighted::pick(members, *total, answers, draw, out),
+            Layout::Weighted { total } | Layout::Lesser { total } => {
+                weighted::pick(members, *total, answers, draw, out)
+            }
             Layout::RoundRobin => round_robin::pick(members, answers, cursor, out),
             Layout::Smooth { sequence } => smooth::pick(members, sequence, answers, cursor, out),
             Layout::Failover => failover::pick(members, answers, out),

@@ -52,7 +52,7 @@ impl Method {
     pub(super) fn new(job: &Job, shared: &mut Shared) -> Result<Self, Box<str>> {
         let (address, tls) = (&job.address, &mut shared.tls);
         Ok(match &job.check.kind {
-            CheckKind::Tcp { port, source } => Self::Tcp(Way::new(address, *port, *source)),
+            CheckKind::Tcp { port, source, .. } => Self::Tcp(Way::new(address, *port, *source)),
             CheckKind::Tls(check) => Self::Tls(Box::new(TlsProbe::new(check, address, tls)?)),
             CheckKind::Http(check) => Self::Http(Box::new(HttpProbe::new(check, address, tls)?)),
             CheckKind::Grpc(check) => Self::Grpc(Box::new(GrpcProbe::new(check, address, tls)?)),
@@ -103,7 +103,9 @@ impl Method {
     async fn once(&self, job: &Job, progress: &Progress) -> Ended {
         // What is large and rare is on the heap: a probe over plain HTTP, the commonest, needs little room.
         match (self, &job.check.kind) {
-            (Self::Tcp(way), _) => tcp::probe(way, progress).await,
+            (Self::Tcp(way), CheckKind::Tcp { send, expect, .. }) => {
+                Box::pin(tcp::probe(way, send, expect, progress)).await
+            }
             (Self::Tls(probe), _) => Box::pin(probe.probe(progress)).await,
             (Self::Http(probe), CheckKind::Http(check)) => probe.probe(check, progress).await,
             (Self::Grpc(probe), _) => Box::pin(probe.probe(progress)).await,

@@ -18,14 +18,16 @@ pub enum Phase {
     FirstByte,
     /// From there to the end of what is read.
     Body,
+    /// From the first byte of an answer until the expected text came.
+    Answer,
     /// A program runs.
     Run,
     /// A file is read.
     File,
 }
 
-const PHASES: [Phase; 7] =
-    [Phase::Resolve, Phase::Connect, Phase::Tls, Phase::FirstByte, Phase::Body, Phase::Run, Phase::File];
+const PHASES: [Phase; 8] =
+    [Phase::Resolve, Phase::Connect, Phase::Tls, Phase::FirstByte, Phase::Body, Phase::Answer, Phase::Run, Phase::File];
 
 impl Phase {
     /// What people call it.
@@ -37,6 +39,7 @@ impl Phase {
             Self::Tls => "TLS",
             Self::FirstByte => "first byte",
             Self::Body => "body",
+            Self::Answer => "answer",
             Self::Run => "run",
             Self::File => "file",
         }
@@ -50,6 +53,7 @@ impl Phase {
             Self::Tls => "connected, but no TLS",
             Self::FirstByte => "connected, but no answer",
             Self::Body => "the answer began, but did not end",
+            Self::Answer => "answered, but not with the expected text",
             Self::Run => "the program did not end",
             Self::File => "the file could not be read",
         }

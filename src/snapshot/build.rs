@@ -23,7 +23,7 @@ type MapOf = Vec<Option<MapId>>;
 
 /// Compiles a specification.
 pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, BuildError> {
-    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard } = spec;
+    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard, canaries } = spec;
     let groups = groups(&zones, &names, &policies, &pools, &endpoints);
     let (maps, map_of) = maps(&zones, &names, &groups, &databases)?;
     let sources = Sources { pools: &pools, endpoints: &endpoints, policies: &policies };
@@ -47,7 +47,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
-    let Watches { targets, watches, watched, meters } = watch(&checks, &pools, &endpoints);
+    let Watches { targets, watches, watched, meters, canaries } = watch(&checks, &pools, &endpoints, canaries);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
     let hashes = pools.iter().filter(|pool| pool.balance == Balance::Hash && pool.answers == 1);
     let writes_hashes_down = hashes.count() <= HASHES_WRITTEN_DOWN;
@@ -77,6 +77,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         watched,
         meters,
         guard,
+        canaries,
         databases,
     })
 }
@@ -182,11 +183,12 @@ struct Watches {
     watches: Vec<[Range<u32>; 2]>,
     watched: Vec<TargetId>,
     meters: Meters,
+    canaries: Vec<TargetId>,
 }
 
 /// What is probed, each (address, check) once, and for whom. Checks are compared by what they do: two of equal
 /// content and different names are one target.
-fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint]) -> Watches {
+fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint], canaries: Vec<Target>) -> Watches {
     let canonical = canonical(checks);
     let mut by_content: HashMap<Target, TargetId> = HashMap::new();
     let mut targets = Vec::new();
@@ -223,7 +225,15 @@ fn watch(checks: &[Check], pools: &[Pool], endpoints: &[Endpoint]) -> Watches {
         watches.push([range_of(0), range_of(1)]);
         meters.add(EndpointId::new(index), endpoint.pool, meter);
     }
-    Watches { targets, watches, watched, meters }
+    let outside = |canary: Target| {
+        let target = Target { check: canonical[canary.check.index()], ..canary };
+        *by_content.entry(target).or_insert_with_key(|target| {
+            targets.push(target.clone());
+            TargetId::new(targets.len() - 1)
+        })
+    };
+    let canaries = canaries.into_iter().map(outside).collect();
+    Watches { targets, watches, watched, meters, canaries }
 }
 
 /// For each check the first one that does the same.

@@ -64,6 +64,8 @@ pub struct Snapshot {
     pub(crate) meters: Meters,
     /// When failures are held, since the prober may be the broken part.
     pub guard: GuardRules,
+    /// Those of the targets that stand outside of the fleet: they vote for no endpoint.
+    pub canaries: Vec<TargetId>,
     /// The databases that the maps were compiled from.
     pub databases: Arc<crate::geo::Databases>,
 }

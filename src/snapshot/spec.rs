@@ -1,6 +1,7 @@
 //! What `config` hands over: everything the files say, read, checked and resolved to ids, and nothing yet
 //! compiled. Ids count over the whole specification; only `RegionId` counts within its zone.
 
+use super::Target;
 use crate::geo::{Region, ScopeLimits};
 use crate::health::{Check, GuardRules};
 use crate::pool::{Endpoint, Pool};
@@ -28,6 +29,8 @@ pub struct Spec {
     pub names: Vec<BalancedName>,
     /// When failures are held, since the prober may be the broken part.
     pub guard: GuardRules,
+    /// What is probed outside of the fleet, to know who is cut off.
+    pub canaries: Vec<Target>,
 }
 
 /// One zone.

@@ -4,6 +4,7 @@
 use super::Fallback;
 use super::compile::StepView;
 use super::decide::Answer;
+use super::depends::{Waves, users};
 use super::gauge::{Gauge, gauges};
 use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
@@ -80,6 +81,8 @@ pub(super) struct PoolLive {
     index: [[u8; 2]; 3],
     /// Its gate is open and enough members are live.
     pub(super) is_live: bool,
+    /// The pools that it depends on are live.
+    pub(super) is_met: bool,
     /// No operator took it out.
     pub(super) is_open: bool,
     /// A member's first outcomes are not in yet.
@@ -166,6 +169,7 @@ impl PoolLive {
             tables: tables.into(),
             index,
             is_live: is_open && live >= pool.min_healthy.max(1),
+            is_met: true,
             is_open,
             pending,
             live,
@@ -324,6 +328,7 @@ impl Live {
         };
         let pools = (0..snapshot.pools.len()).step_by(CHUNK).map(chunk).collect();
         let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates) };
+        live.depend_all(snapshot, &observed);
         let chunks = snapshot.plan.len().div_ceil(CHUNK);
         live.rows = (0..chunks).map(|chunk| Arc::new(live.chunk(snapshot, chunk))).collect();
         live
@@ -339,15 +344,13 @@ impl Live {
     ) -> bool {
         let mut changed = false;
         let mut stale = Vec::new();
-        for &id in pools {
-            let new = PoolLive::new(snapshot, &self.gates, id, &observed);
-            if new == *self.pool(id) {
-                continue;
+        let mut waves = Waves::new(pools.iter().copied());
+        while let Some(id) = waves.next() {
+            if self.work_out(snapshot, id, &observed) {
+                changed = true;
+                stale.extend_from_slice(dependents.chunks(id));
+                waves.changed(dependents.users.of(id.index()));
             }
-            changed = true;
-            let chunk = &mut Arc::make_mut(&mut self.pools)[id.index() / CHUNK];
-            Arc::make_mut(chunk)[id.index() % CHUNK] = Arc::new(new);
-            stale.extend_from_slice(dependents.chunks(id));
         }
         stale.sort_unstable();
         stale.dedup();
@@ -359,6 +362,33 @@ impl Live {
             }
         }
         changed
+    }
+
+    /// Works one pool out again; true if it is another now.
+    fn work_out(&mut self, snapshot: &Snapshot, id: PoolId, observed: impl Fn(EndpointId) -> Observed) -> bool {
+        let mut new = PoolLive::new(snapshot, &self.gates, id, observed);
+        self.depend(snapshot, id, &mut new);
+        if new == *self.pool(id) {
+            return false;
+        }
+        let chunk = &mut Arc::make_mut(&mut self.pools)[id.index() / CHUNK];
+        Arc::make_mut(chunk)[id.index() % CHUNK] = Arc::new(new);
+        true
+    }
+
+    /// Lets all pools feel their dependencies.
+    fn depend_all(&mut self, snapshot: &Snapshot, observed: impl Fn(EndpointId) -> Observed) {
+        let pairs = users(snapshot);
+        if pairs.is_empty() {
+            return;
+        }
+        let mut waves = Waves::new(pairs.iter().map(|&(_, user)| PoolId::new(user as usize)));
+        let users = Packed::new(pairs, snapshot.pools.len());
+        while let Some(id) = waves.next() {
+            if self.work_out(snapshot, id, &observed) {
+                waves.changed(users.of(id.index()));
+            }
+        }
     }
 
     /// What operators said at run time.
@@ -451,6 +481,8 @@ fn chooses_pools(leaf: Leaf, own: &[Own]) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Dependents {
     chunks: Packed,
+    /// By pool, the pools that depend on it.
+    users: Packed,
     pools: Packed,
 }
 
@@ -469,7 +501,12 @@ impl Dependents {
             let targets = watches.iter().flat_map(|range| range.start as usize..range.end as usize);
             pools.extend(targets.map(|at| (snapshot.watched[at].index() as u32, endpoint.pool.index() as u32)));
         }
-        Self { chunks: Packed::new(chunks, snapshot.pools.len()), pools: Packed::new(pools, snapshot.targets.len()) }
+        let users = Packed::new(users(snapshot), snapshot.pools.len());
+        Self {
+            chunks: Packed::new(chunks, snapshot.pools.len()),
+            users,
+            pools: Packed::new(pools, snapshot.targets.len()),
+        }
     }
 
     fn chunks(&self, pool: PoolId) -> &[u32] {

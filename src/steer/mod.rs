@@ -4,6 +4,7 @@
 mod amounts;
 mod compile;
 mod decide;
+mod depends;
 mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -163,8 +163,10 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
 
     /// The parts of a step that have a member of the family in `set`; those of weight 0 only if there is no other.
     fn parts_with(&self, step: &StepView<'_>, set: Set) -> Vec<Part> {
-        let with = step.parts.iter().filter(|part| (self.scene.live)(part.pool).has(set, self.scene.lane));
-        heavy(with.copied().collect())
+        let live = |part: &Part| (self.scene.live)(part.pool);
+        // Without what it depends on a pool is as down as if its members were.
+        let with = step.parts.iter().filter(|part| set != Set::Live || live(part).is_met);
+        heavy(with.filter(|part| live(part).has(set, self.scene.lane)).copied().collect())
     }
 
     /// Fail open: the members of the row's first step that no operator took out; if none is left, all of them. A row
@@ -235,8 +237,12 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
     fn note_step(&mut self, index: usize, step: &StepView<'_>, live: &[Part]) {
         for part in step.parts {
             let pool = (self.scene.live)(part.pool);
+            let needed = &self.scene.pools[part.pool.index()].rules.depends_on;
+            let needed = needed.iter().copied().find(|&needed| !(self.scene.live)(needed).is_live);
             let note = if !pool.is_open {
                 PoolNote::TakenOut
+            } else if let Some(needed) = needed.filter(|_| !pool.is_met) {
+                PoolNote::Unmet(needed)
             } else if !pool.is_live {
                 PoolNote::TooFewLive
             } else if !pool.has(Set::Live, self.scene.lane) {

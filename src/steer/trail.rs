@@ -13,6 +13,8 @@ pub enum PoolNote {
     TakenOut,
     /// It has fewer live members than `min_healthy`.
     TooFewLive,
+    /// A pool that it depends on is not live.
+    Unmet(PoolId),
     /// It is live and has no live address of the family.
     NoAddress,
     /// Its first outcomes are not in yet.

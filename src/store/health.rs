@@ -2,11 +2,12 @@
 //! stale is not believed.
 
 use super::Store;
-use crate::health::{Check, Millis, TargetAddress, TargetState, Tracker, is_stale};
+use crate::health::{Check, Circuit, Comeback, Millis, Parts, TargetAddress, TargetState, Tracker, is_stale};
+use crate::id::{EndpointId, TargetId};
 use crate::pool::rendezvous::name_bits;
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 const NAME: &str = "health.json";
@@ -15,9 +16,35 @@ const FORMAT: u32 = 1;
 /// Which target: its address, and a fingerprint of what its check does and when.
 type Key = (String, u64);
 
-/// What was saved of each target.
+/// Which endpoint: its zone, its pool and its name.
+type Member = (String, String, String);
+
+/// What was saved. All times are milliseconds since 1970.
 #[derive(Clone, Debug, Default)]
-pub struct Remembered(HashMap<Key, Last>);
+pub struct Remembered {
+    targets: HashMap<Key, Last>,
+    circuits: Vec<(Key, Parts)>,
+    comebacks: Vec<(Member, [Comeback; 2])>,
+}
+
+/// One moment on both clocks, milliseconds: the monotonic one, and since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// On the monotonic clock.
+    pub monotonic: Millis,
+    /// Since 1970.
+    pub unix: u64,
+}
+
+impl Moment {
+    fn to_unix(self, at: Millis) -> u64 {
+        self.unix.saturating_add(at).saturating_sub(self.monotonic)
+    }
+
+    fn to_monotonic(self, at: u64) -> Millis {
+        self.monotonic.saturating_add(at).saturating_sub(self.unix)
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
@@ -33,6 +60,12 @@ struct File {
     format: u32,
     /// Address, fingerprint, up or not, passes, failures, milliseconds since 1970.
     targets: Vec<(String, u64, bool, u8, u8, u64)>,
+    /// Address, fingerprint, and the circuit's parts.
+    #[serde(default)]
+    circuits: Vec<(String, u64, Parts)>,
+    /// Zone, pool, endpoint, and for each family a word with what belongs to it.
+    #[serde(default)]
+    comebacks: Vec<(String, String, String, [(String, u64); 2])>,
 }
 
 fn key(address: &TargetAddress, check: &Check) -> Key {
@@ -58,7 +91,14 @@ impl Remembered {
             let state = if up { TargetState::Up } else { TargetState::Down };
             ((address, check), Last { state, n_ok, n_bad, at })
         };
-        Ok(Self(file.targets.into_iter().map(last).collect()))
+        let comeback = |(zone, pool, name, [one, other]): (_, _, _, [(String, u64); 2])| {
+            Some(((zone, pool, name), [comeback_of(&one)?, comeback_of(&other)?]))
+        };
+        Ok(Self {
+            targets: file.targets.into_iter().map(last).collect(),
+            circuits: file.circuits.into_iter().map(|(address, check, parts)| ((address, check), parts)).collect(),
+            comebacks: file.comebacks.into_iter().filter_map(comeback).collect(),
+        })
     }
 
     /// Writes it.
@@ -69,20 +109,132 @@ impl Remembered {
         let target = |((address, check), last): (&Key, &Last)| {
             (address.clone(), *check, last.state == TargetState::Up, last.n_ok, last.n_bad, last.at)
         };
-        let file = File { format: FORMAT, targets: self.0.iter().map(target).collect() };
+        let circuit = |((address, check), parts): &(Key, Parts)| (address.clone(), *check, parts.clone());
+        let comeback = |((zone, pool, name), [one, other]): &(Member, [Comeback; 2])| {
+            (zone.clone(), pool.clone(), name.clone(), [comeback_words(one), comeback_words(other)])
+        };
+        let file = File {
+            format: FORMAT,
+            targets: self.targets.iter().map(target).collect(),
+            circuits: self.circuits.iter().map(circuit).collect(),
+            comebacks: self.comebacks.iter().map(comeback).collect(),
+        };
         store.write(NAME, &serde_json::to_vec(&file)?)
     }
 
     /// How many targets it knows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.targets.len()
     }
 
     /// True if it knows none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.targets.is_empty()
+    }
+}
+
+fn comeback_words(comeback: &Comeback) -> (String, u64) {
+    let (word, number) = match *comeback {
+        Comeback::Full => ("full", 0),
+        Comeback::Out { resumed } => ("out", u64::from(resumed)),
+        Comeback::Stopped => ("stopped", 0),
+        Comeback::Waiting { until } => ("waiting", until),
+        Comeback::Ramping { since } => ("ramping", since),
+    };
+    (word.to_owned(), number)
+}
+
+fn comeback_of((word, number): &(String, u64)) -> Option<Comeback> {
+    Some(match word.as_str() {
+        "full" => Comeback::Full,
+        "out" => Comeback::Out { resumed: *number > 0 },
+        "stopped" => Comeback::Stopped,
+        "waiting" => Comeback::Waiting { until: *number },
+        "ramping" => Comeback::Ramping { since: *number },
+        _ => return None,
+    })
+}
+
+/// The same with its times on another clock.
+fn retimed(comeback: Comeback, to: impl Fn(u64) -> u64) -> Comeback {
+    match comeback {
+        Comeback::Waiting { until } => Comeback::Waiting { until: to(until) },
+        Comeback::Ramping { since } => Comeback::Ramping { since: to(since) },
+        other => other,
+    }
+}
+
+fn circuit_retimed((changes, open_until, closed_at, level): Parts, to: impl Fn(u64) -> u64) -> Parts {
+    (changes.into_iter().map(&to).collect(), open_until.map(&to), closed_at.map(&to), level)
+}
+
+fn member(snapshot: &Snapshot, id: EndpointId) -> Member {
+    let endpoint = &snapshot.endpoints[id.index()];
+    let pool = &snapshot.pools[endpoint.pool.index()];
+    let zone = snapshot.settings[pool.zone.index()].apex.to_lowercase().to_string();
+    (zone, pool.name.to_string(), endpoint.name.to_string())
+}
+
+impl Remembered {
+    /// Adds the circuits of targets and the endpoints that are not fully in service.
+    #[must_use]
+    pub fn with_circuits_and_comebacks(
+        mut self,
+        snapshot: &Snapshot,
+        circuits: &[(TargetId, Circuit)],
+        comebacks: &BTreeMap<EndpointId, [Comeback; 2]>,
+        now: Moment,
+    ) -> Self {
+        let circuit = |(id, circuit): &(TargetId, Circuit)| {
+            let target = &snapshot.targets[id.index()];
+            let key = key(&target.address, &snapshot.checks[target.check.index()]);
+            (key, circuit_retimed(circuit.parts(), |at| now.to_unix(at)))
+        };
+        self.circuits = circuits.iter().map(circuit).collect();
+        let comeback = |(&id, families): (&EndpointId, &[Comeback; 2])| {
+            (member(snapshot, id), families.map(|one| retimed(one, |at| now.to_unix(at))))
+        };
+        self.comebacks = comebacks.iter().map(comeback).collect();
+        self
+    }
+
+    /// The circuits of a configuration's targets. They are old after a window, whatever the age of the file.
+    #[must_use]
+    pub fn circuits(&self, snapshot: &Snapshot, now: Moment) -> Vec<(TargetId, Circuit)> {
+        if self.circuits.is_empty() {
+            return Vec::new();
+        }
+        let known: HashMap<_, _> = self.circuits.iter().map(|(key, parts)| (key, parts)).collect();
+        let restore = |(index, target): (usize, &crate::snapshot::Target)| {
+            let check = &snapshot.checks[target.check.index()];
+            let parts = check.voting.flap.and_then(|_| known.get(&key(&target.address, check)))?;
+            let parts = circuit_retimed((*parts).clone(), |at| now.to_monotonic(at));
+            Some((TargetId::new(index), Circuit::resumed(parts)))
+        };
+        snapshot.targets.iter().enumerate().filter_map(restore).collect()
+    }
+
+    /// Which of a configuration's endpoints are not fully in service. However old that is: who waits for a person waits on.
+    #[must_use]
+    pub fn comebacks(&self, snapshot: &Snapshot, now: Moment) -> Vec<(EndpointId, [Comeback; 2])> {
+        if self.comebacks.is_empty() {
+            return Vec::new();
+        }
+        let known: HashMap<_, _> = self.comebacks.iter().map(|(member, families)| (member, *families)).collect();
+        let restore = |id: EndpointId| {
+            let families = *known.get(&member(snapshot, id))?;
+            // A clock that was set back gives no time to come.
+            Some((
+                id,
+                families.map(|one| match retimed(one, |at| now.to_monotonic(at)) {
+                    Comeback::Ramping { since } => Comeback::Ramping { since: since.min(now.monotonic) },
+                    other => other,
+                }),
+            ))
+        };
+        (0..snapshot.endpoints.len()).map(EndpointId::new).filter_map(restore).collect()
     }
 }
 
@@ -99,13 +251,13 @@ pub fn remember(
     let mut kept = HashMap::with_capacity(trackers.len());
     for ((target, tracker), age) in snapshot.targets.iter().zip(trackers).zip(ages) {
         let key = key(&target.address, &snapshot.checks[target.check.index()]);
-        let at = age.map(|age| now.saturating_sub(age)).or_else(|| before.0.get(&key).map(|last| last.at));
+        let at = age.map(|age| now.saturating_sub(age)).or_else(|| before.targets.get(&key).map(|last| last.at));
         let (state, n_ok, n_bad) = tracker.parts();
         if let Some(at) = at.filter(|_| state != TargetState::Unknown) {
             kept.insert(key, Last { state, n_ok, n_bad, at });
         }
     }
-    Remembered(kept)
+    Remembered { targets: kept, ..Remembered::default() }
 }
 
 /// For each target of a configuration what was saved of it, if that is fresh: its tracker, and how old it is in
@@ -114,7 +266,7 @@ pub fn remember(
 pub fn restored(remembered: &Remembered, snapshot: &Snapshot, now: u64) -> Vec<Option<(Tracker, Millis)>> {
     let restore = |target: &crate::snapshot::Target| {
         let check = &snapshot.checks[target.check.index()];
-        let last = remembered.0.get(&key(&target.address, check))?;
+        let last = remembered.targets.get(&key(&target.address, check))?;
         let timing = &check.timing;
         // A clock that was set back tells nothing of the age.
         let age = now.checked_sub(last.at)?;

@@ -7,7 +7,7 @@
 mod health;
 mod operators;
 
-pub use health::{Remembered, remember, restored};
+pub use health::{Moment, Remembered, remember, restored};
 pub use operators::Operators;
 
 use crate::limits::STATE_FILE_MAX;

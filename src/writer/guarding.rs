@@ -1,9 +1,10 @@
-//! The blast guard at work: which sites fail, and which transitions are held.
+//! The blast guard at work: which sites fail, what the canaries say, and which transitions are held.
 
 use super::known::Known;
-use crate::health::{Guard, Sites, TargetState};
+use crate::health::{Canaries, Guard, GuardRules, Millis, Outcome, Sites, TargetState};
 use crate::id::{PoolId, TargetId};
-use std::collections::BTreeMap;
+use crate::snapshot::Snapshot;
+use std::collections::{BTreeMap, HashMap};
 
 /// The guard, what it counts, and what it holds.
 #[derive(Debug, Default)]
@@ -12,8 +13,26 @@ pub(super) struct Guarding {
     /// By pool: its targets that are up, and those of them whose last vote was a failure.
     pools: Vec<[u32; 2]>,
     pub(super) sites: Sites,
-    /// Targets that would be down, with the last probe's reason.
-    pub(super) held: BTreeMap<TargetId, Box<str>>,
+    /// Since when more than the share of the sites fail.
+    exceeded: Option<Millis>,
+    canaries: Box<[TargetId]>,
+    /// The last vote of each canary, and when it came in.
+    votes: HashMap<TargetId, (bool, Millis)>,
+    /// When we were cut off no longer.
+    back: Option<Millis>,
+    /// Time in which every site is probed once, milliseconds.
+    round_ms: Millis,
+    /// Targets that would be down.
+    pub(super) held: BTreeMap<TargetId, Held>,
+}
+
+/// A target that would be down.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// Since when.
+    pub(super) since: Millis,
+    /// The last probe's reason.
+    pub(super) note: Box<str>,
 }
 
 /// What a target counts for in each of its pools.
@@ -30,8 +49,21 @@ impl Weighs {
 
 impl Guarding {
     /// Counts from nothing.
-    pub(super) fn clear(&mut self, pools: usize) {
-        (self.pools, self.sites) = (vec![[0; 2]; pools], Sites::default());
+    pub(super) fn clear(&mut self, snapshot: &Snapshot) {
+        (self.pools, self.sites) = (vec![[0; 2]; snapshot.pools.len()], Sites::default());
+        self.canaries = snapshot.canaries.clone().into();
+        let timings = snapshot.targets.iter().map(|target| &snapshot.checks[target.check.index()].timing);
+        let longest = timings.map(|timing| Millis::from(timing.interval_ms) + Millis::from(timing.timeout_ms)).max();
+        self.round_ms = longest.unwrap_or(0).min(snapshot.guard.hold_ms.into());
+    }
+
+    /// Takes over from a configuration before; `links` gives each of its targets that is still there.
+    pub(super) fn inherit(&mut self, before: &Self, links: impl Iterator<Item = (TargetId, TargetId)>) {
+        (self.guard, self.exceeded, self.back) = (before.guard, before.exceeded, before.back);
+        for (old, new) in links {
+            self.held.extend(before.held.get(&old).map(|held| (new, held.clone())));
+            self.votes.extend(before.votes.get(&old).map(|&vote| (new, vote)));
+        }
     }
 
     /// A target that votes for these pools counts for something else.
@@ -50,6 +82,66 @@ impl Guarding {
             self.sites.failing = self.sites.failing + is[1] - was[1];
         }
     }
+
+    /// Takes a canary's vote; false if the target is none, or did not vote.
+    pub(super) fn voted(&mut self, target: TargetId, outcome: Outcome, now: Millis) -> bool {
+        let votes = outcome != Outcome::Inconclusive && self.canaries.contains(&target);
+        if votes {
+            self.votes.insert(target, (outcome == Outcome::Pass, now));
+        }
+        votes
+    }
+
+    /// What the canaries say. One that answered before the sites began to fail says nothing of that.
+    pub(super) fn canaries(&self) -> Canaries {
+        let of = |canary| self.votes.get(canary).copied();
+        let votes = || self.canaries.iter().filter_map(of);
+        let failed = votes().filter(|(passed, _)| !passed).count();
+        let passed = votes().filter(|&(passed, at)| passed && self.exceeded.is_none_or(|since| at > since)).count();
+        match self.canaries.len() {
+            0 => Canaries::Silent,
+            all if failed * 2 > all => Canaries::Fail,
+            all if passed * 2 >= all => Canaries::Pass,
+            _ => Canaries::Silent,
+        }
+    }
+
+    /// What each canary said last; `None`: nothing yet.
+    pub(super) fn canary_votes(&self) -> Vec<(TargetId, Option<bool>)> {
+        self.canaries.iter().map(|&canary| (canary, self.votes.get(&canary).map(|vote| vote.0))).collect()
+    }
+
+    /// The counts, the canaries or the time are others now.
+    pub(super) fn observe(&mut self, rules: &GuardRules, now: Millis) {
+        let exceeded = rules.exceeded(self.sites);
+        self.exceeded = exceeded.then(|| self.exceeded.unwrap_or(now));
+        let was_cut_off = self.is_cut_off();
+        self.guard.observe(rules, self.sites, self.canaries(), now);
+        if was_cut_off && !self.is_cut_off() {
+            self.back = Some(now);
+        }
+    }
+
+    /// A target, held `since`, is about to go down: true if it is held on.
+    pub(super) fn holds(&mut self, rules: &GuardRules, timeout_ms: u32, since: Millis, now: Millis) -> bool {
+        let canaries = self.canaries();
+        // The sites that are probed at longer intervals must have their say before one failure is believed.
+        let in_doubt = canaries == Canaries::Fail && rules.share < 100 && now < since + self.round_ms;
+        // A probe may have begun before we were back.
+        let may_be_old = self.back.is_some_and(|back| now < back + Millis::from(timeout_ms));
+        self.guard.holds(rules, self.sites, canaries, now) || in_doubt || may_be_old
+    }
+
+    /// An operator believes the failures.
+    pub(super) fn release(&mut self) {
+        self.guard.release();
+        self.back = None;
+    }
+
+    /// True while the canaries fail too.
+    pub(super) const fn is_cut_off(&self) -> bool {
+        matches!(self.guard, Guard::Up { until: None, .. })
+    }
 }
 
 impl Known {
@@ -63,6 +155,7 @@ impl Known {
     /// The held targets that still fail; they are held no longer.
     pub(super) fn take_held(&mut self) -> Vec<(TargetId, Box<str>)> {
         let Self { guarding, trackers, .. } = self;
-        guarding.held.extract_if(.., |target, _| trackers[target.index()].failing()).collect()
+        let taken = guarding.held.extract_if(.., |target, _| trackers[target.index()].failing());
+        taken.map(|(target, held)| (target, held.note)).collect()
     }
 }

@@ -3,6 +3,7 @@
 
 use super::guarding::Guarding;
 use super::measured::Measured;
+use super::staleness::Staleness;
 use crate::health::{Circuit, Comeback, Millis, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::pool::Pool;
@@ -27,6 +28,28 @@ pub(super) struct Known {
     pub(super) now: Millis,
     pub(super) guarding: Guarding,
     pub(super) measured: Measured,
+    pub(super) staleness: Staleness,
+}
+
+/// What an earlier run has left of a configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// The time of the start; all other times are before it.
+    pub now: Millis,
+    /// By target, fresh or new.
+    pub trackers: Vec<Tracker>,
+    /// Circuits of targets that have changed.
+    pub circuits: Vec<(TargetId, Circuit)>,
+    /// Endpoints that are not fully in service, by family.
+    pub comebacks: Vec<(EndpointId, [Comeback; 2])>,
+}
+
+impl Left {
+    /// Nothing is known of so many targets.
+    #[must_use]
+    pub fn nothing(targets: usize) -> Self {
+        Self { now: 0, trackers: vec![Tracker::default(); targets], circuits: Vec::new(), comebacks: Vec::new() }
+    }
 }
 
 /// What a target says to its endpoints.
@@ -47,7 +70,20 @@ impl Vote {
 
 impl Known {
     pub(super) fn new(trackers: Vec<Tracker>, round_over: bool) -> Self {
-        Self { trackers, round_over, ..Self::default() }
+        let staleness = Staleness::new(trackers.len());
+        Self { trackers, round_over, staleness, ..Self::default() }
+    }
+
+    pub(super) fn resumed(left: Left, snapshot: &Snapshot) -> Self {
+        let mut known = Self { now: left.now, ..Self::new(left.trackers, false) };
+        known.circuits.extend(left.circuits);
+        let of_pools_with_rules =
+            |(endpoint, _): &(EndpointId, _)| !pool_of(snapshot, *endpoint).rules.comeback.at_once();
+        known.comebacks.extend(left.comebacks.into_iter().filter(of_pools_with_rules));
+        for endpoint in known.comebacks.keys().copied().collect::<Vec<_>>() {
+            known.come_back(snapshot, endpoint);
+        }
+        known
     }
 
     /// What a target says to its endpoints.

@@ -8,11 +8,13 @@ mod operators;
 mod ramps;
 mod serving;
 mod staged;
+mod staleness;
 
+pub use known::Left;
 pub use measured::{Measured, Metered};
 pub use operators::{Look, Seen, Survey};
 
-use crate::health::{Guard, Millis, Outcome, Sample, Sites, TargetState, Tracker};
+use crate::health::{Canaries, Circuit, Guard, Millis, Outcome, Sample, Sites, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::overrides::{Overrides, Said, Target};
 use crate::snapshot::Snapshot;
@@ -108,6 +110,15 @@ pub enum Effect {
         guard: Guard,
         /// The sites that it counts.
         sites: Sites,
+        /// What the canaries say.
+        canaries: Canaries,
+    },
+    /// Targets have had no outcome for long, or have one again: log it. What is known of them is kept.
+    Stale {
+        /// The targets' configuration.
+        generation: u64,
+        /// Which ones.
+        told: Stale,
     },
     /// A staged configuration is now the one that serves.
     Adopted {
@@ -125,6 +136,27 @@ pub enum Effect {
         target: Target,
         /// What it says.
         said: Said,
+    },
+}
+
+/// Which targets are stale: without an outcome for three effective intervals and a timeout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stale {
+    /// This one.
+    One(TargetId),
+    /// So many that each is not told of by itself: the prober may stand still.
+    Many {
+        /// How many by now.
+        stale: usize,
+        /// Of how many targets.
+        of: usize,
+    },
+    /// This one is no more.
+    Fresh(TargetId),
+    /// Most of the many are no more.
+    FreshAgain {
+        /// How many still are.
+        stale: usize,
     },
 }
 
@@ -152,25 +184,25 @@ impl Writer {
     /// in (routes whose targets all have outcomes, or that have none, are served at once). No `Adopted` is told of it.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, identity: Arc<Identity>, generation: u64) -> Self {
-        let trackers = vec![Tracker::default(); snapshot.targets.len()];
-        Self::resumed(snapshot, identity, generation, trackers, (Arc::default(), 0), 0)
+        let left = Left::nothing(snapshot.targets.len());
+        Self::resumed(snapshot, identity, generation, left, (Arc::default(), 0), 0)
     }
 
-    /// The same with what an earlier run has left: a tracker for each target, fresh or new, and overrides with the wall
-    /// clock when the writer's was at 0, milliseconds since 1970. `now` is the
-    /// writer's clock.
+    /// The same with what an earlier run has left, and overrides with the wall clock when the writer's was at 0,
+    /// milliseconds since 1970. `now` is the writer's clock.
     #[must_use]
     pub fn resumed(
         snapshot: Arc<Snapshot>,
         identity: Arc<Identity>,
         generation: u64,
-        trackers: Vec<Tracker>,
+        left: Left,
         (overrides, epoch_ms): (Arc<Overrides>, u64),
         now: Millis,
     ) -> Self {
         let ramps = Ramps::new(&overrides, epoch_ms, now);
         let gates = Arc::new(overrides.gates(&snapshot, ramps.now_s()));
-        let serving = Serving::new(snapshot, identity, generation, Known::new(trackers, false), gates);
+        let known = Known::resumed(left, &snapshot);
+        let serving = Serving::new(snapshot, identity, generation, known, gates);
         Self { serving, staged: None, overrides, ramps }
     }
 
@@ -239,17 +271,23 @@ impl Writer {
             }
         };
         let Some(change) = change else { return };
+        if let Some(target) = shared {
+            self.serving.heard(target, outcome, effects);
+        }
         if let (Some(staged), Some(target), true) = (&mut self.staged, shared, change.first) {
             staged.shared_is_in(target);
         }
-        if let Some(guard) = change.guard {
-            effects.push(Effect::Guard { guard, sites: self.serving.guard().1 });
+        if change.guard {
+            self.serving.tell_guard(effects);
         }
         if let Some(held) = change.flapping {
             effects.push(Effect::Flapping { generation, target, held });
         }
         if change.from != change.to {
             effects.push(Effect::Changed { generation, target, from: change.from, to: change.to, note });
+        }
+        if let Some(target) = shared {
+            self.serving.canary_voted(target, outcome, effects);
         }
     }
 
@@ -276,6 +314,12 @@ impl Writer {
         self.serving.target_state(target)
     }
 
+    /// True while the flap circuit of a target of the configuration that serves holds it down.
+    #[must_use]
+    pub fn is_flapping(&self, target: TargetId) -> bool {
+        self.serving.known().circuits.get(&target).is_some_and(Circuit::is_open)
+    }
+
     /// How many targets of the serving configuration wait for their first outcome.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -293,5 +337,5 @@ struct Change {
     /// Its circuit was opened, or closed.
     flapping: Option<bool>,
     /// The blast guard is another since.
-    guard: Option<Guard>,
+    guard: bool,
 }

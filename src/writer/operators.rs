@@ -2,11 +2,12 @@
 
 use super::ramps::Ramps;
 use super::{Effect, Measured, Writer};
-use crate::health::{Millis, Tracker};
-use crate::id::TargetId;
+use crate::health::{Circuit, Comeback, Guard, Millis, Sites, Tracker};
+use crate::id::{EndpointId, TargetId};
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
 use crate::state::State;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Seen {
 /// What is known of every target of the configuration that serves.
 #[derive(Clone, Debug)]
 pub struct Survey {
+    /// The configuration's number.
+    pub generation: u64,
     /// The configuration.
     pub snapshot: Arc<Snapshot>,
     /// By target.
@@ -51,18 +54,37 @@ pub struct Survey {
     pub seen: Vec<Seen>,
     /// The loads and times of the targets that somebody looks at.
     pub measured: Measured,
+    /// The targets that have had no outcome for long.
+    pub stale: BTreeSet<TargetId>,
+    /// The targets that would be down, and count as up for the blast guard's sake.
+    pub held: BTreeSet<TargetId>,
+    /// Circuits of targets that have changed.
+    pub circuits: Vec<(TargetId, Circuit)>,
+    /// Endpoints that are not fully in service, by family.
+    pub comebacks: BTreeMap<EndpointId, [Comeback; 2]>,
+    /// The blast guard, and the sites that it counts.
+    pub guard: (Guard, Sites),
+    /// What each canary said last; `None`: nothing yet.
+    pub canaries: Vec<(TargetId, Option<bool>)>,
 }
 
 impl Writer {
     /// What is known of every target.
     #[must_use]
     pub fn survey(&self) -> Survey {
-        let serving = &self.serving;
+        let (serving, known) = (&self.serving, self.serving.known());
         Survey {
+            generation: serving.generation(),
             snapshot: Arc::clone(&serving.state().snapshot),
             trackers: serving.trackers().to_vec(),
             seen: serving.seen().to_vec(),
             measured: serving.known().measured.clone(),
+            stale: known.staleness.stale().clone(),
+            held: known.guarding.held.keys().copied().collect(),
+            circuits: known.circuits.iter().map(|(&target, circuit)| (target, circuit.clone())).collect(),
+            comebacks: known.comebacks.iter().map(|(&endpoint, &comebacks)| (endpoint, comebacks)).collect(),
+            guard: serving.guard(),
+            canaries: known.guarding.canary_votes(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
-use super::guarding::{Guarding, Weighs};
+use super::guarding::{Guarding, Held, Weighs};
 use super::known::Known;
 use super::operators::Seen;
 use super::{Change, Effect};
@@ -40,7 +40,7 @@ impl Serving {
         let waiting = known.trackers.iter().filter(|tracker| !tracker.probed()).count();
         let live = Live::with_gates(&snapshot, gates, |endpoint| known.observed(&snapshot, endpoint));
         let dependents = Dependents::new(&snapshot);
-        known.guarding.clear(snapshot.pools.len());
+        known.guarding.clear(&snapshot);
         for target in (0..snapshot.targets.len()).map(TargetId::new) {
             let weighs = known.weighs(target);
             known.guarding.recount(dependents.pools(target), Weighs::NOTHING, weighs);
@@ -114,7 +114,8 @@ impl Serving {
         let weighed = self.known.weighs(target);
         self.known.trackers[target.index()].observe(outcome, &check.timing);
         let before_guard = self.known.guarding.guard;
-        guard(&mut self.known, &self.dependents, &snapshot.guard, (target, outcome, note), (before.state, weighed));
+        let rules = (&snapshot.guard, check.timing.timeout_ms);
+        guard(&mut self.known, &self.dependents, rules, (target, outcome, note), (before.state, weighed));
         self.waiting -= usize::from(first);
         let state = self.known.vote(snapshot, target).state;
         if let Some(flap) = check.voting.flap {
@@ -130,7 +131,7 @@ impl Serving {
             self.votes_changed(target, before.counts() != after.counts());
         }
         let flapping = (before.flapping != after.flapping).then_some(after.flapping);
-        let guard = (before_guard != self.known.guarding.guard).then_some(self.known.guarding.guard);
+        let guard = before_guard != self.known.guarding.guard;
         Some(Change { from: before.state, to: after.state, first, flapping, guard })
     }
 
@@ -162,14 +163,15 @@ impl Serving {
     /// It is now so late: takes what time alone has changed.
     pub(super) fn time(&mut self, now: Millis, effects: &mut Vec<Effect>) {
         self.known.now = self.known.now.max(now);
-        let Guarding { guard, sites, .. } = &mut self.known.guarding;
-        if guard.next(&self.state.snapshot.guard).is_some_and(|end| now >= end) {
-            guard.observe(&self.state.snapshot.guard, *sites, now);
+        if self.known.guarding.guard.next().is_some_and(|end| now >= end) {
+            self.known.guarding.observe(&self.state.snapshot.guard, now);
             self.believe(effects);
         }
         while let Some(target) = self.known.measured.take_stale(now) {
             self.numbers_changed(target);
         }
+        let generation = self.generation();
+        self.known.staleness.pass(&self.state.snapshot, generation, self.known.now, effects);
         while let Some(endpoint) = self.known.take_due() {
             let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
             mark(&mut self.dirty, &mut self.is_dirty, pool);
@@ -189,7 +191,7 @@ impl Serving {
 
     /// An operator believes the failures that are held.
     pub(super) fn release(&mut self, effects: &mut Vec<Effect>) {
-        self.known.guarding.guard.release();
+        self.known.guarding.release();
         self.believe(effects);
     }
 
@@ -199,7 +201,7 @@ impl Serving {
         if matches!(guard, Guard::Up { .. }) || self.known.guarding.held.is_empty() {
             return;
         }
-        effects.push(Effect::Guard { guard, sites: self.known.guarding.sites });
+        self.tell_guard(effects);
         let generation = self.generation();
         let held: Vec<_> = self.known.guarding.held.keys().map(|&target| (target, self.known.weighs(target))).collect();
         let down = self.known.take_held();
@@ -208,8 +210,7 @@ impl Serving {
             self.known.guarding.recount(self.dependents.pools(target), weighed, weighs);
         }
         // What is down fails no longer; the guard is ready for the next time.
-        let Guarding { guard, sites, .. } = &mut self.known.guarding;
-        guard.observe(&self.state.snapshot.guard, *sites, self.known.now);
+        self.known.guarding.observe(&self.state.snapshot.guard, self.known.now);
         for (target, note) in down {
             self.votes_changed(target, true);
             let (from, to) = (TargetState::Up, TargetState::Down);
@@ -217,10 +218,43 @@ impl Serving {
         }
     }
 
+    /// An outcome of any kind came in.
+    pub(super) fn heard(&mut self, target: TargetId, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let (generation, now) = (self.generation(), self.known.now);
+        let told = self.known.staleness.heard(target, outcome, &self.state.snapshot, now);
+        effects.extend(told.map(|told| Effect::Stale { generation, told }));
+    }
+
+    /// Takes the vote of a canary; every other target is ignored.
+    pub(super) fn canary_voted(&mut self, target: TargetId, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let now = self.known.now;
+        if !self.known.guarding.voted(target, outcome, now) {
+            return;
+        }
+        let before = self.known.guarding.guard;
+        self.known.guarding.observe(&self.state.snapshot.guard, now);
+        let after = self.known.guarding.guard;
+        match (before, after) {
+            _ if before == after => {}
+            // They answered all the time: what was held is real.
+            (Guard::Up { until: Some(_), .. }, Guard::Quiet) if !self.known.guarding.held.is_empty() => {
+                self.believe(effects);
+            }
+            // What failed while we were cut off is believed when it fails once more.
+            _ => self.tell_guard(effects),
+        }
+    }
+
+    pub(super) fn tell_guard(&self, effects: &mut Vec<Effect>) {
+        let Guarding { guard, sites, .. } = self.known.guarding;
+        effects.push(Effect::Guard { guard, sites, canaries: self.known.guarding.canaries() });
+    }
+
     /// When time alone changes something.
     pub(super) fn next(&self) -> Option<Millis> {
-        let guard = self.known.guarding.guard.next(&self.state.snapshot.guard);
-        [self.known.next(), self.known.measured.next(), guard].into_iter().flatten().min()
+        let guard = self.known.guarding.guard.next();
+        let all = [self.known.next(), self.known.measured.next(), guard, self.known.staleness.next()];
+        all.into_iter().flatten().min()
     }
 
     /// An operator lets an endpoint come back.
@@ -268,7 +302,7 @@ fn mark(dirty: &mut Vec<PoolId>, is_dirty: &mut [bool], pool: PoolId) {
 fn guard(
     known: &mut Known,
     dependents: &Dependents,
-    rules: &GuardRules,
+    (rules, timeout_ms): (&GuardRules, u32),
     (target, outcome, note): (TargetId, Outcome, &str),
     (state, weighed): (TargetState, Weighs),
 ) {
@@ -280,13 +314,14 @@ fn guard(
     // For now it counts as held: the guard asks how many fail that are not down yet.
     let asked = down && state == TargetState::Up && outcome == Outcome::Fail;
     if asked {
-        known.guarding.held.insert(target, note.into());
+        let since = known.guarding.held.get(&target).map_or(now, |held| held.since);
+        known.guarding.held.insert(target, Held { since, note: note.into() });
     }
     let weighs = known.weighs(target);
     known.guarding.recount(dependents.pools(target), weighed, weighs);
-    let Guarding { guard, sites, .. } = &mut known.guarding;
-    guard.observe(rules, *sites, now);
-    if asked && !guard.holds(rules, *sites, now) {
+    known.guarding.observe(rules, now);
+    let since = known.guarding.held.get(&target).map_or(now, |held| held.since);
+    if asked && !known.guarding.holds(rules, timeout_ms, since, now) {
         known.guarding.held.remove(&target);
         let believed = known.weighs(target);
         known.guarding.recount(dependents.pools(target), weighs, believed);

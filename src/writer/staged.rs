@@ -103,7 +103,7 @@ impl Staged {
         tracker.observe(outcome, &self.snapshot.checks[check.index()].timing);
         let first = !before.probed();
         self.waiting -= usize::from(first);
-        Some(Change { from: before.state(), to: tracker.state(), first, flapping: None, guard: None })
+        Some(Change { from: before.state(), to: tracker.state(), first, flapping: None, guard: false })
     }
 
     /// Takes what a probe of a target measured that only this configuration has.
@@ -138,11 +138,6 @@ impl Staged {
             let circuit = link.and_then(|link| before.known().circuits.get(&link));
             known.circuits.extend(circuit.map(|circuit| (TargetId::new(index), circuit.clone())));
         }
-        known.guarding.guard = before.known().guarding.guard;
-        for (index, link) in self.links.iter().enumerate() {
-            let held = link.and_then(|link| before.known().guarding.held.get(&link));
-            known.guarding.held.extend(held.map(|note| (TargetId::new(index), note.clone())));
-        }
         for (index, link) in self.links.iter().enumerate() {
             let target = TargetId::new(index);
             let (measured, of) = link.map_or((&self.measured, target), |link| (&before.known().measured, link));
@@ -150,6 +145,11 @@ impl Staged {
                 known.measured.inherit(target, measured, of);
             }
         }
+        let links = self.links.iter().enumerate();
+        let links = links.filter_map(|(index, link)| link.map(|link| (link, TargetId::new(index))));
+        let links: Vec<_> = links.collect();
+        known.guarding.inherit(&before.known().guarding, links.iter().copied());
+        known.staleness.inherit(&before.known().staleness, links.into_iter());
         known.inherit(&self.snapshot, before.known(), before.snapshot());
         let gates = Arc::new(overrides.gates(&self.snapshot, now_s));
         let mut serving = Serving::new(self.snapshot, self.identity, self.generation, known, gates);

@@ -1,4 +1,5 @@
-//! The hash table from names to nodes: open addressing, eight octets a slot, at most half full.
+//! The hash table from names to nodes: open addressing, eight octets a slot, at most half full, and a quarter where it
+//! is known how many names come: few of them share a slot then.
 
 use super::NodeId;
 
@@ -11,6 +12,9 @@ struct Slot {
 
 const EMPTY: Slot = Slot { hash: 0, node: NodeId::NONE };
 
+/// Slots of the smallest table.
+const SMALLEST: usize = 1_024;
+
 /// Names by hash. The names themselves stand elsewhere: the caller compares.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -21,7 +25,7 @@ pub(super) struct Table {
 impl Table {
     /// A table that holds `expected` names without growing.
     pub(super) fn with_room_for(expected: usize) -> Self {
-        let size = (2 * expected + 8).next_power_of_two();
+        let size = (4 * expected).next_power_of_two().max(SMALLEST);
         Self { slots: vec![EMPTY; size], used: 0 }
     }
 

@@ -4,7 +4,7 @@ use super::Scene;
 use geosteer::health::Outcome;
 use geosteer::writer::Event;
 
-fn zone(pool: &str) -> String {
+pub(super) fn zone(pool: &str) -> String {
     format!(
         "[checks]\nc = {{ type = \"tcp\", port = 80 }}\n[pools]\n\
          p = {{ check = \"c\", endpoints = [\"192.0.2.1\", \"192.0.2.2\"], {pool} }}\n\

@@ -4,7 +4,7 @@ use super::Scene;
 use geosteer::health::Outcome;
 use geosteer::writer::Effect;
 
-const ZONE: &str = r#"
+pub(super) const ZONE: &str = r#"
 [checks]
 c = { type = "tcp", port = 80, flap_limit = 4 }
 [pools]
@@ -15,7 +15,7 @@ www = { policy = { default = ["p", "q"] } }
 "#;
 
 /// Falls and rises until the circuit opens: the fifth change is a fall.
-fn flap(scene: &mut Scene, octet: u8) {
+pub(super) fn flap(scene: &mut Scene, octet: u8) {
     for _ in 0..2 {
         scene.fall(octet);
         scene.rise(octet);

@@ -1,11 +1,11 @@
 //! The blast guard: a prober that is cut off changes no answer within its bound, and a real failure is seen after it.
 
 use super::Scene;
-use geosteer::health::{Guard, Outcome};
+use geosteer::health::{Guard, Outcome, TargetState};
 use geosteer::writer::{Effect, Event};
 
 /// Five sites of one endpoint each; the first name hands out all of them while they are up.
-fn zone() -> String {
+pub(super) fn zone() -> String {
     let pool = |octet: u8| format!("p{octet} = {{ check = \"c\", endpoints = [\"192.0.2.{octet}\"] }}\n");
     let pools: String = (1..=5).map(pool).collect();
     format!(
@@ -17,19 +17,19 @@ fn zone() -> String {
 }
 
 /// One round of probes of these endpoints, 10 s long.
-fn round(scene: &mut Scene, octets: &[u8], outcome: Outcome) {
+pub(super) fn round(scene: &mut Scene, octets: &[u8], outcome: Outcome) {
     for &octet in octets {
         scene.probe(octet, outcome);
     }
     scene.wait(10_000);
 }
 
-fn told(scene: &mut Scene) -> Vec<Guard> {
+pub(super) fn told(scene: &mut Scene) -> Vec<Guard> {
     let effects = scene.effects.drain(..);
     effects.filter_map(|effect| if let Effect::Guard { guard, .. } = effect { Some(guard) } else { None }).collect()
 }
 
-const ALL: [u8; 5] = [1, 2, 3, 4, 5];
+pub(super) const ALL: [u8; 5] = [1, 2, 3, 4, 5];
 
 #[test]
 fn a_cut_that_ends_within_the_bound_changes_no_answer() {
@@ -107,9 +107,6 @@ fn a_reload_during_a_cut_holds_on() {
 }
 
 /// True if an endpoint counts as up.
-fn up(scene: &Scene, octet: u8) -> bool {
-    use geosteer::health::{TargetAddress, TargetState};
-    let address = TargetAddress::Ip([192, 0, 2, octet].into());
-    let target = scene.snapshot.targets.iter().position(|target| target.address == address).expect("it is probed");
-    scene.writer.target_state(geosteer::id::TargetId::new(target)) == TargetState::Up
+pub(super) fn up(scene: &Scene, octet: u8) -> bool {
+    scene.state_of(octet) == TargetState::Up
 }

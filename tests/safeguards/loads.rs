@@ -17,7 +17,7 @@ const CONNECTIONS: &str = "balance = \"least-connections\", load = { field = \"n
 
 impl Scene {
     /// The target of an address whose check has the path.
-    fn target(&self, octet: u8, path: &str) -> TargetId {
+    fn target_of(&self, octet: u8, path: &str) -> TargetId {
         let address = TargetAddress::Ip([192, 0, 2, octet].into());
         let is = |target: &&geosteer::snapshot::Target| {
             let check = &self.snapshot.checks[target.check.index()];
@@ -29,10 +29,15 @@ impl Scene {
 
     /// A probe of the check passes and measures; true if a state was published for it.
     fn measures(&mut self, octet: u8, path: &str, sample: Sample) -> bool {
-        let (generation, target) = (self.generation, self.target(octet, path));
+        let (generation, target) = (self.generation, self.target_of(octet, path));
         let event = Event::Probed { generation, target, outcome: Outcome::Pass, note: "told".into(), sample };
         self.writer.apply(event, self.now, &mut self.effects);
         self.writer.publish().map(|state| self.state = state).is_some()
+    }
+
+    /// The endpoints that so many answers name.
+    fn named_of(&self, count: u32) -> Vec<u8> {
+        self.answers_of(count).into_keys().collect()
     }
 
     fn reports(&mut self, octet: u8, load: f64) -> bool {
@@ -119,12 +124,12 @@ fn nothing_is_kept_for_a_pool_that_looks_at_neither() {
     assert_eq!((scene.known(1), scene.writer.next()), ((None, None), None));
     let mut by_load = Scene::new(&zone(CONNECTIONS));
     assert!(!by_load.takes(1, 900), "it looks at no time");
-    assert_eq!(by_load.writer.survey().measured.time_us(by_load.target(1, "/")), None);
+    assert_eq!(by_load.writer.survey().measured.time_us(by_load.target_of(1, "/")), None);
     let mut by_time = Scene::new(&zone("balance = \"least-response-time\""));
     assert!(!by_time.reports(1, 7.0), "it looks at no load");
-    assert_eq!(by_time.writer.survey().measured.load(by_time.target(1, "/")), None);
+    assert_eq!(by_time.writer.survey().measured.load(by_time.target_of(1, "/")), None);
     by_time.takes(1, 900);
-    assert_eq!(by_time.writer.survey().measured.time_us(by_time.target(1, "/")), Some(900));
+    assert_eq!(by_time.writer.survey().measured.time_us(by_time.target_of(1, "/")), Some(900));
 }
 
 #[test]
@@ -134,10 +139,10 @@ fn a_load_of_its_own_path_never_votes() {
         assert!(scene.measures(octet, "/load", Sample { load: Load::new(load), time_us: Some(5) }));
     }
     assert_eq!(scene.named_of(200), [2, 3]);
-    let target = scene.target(3, "/load");
+    let target = scene.target_of(3, "/load");
     (0..5).for_each(|_| scene.probed(target, Outcome::Fail));
     assert_eq!(scene.named_of(200), [2, 3], "it is up all the same");
-    let target = scene.target(3, "/");
+    let target = scene.target_of(3, "/");
     (0..5).for_each(|_| scene.probed(target, Outcome::Fail));
     assert_eq!(scene.named_of(200), [2]);
 }

@@ -304,6 +304,9 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         PoolNote::Spare => "live, but weight 0: used when no other part is live".to_owned(),
         PoolNote::TakenOut => "passed over: drained or taken down".to_owned(),
         PoolNote::TooFewLive => format!("passed over: {} live, needs {}", trail.live, pool.min_healthy),
+        PoolNote::Unmet(needed) => {
+            format!("passed over: depends on {}, which is not live", snapshot.pools[needed.index()].name)
+        }
         PoolNote::NoAddress => "passed over: no live address of this type".to_owned(),
         PoolNote::Pending => "waits for its first probes".to_owned(),
         PoolNote::NotReached if trail.picked => "taken as fallback".to_owned(),

@@ -4,7 +4,7 @@ use super::orders::safe_text;
 use super::table::{moment, plain, span, table};
 use super::{Where, print_json, strange};
 use crate::clock;
-use crate::control::{Answer, EndpointRow, EventRow, OverrideRow, PoolRow, Request, Status};
+use crate::control::{Answer, CanaryRow, EndpointRow, EventRow, GuardRow, OverrideRow, PoolRow, Request, Status};
 use crate::error::Exit;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -158,6 +158,10 @@ fn status_text(status: &Status, now: u64) -> String {
     row("pools", &format!("{} of {} live", status.pools[1], status.pools[0]));
     row("endpoints", &format!("{} of {} live", status.endpoints[1], status.endpoints[0]));
     row("checks", &format!("{} targets, {} without a verdict", status.targets[0], status.targets[1]));
+    if status.stale > 0 {
+        row("stale", &format!("{} targets have had no outcome for long: their last state is kept", status.stale));
+    }
+    guard_text(&status.guard, now).into_iter().for_each(|(key, value)| row(key, &value));
     row("state", status.state.as_deref().unwrap_or("none: a restart forgets overrides"));
     if let Some(problem) = &status.problem {
         row("problem", problem);
@@ -185,12 +189,40 @@ fn status_text(status: &Status, now: u64) -> String {
     format!("{text}\n{}", table(&head, &rows))
 }
 
+/// The rows of the blast guard. `now` is in seconds since 1970.
+fn guard_text(guard: &GuardRow, now: u64) -> Vec<(&'static str, String)> {
+    let [up, failing] = guard.sites;
+    let held = guard.held;
+    let text = match (guard.state.as_str(), guard.until) {
+        ("up", Some(until)) => {
+            let left = span(until.saturating_sub(now));
+            format!("up: {failing} of {up} sites fail, {held} targets are held for {left} more; `geosteer release`")
+        }
+        ("up", None) => format!(
+            "up: {failing} of {up} sites fail and the canaries too, {held} targets are held until these answer; `geosteer release`"
+        ),
+        ("spent", _) => format!("spent: {failing} of {up} sites fail, and that is believed"),
+        (word, _) if held > 0 => format!("{word}; {held} targets are held until their next probe"),
+        (word, _) => word.to_owned(),
+    };
+    let canary = |canary: &CanaryRow| {
+        let says = match canary.answers {
+            None => "not probed yet".to_owned(),
+            Some(true) => format!("answers: {}", canary.note),
+            Some(false) => format!("FAILS: {}", canary.note),
+        };
+        ("canary", format!("{}  {}", canary.url, plain(&says)))
+    };
+    std::iter::once(("guard", text)).chain(guard.canaries.iter().map(canary)).collect()
+}
+
 fn pools_text(pools: &[PoolRow]) -> String {
     let row = |pool: &PoolRow| {
-        let live = match pool.live {
-            true if pool.keeps < 100.0 => format!("{} %", pool.keeps),
-            true => "live".to_owned(),
-            false => "-".to_owned(),
+        let live = match &pool.needs {
+            _ if pool.live && pool.keeps < 100.0 => format!("{} %", pool.keeps),
+            _ if pool.live => "live".to_owned(),
+            Some(needed) => format!("needs {needed}"),
+            None => "-".to_owned(),
         };
         vec![
             pool.zone.clone(),
@@ -223,10 +255,10 @@ fn endpoints_text(endpoints: &[EndpointRow], now: u64) -> String {
             endpoint.address.clone(),
             endpoint.weight.to_string(),
             live.to_owned(),
-            endpoint.health.clone(),
+            if endpoint.stale { format!("{}, stale", endpoint.health) } else { endpoint.health.clone() },
             match endpoint.load {
                 Some(load) => load.to_string(),
-                None if endpoint.stale => "stale".to_owned(),
+                None if endpoint.load_stale => "stale".to_owned(),
                 None => "-".to_owned(),
             },
             endpoint.time_ms.map_or_else(|| "-".to_owned(), |time| format!("{time:.1} ms")),

@@ -6,7 +6,7 @@ use super::super::walk::Node;
 use super::Reader;
 use super::http::{is_header_value, is_host};
 use crate::health::{CheckKind, DnsCheck, ExecCheck, GrpcCheck, PushCheck, Security, Source, TlsCheck};
-use crate::limits::{PUSH_EXPIRES_MAX_MS, PUSH_EXPIRES_MIN_MS};
+use crate::limits::{PUSH_EXPIRES_MAX_MS, PUSH_EXPIRES_MIN_MS, TCP_TEXT_MAX};
 use crate::wire::Name;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, RecordType};
@@ -25,7 +25,20 @@ const RCODES: [(&str, ResponseCode); 7] = [
 
 impl Reader<'_, '_, '_> {
     pub(super) fn tcp(mut self) -> Option<CheckKind> {
-        Some(CheckKind::Tcp { port: self.port(None), source: self.source() })
+        let (send, expect) = (self.said("send"), self.said("expect"));
+        Some(CheckKind::Tcp { port: self.port(None), source: self.source(), send, expect })
+    }
+
+    /// A text that goes over a plain connection.
+    fn said(&mut self, key: &'static str) -> Box<str> {
+        let Some(node) = self.fields.value(key) else { return "".into() };
+        let Some(text) = self.zone.ctx.string(node, key) else { return "".into() };
+        if text.is_empty() || text.len() > TCP_TEXT_MAX {
+            let message = format!("`{key}` has 1 to {TCP_TEXT_MAX} octets");
+            let label = if text.is_empty() { "empty" } else { "too long" };
+            self.zone.ctx.error(Code::OutOfRange, node.span, message, label);
+        }
+        text.into()
     }
 
     pub(super) fn tls(mut self) -> Option<CheckKind> {

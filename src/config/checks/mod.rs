@@ -96,7 +96,7 @@ fn keys_of(kind: &str) -> &'static [&'static str] {
     match kind {
         "http" => &HTTP,
         "https" => &HTTPS,
-        "tcp" => &["port", "source"],
+        "tcp" => &["port", "send", "expect", "source"],
         "tls" => &["host", "port", "tls_verify", "client_certificate", "client_key", "source"],
         "grpc" => &GRPC,
         "dns" => &["port", "query", "query_type", "expect_rcode", "expect_data", "source"],
@@ -207,7 +207,8 @@ pub(super) fn reference(zone: &mut Zone<'_, '_>, node: Node<'_>) -> Option<Check
     }
 }
 
-fn url(scheme: &str, rest: &str) -> Result<CheckKind, &'static str> {
+/// What a URL says of a check; its host is only a name here.
+pub(in crate::config) fn url(scheme: &str, rest: &str) -> Result<CheckKind, &'static str> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let (host, port) = match authority.rsplit_once(':') {
@@ -232,7 +233,10 @@ fn url(scheme: &str, rest: &str) -> Result<CheckKind, &'static str> {
             Ok(CheckKind::Http(HttpCheck { host: Some(host.into()), path: path.into(), ..plain }))
         }
         "tcp" if !path.is_empty() => Err("TCP has no path"),
-        "tcp" => port.map(|port| CheckKind::Tcp { port, source: Source::default() }).ok_or("it has no port"),
+        "tcp" => {
+            let plain = |port| CheckKind::Tcp { port, source: Source::default(), send: "".into(), expect: "".into() };
+            port.map(plain).ok_or("it has no port")
+        }
         _ => Err("it must begin with http://, https:// or tcp://"),
     }
 }

@@ -113,7 +113,14 @@ pub static LOG: Table = Table {
 pub static GUARD: Table = Table {
     what: "[guard]",
     path: "[guard]",
-    keys: &["share", "hold"],
-    later: &["canaries"],
-    words: &[("percent", "share"), ("threshold", "share"), ("hold_time", "hold"), ("timeout", "hold")],
+    keys: &["share", "hold", "canaries"],
+    later: &[],
+    words: &[
+        ("percent", "share"),
+        ("threshold", "share"),
+        ("hold_time", "hold"),
+        ("timeout", "hold"),
+        ("canary", "canaries"),
+        ("references", "canaries"),
+    ],
 };

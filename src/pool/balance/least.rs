@@ -2,7 +2,8 @@
 //! picked; if they are equally loaded, the one drawn first. So equal loads give each its share by weight, and a number
 //! that is seconds old never sends every client to one member of many ("the power of two choices", Mitzenmacher 2001).
 //!
-//! For more answers one member more than asked for is drawn; the most loaded is left out, the others are answered from
+//! The two draws are worked out when the table is laid out: they give each member a share of the answers, and a query
+//! draws once by these shares. For more answers one member more than asked for is drawn; the most loaded is left out, the others are answered from
 //! the least loaded on. Loads are compared when the table is laid out: a query compares ranks.
 
 use super::weighted;
@@ -32,7 +33,52 @@ pub(super) fn filled(numbers: Vec<Option<u128>>) -> Vec<u128> {
     numbers.into_iter().map(|number| number.unwrap_or(average)).collect()
 }
 
-/// Picks `answers` members (at most all) whose `number` is a running sum that ends at `total`.
+/// What all shares come to, but for rounding.
+const WHOLE: f64 = (1_u32 << 30) as f64;
+
+/// Turns weights into running sums of the shares that one answer's draws give each member; gives their total. So one
+/// answer is one draw: the two draws and the comparison are done here, for all queries.
+pub(in crate::pool) fn lay_out(members: &mut [Member], ranks: &[u16]) -> u32 {
+    let shares = shares(members, ranks);
+    let mut sum = 0;
+    for (member, share) in members.iter_mut().zip(shares) {
+        sum += (share * WHOLE).round() as u32;
+        member.number = sum;
+    }
+    sum
+}
+
+/// The part of the first answers that is each member's, 0 to 1; `number` is their weight. A member is picked when it is
+/// drawn first and the second one is no less loaded, or when it is drawn second and the first one is more loaded.
+fn shares(members: &[Member], ranks: &[u16]) -> Vec<f64> {
+    if let [_] = members {
+        return vec![1.0];
+    }
+    let weight = |index: usize| f64::from(members[index].number);
+    let total: f64 = (0..members.len()).map(weight).sum();
+    // By rank: the weights of those of this rank and above it, and their chances to be the first of two, each for what
+    // is left for the second.
+    let steps = ranks.iter().max().map_or(0, |&most| usize::from(most) + 1);
+    let mut above = vec![(0.0, 0.0); steps + 1];
+    for (index, &rank) in ranks.iter().enumerate() {
+        let (weights, chances) = &mut above[usize::from(rank)];
+        *weights += weight(index);
+        *chances += weight(index) / (total - weight(index));
+    }
+    for rank in (0..steps).rev() {
+        let (weights, chances) = above[rank + 1];
+        above[rank].0 += weights;
+        above[rank].1 += chances;
+    }
+    let share = |(index, &rank): (usize, &u16)| {
+        let (own, rank) = (weight(index), usize::from(rank));
+        let first = own / total * (above[rank].0 - own) / (total - own);
+        first + own / total * above[rank + 1].1
+    };
+    ranks.iter().enumerate().map(share).collect()
+}
+
+/// Picks `answers` members, two or more (at most all), whose `number` is a running sum that ends at `total`.
 #[inline(never)]
 pub(in crate::pool) fn pick(
     members: &[Member],
@@ -42,34 +88,6 @@ pub(in crate::pool) fn pick(
     draw: &mut Draw,
     out: &mut Picked,
 ) {
-    if answers > 1 || members.len() == 1 {
-        return pick_several(members, ranks, total, answers, draw, out);
-    }
-    let first = weighted::find(members, draw.below(total));
-    let (start, weight) = weighted::stretch(members, first);
-    // The second draw is among the others: the stretch of the first is left out.
-    let point = draw.below(total - weight);
-    let second = weighted::find(members, if point < start { point } else { point + weight });
-    let picked = if ranks[second] < ranks[first] { second } else { first };
-    out.push(members[picked].endpoint);
-}
-
-/// The part of the members' first answers that is one member's, 0 to 1.
-pub(in crate::pool) fn share(members: &[Member], ranks: &[u16], total: u32, index: usize) -> f64 {
-    let weight = |index: usize| f64::from(weighted::stretch(members, index).1);
-    let (total, own) = (f64::from(total), weight(index));
-    // The other one is drawn first or second; as the second it loses where they are equal.
-    let with = |other: usize| {
-        let (first, second) =
-            (own / total * weight(other) / (total - own), weight(other) / total * own / (total - weight(other)));
-        f64::from(u8::from(ranks[index] <= ranks[other])) * first
-            + f64::from(u8::from(ranks[index] < ranks[other])) * second
-    };
-    if members.len() == 1 { 1.0 } else { (0..members.len()).filter(|&other| other != index).map(with).sum() }
-}
-
-#[inline(never)]
-fn pick_several(members: &[Member], ranks: &[u16], total: u32, answers: usize, draw: &mut Draw, out: &mut Picked) {
     let mut drawn = Drawn::new();
     weighted::draw_several(members, total, answers + 1, draw, |index| drawn.put(ranks[index], index));
     drawn.best(answers).for_each(|index| out.push(members[index].endpoint));

@@ -5,6 +5,7 @@ mod http;
 mod kinds;
 mod loads;
 mod prober;
+mod talk;
 
 use super::method::{Method, Shared};
 use super::tls::TlsConfigs;
@@ -163,7 +164,7 @@ fn https(port: u16, host: &str) -> HttpCheck {
 }
 
 fn tcp(port: u16) -> CheckKind {
-    CheckKind::Tcp { port, source: Source::default() }
+    CheckKind::Tcp { port, source: Source::default(), send: "".into(), expect: "".into() }
 }
 
 fn timing(timeout_ms: u32) -> Timing {

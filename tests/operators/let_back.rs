@@ -1,0 +1,132 @@
+//! `resume` and `release` on a running server. Endpoints are up and down by files that the test writes.
+
+use super::{Process, folder};
+use std::path::Path;
+
+/// Pools a to e of one endpoint each, whose last octets count from 1.
+fn zone(rules: &str) -> String {
+    let pool = |(index, name): (usize, char)| {
+        format!(
+            "{name} = {{ check = \"c\", endpoints = [{{ name = \"x\", address = \"192.0.2.{}\" }}], {rules} }}\n",
+            index + 1
+        )
+    };
+    let pools: String = ('a'..='e').enumerate().map(pool).collect();
+    format!(
+        "zone = \"example.com\"\nns = [\"ns.example.net\"]\n\
+         [checks]\nc = {{ type = \"push\", file = \"{{address}}\", expires = \"1h\", interval = \"1s\", fall = 2, rise = 1 }}\n\
+         [pools]\n{pools}[names]\nwww = {{ policy = {{ default = [\"a\", \"b\", \"c\", \"d\", \"e\"] }}, ttl = 60 }}\n"
+    )
+}
+
+fn push(folder: &Path, octets: std::ops::RangeInclusive<u8>, state: &str) {
+    for octet in octets {
+        let (file, new) = (folder.join(format!("192.0.2.{octet}")), folder.join("new"));
+        std::fs::write(&new, state).unwrap();
+        std::fs::rename(&new, &file).unwrap();
+    }
+}
+
+#[test]
+fn an_endpoint_that_waits_for_a_person_comes_back_when_it_is_resumed_and_not_by_a_restart() {
+    let folder = folder(&zone("manual_resume = true"));
+    push(folder.path(), 1..=5, "up");
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 1);
+    assert_eq!(server.verb(&["resume", "endpoint/a/x"]).0, 1, "it does not wait");
+    push(folder.path(), 1..=1, "down");
+    server.line(&["health changed", "192.0.2.1", "to=\"down\""]);
+    push(folder.path(), 1..=1, "up");
+    server.line(&["health changed", "192.0.2.1", "to=\"up\""]);
+    server.signal("-TERM");
+    server.line(&["stopped"]);
+
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 2, "the restart let nobody in");
+    assert_eq!(server.json(&["endpoints", "a"])["endpoints"][0]["health"], "waits");
+    assert_eq!(server.verb(&["resume", "pool/nothing"]).0, 1);
+    assert_eq!(server.verb(&["resume", "nonsense"]).0, 2);
+    assert_eq!(server.verb(&["resume", "endpoint/a/x", "--reason", "two\nlines"]).0, 2);
+    let done = server.json(&["resume", "pool/?", "--owner", "ann", "--reason", "looked at it"]);
+    assert_eq!(
+        done["endpoints"][0],
+        serde_json::json!({
+            "zone": "example.com.", "pool": "a", "endpoint": "x", "when": "now"
+        })
+    );
+    assert_eq!((done["endpoints"].as_array().unwrap().len(), server.ask("www")), (1, 1));
+    assert_eq!(server.verb(&["resume", "pool/?"]).0, 1, "nobody waits any more");
+    let events = server.json(&["events"]);
+    let event = events["events"].as_array().unwrap().iter().find(|event| event["kind"] == "resume").unwrap();
+    assert_eq!((&event["subject"], &event["reason"]), (&"pool/?".into(), &"ann: looked at it".into()));
+    // What was let back is so after kill -9.
+    server.line(&["resumed"]);
+    server.kill();
+    assert_eq!(Process::start(folder.path()).ask("www"), 1);
+}
+
+#[test]
+fn what_the_guard_holds_is_shown_and_released() {
+    let folder = folder(&zone("tags = [\"all\"]"));
+    push(folder.path(), 1..=5, "up");
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 1);
+    assert_eq!(server.verb(&["release"]).0, 1, "it holds nothing");
+    assert!(server.verb(&["status"]).1.contains("guard          quiet\n"));
+    push(folder.path(), 1..=4, "down");
+    server.line(&["most sites fail at once"]);
+    assert_eq!(server.ask("www"), 1);
+    let status = server.json(&["status"]);
+    assert_eq!((&status["guard"]["state"], &status["guard"]["sites"][0]), (&"up".into(), &5.into()), "{status}");
+    let (code, out, errors) = server.verb(&["release", "--owner", "ann", "--reason", "the sites are on fire"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.starts_with("released: the failures of "), "{out}");
+    // Those that had failed once only go down by themselves.
+    (0..4).for_each(|_| drop(server.line(&["health changed", "to=\"down\""])));
+    assert_eq!(server.ask("www"), 5);
+    let events = server.json(&["events"]);
+    let released = events["events"].as_array().unwrap().iter().find(|event| event["to"] == "released").unwrap();
+    assert_eq!(released["reason"], "ann: the sites are on fire");
+    let none = std::process::Command::new(super::BINARY).args(["release", "--socket", "/nowhere/s"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(3));
+}
+
+#[test]
+fn a_cut_that_the_canaries_see_too_has_no_end_survives_a_restart_and_is_over_when_they_answer() {
+    let folder = folder(&zone("tags = [\"all\"]"));
+    push(folder.path(), 1..=5, "up");
+    // Bound and let go: nobody listens there for now, and nobody else is given the port soon.
+    let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = format!("zones = [\"zone.toml\"]\n[guard]\nhold = \"1s\"\ncanaries = [\"tcp://{canary}\"]\n");
+    std::fs::write(folder.path().join("geosteer.toml"), server).unwrap();
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 1);
+    server.line(&["health changed", "address=canary", "connection refused"]);
+    push(folder.path(), 1..=5, "down");
+    server.line(&["most sites fail, and the canaries too"]);
+    let status = server.json(&["status"]);
+    assert_eq!(
+        (&status["guard"]["until"], &status["guard"]["canaries"][0]["answers"]),
+        (&serde_json::Value::Null, &false.into())
+    );
+    assert!(server.verb(&["status"]).1.contains("FAILS: connection refused"));
+    // All five are held in the end, far longer than `hold`.
+    let held = |server: &Process| (0..1_000).find(|_| server.json(&["status"])["guard"]["held"] == 5);
+    held(&server).unwrap();
+    assert_eq!(server.json(&["endpoints", "a"])["endpoints"][0]["health"], "held");
+    server.signal("-TERM");
+    server.line(&["stopped"]);
+
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.ask("www"), 1, "what was held is up after a restart");
+    held(&server).unwrap();
+    assert_eq!(server.ask("www"), 1);
+    push(folder.path(), 1..=4, "up");
+    let _answers = std::net::TcpListener::bind(canary).unwrap();
+    server.line(&["health changed", "192.0.2.5", "to=\"down\""]);
+    assert_eq!(server.ask("www"), 1);
+    let events = server.json(&["events"]);
+    let quiet =
+        events["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "guard" && event["to"] == "quiet");
+    assert!(quiet.count() > 0, "{events}");
+}
