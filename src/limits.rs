@@ -91,6 +91,11 @@ pub const CANARY_FALL: u8 = 3;
 pub const CANARY_RISE: u8 = 1;
 /// Steps in which the weight of a recovered endpoint grows to its own.
 pub const RAMP_STEPS: u8 = 10;
+/// The weight of the largest room among pools that take the clients of a site that is gone.
+pub const ROOM_PARTS: u32 = 100_000;
+/// The weight of a pool where a row picks by load, as long as nothing is known of it; a tenth of it is the least, ten
+/// times it the most.
+pub const PART_AVERAGE: u32 = 1_000;
 /// Longest `slow_start` and `failback_delay`, milliseconds.
 pub const COMEBACK_MAX_MS: u64 = 86_400_000;
 /// Bytes of a probe's response body that are read.

@@ -146,7 +146,7 @@ impl Model<'_> {
         let pools: Vec<PoolId> = steps
             .map(|step| match step {
                 Step::Split { parts, .. } => parts[0].0,
-                Step::Nearest(_) => panic!("not in these zones"),
+                Step::Nearest(_) | Step::LeastLoad(_) => panic!("not in these zones"),
             })
             .collect();
         let lane = family as usize;

@@ -99,18 +99,29 @@ fn table_row<'a>(zone: &mut Zone<'a, '_>, node: Node<'a>, steps: &mut Vec<Step>)
         |key: &'static str, usual| fields.value(key).and_then(|node| zone.ctx.boolean(node, key)).unwrap_or(usual);
     let (geofence, sticky) = (flag("geofence", false), flag("sticky", true));
     let pick = fields.value("pick");
-    let nearest = pick.and_then(|node| zone.ctx.word(node, "pick", &["order", "nearest"], &["least-load"])) == Some(1);
+    let pick = pick.and_then(|node| zone.ctx.word(node, "pick", &["order", "nearest", "least-load"], &[]));
+    let choice = match pick {
+        Some(1) => Some(Step::Nearest as fn(_) -> _),
+        Some(2) => Some(Step::LeastLoad as fn(_) -> _),
+        _ => None,
+    };
     match fields.value("pools") {
-        Some(node) if nearest => {
+        Some(node) if choice.is_some() => {
             let mut pools = Vec::new();
             for item in node.items() {
-                pools.extend(pool(zone, item));
+                let pool = pool(zone, item);
+                if pick == Some(2) && pool.is_some_and(|pool| zone.spec.pools[pool.index()].rules.load.is_none()) {
+                    let found =
+                        Diagnostic::new(Code::NoLoad, item.span, "the row picks by load, and the pool has no `load`");
+                    zone.ctx.push(found.label("always counts as average").help("add `load` to the pool"));
+                }
+                pools.extend(pool);
             }
             repeated(zone, node);
             if node.items().len() == 0 {
                 zone.ctx.error(Code::EmptyRow, node.span, "the row names no pool", "at least one is needed");
             } else if !pools.is_empty() {
-                steps.push(Step::Nearest(pools.into()));
+                steps.extend(choice.map(|step| step(pools.into())));
             }
         }
         Some(node) => {

@@ -10,7 +10,7 @@ use super::zone::Zone;
 use crate::health::{Aggregate, Check, CheckKind, HttpCheck, Load, LoadPlace, LoadSource, Voting};
 use crate::id::CheckId;
 use crate::limits::{INTERVAL_MIN_MS, LOAD_HEADER, LOAD_STALE_INTERVALS, LOAD_STALE_MAX_MS};
-use crate::pool::{Balance, Endpoint};
+use crate::pool::{Balance, Endpoint, Relief};
 use toml::de::DeValue;
 
 const AGGREGATES: [(&str, Aggregate); 2] = [("sum", Aggregate::Sum), ("mean", Aggregate::Mean)];
@@ -23,11 +23,14 @@ pub(super) struct PoolLoad {
     pub(super) load: Option<CheckId>,
     /// What the pool's own load is.
     pub(super) aggregate: Aggregate,
+    /// What the pool does when its load is large.
+    pub(super) relief: Relief,
 }
 
 /// Reads `load`; `checks` are those that the pool names.
 pub(super) fn read(zone: &mut Zone<'_, '_>, fields: &Fields<'_>, balance: Balance, checks: Box<[CheckId]>) -> PoolLoad {
-    let none = |checks| PoolLoad { checks, load: None, aggregate: Aggregate::default() };
+    let none = |checks| PoolLoad { checks, load: None, aggregate: Aggregate::default(), relief: Relief::default() };
+    let relief = relief(zone.ctx, fields);
     let Some((key, node)) = fields.entry("load") else {
         if matches!(balance, Balance::LeastConnections | Balance::LeastLoad)
             && let Some(node) = fields.value("balance")
@@ -48,7 +51,7 @@ pub(super) fn read(zone: &mut Zone<'_, '_>, fields: &Fields<'_>, balance: Balanc
     });
     let path = load.entry("path").and_then(|(_, node)| path(zone.ctx, node));
     let place = place(zone.ctx, key, &load);
-    let max = load.value("max").and_then(|node| max(zone.ctx, node));
+    let max = load.value("max").and_then(|node| number(zone.ctx, node, "max"));
     let host = checks.iter().position(|id| matches!(zone.spec.checks[id.index()].kind, CheckKind::Http(_)));
     let Some(host) = host else {
         let found =
@@ -83,7 +86,42 @@ pub(super) fn read(zone: &mut Zone<'_, '_>, fields: &Fields<'_>, balance: Balanc
             checks[host]
         }
     };
-    PoolLoad { checks: checks.into(), load: Some(load), aggregate }
+    PoolLoad { checks: checks.into(), load: Some(load), aggregate, relief }
+}
+
+/// `capacity`, `shed_from` and `shed_at`.
+fn relief(ctx: &mut Ctx, fields: &Fields<'_>) -> Relief {
+    let mut read = |key: &'static str| fields.entry(key).map(|(at, node)| (at, number(ctx, node, key)));
+    let (capacity, from, at) = (read("capacity"), read("shed_from"), read("shed_at"));
+    for (key, (span, _)) in [("capacity", capacity), ("shed_from", from), ("shed_at", at)]
+        .into_iter()
+        .filter_map(|(key, read)| Some((key, read?)))
+        .filter(|_| fields.entry("load").is_none())
+    {
+        let found = Diagnostic::new(Code::MissingKey, span, format!("`{key}` is a load, and the pool has no `load`"));
+        ctx.push(
+            found.label("nobody is asked").help("say where the endpoints tell it: load = { field = \"connections\" }"),
+        );
+    }
+    let shed = match (from, at) {
+        (Some((_, from)), Some((span, at))) => from.zip(at).map(|shed| (shed, span)),
+        (None, None) => None,
+        (Some((span, _)), None) | (None, Some((span, _))) => {
+            let missing = if from.is_some() { "shed_at" } else { "shed_from" };
+            let found = Diagnostic::new(Code::MissingKey, span, format!("shedding needs `{missing}` too"));
+            ctx.push(found.label("one of two").help("from `shed_from` on clients leave, at `shed_at` all of them"));
+            None
+        }
+    };
+    let shed = shed.and_then(|((from, at), span)| {
+        if from < at {
+            return Some((from, at));
+        }
+        let found = Diagnostic::new(Code::OutOfRange, span, "shed_at must be more than shed_from");
+        ctx.push(found.label("not more").note(format!("shed_from is {from}")));
+        None
+    });
+    Relief { shed, capacity: capacity.and_then(|read| read.1) }
 }
 
 /// A request for the load alone, which never votes: to the host and port of a check, in its time.
@@ -162,18 +200,18 @@ fn header(ctx: &mut Ctx, node: Node<'_>) -> Option<Box<str>> {
     }
 }
 
-fn max(ctx: &mut Ctx, node: Node<'_>) -> Option<Load> {
+fn number(ctx: &mut Ctx, node: Node<'_>, key: &str) -> Option<Load> {
     let number = match node.value {
         DeValue::Float(float) => float.as_str().replace('_', "").parse::<f64>().ok(),
         DeValue::Integer(_) => node.as_i64().map(|number| number as f64),
         _ => {
-            ctx.wrong_type(node, "max", "a number");
+            ctx.wrong_type(node, key, "a number");
             return None;
         }
     };
     let load = number.and_then(Load::new).filter(|load| *load > Load::default());
     if load.is_none() {
-        let message = format!("max must be from 0.001 to {}", Load::MAX);
+        let message = format!("{key} must be from 0.001 to {}", Load::MAX);
         ctx.error(Code::OutOfRange, node.span, message, "out of range");
     }
     load

@@ -46,7 +46,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         });
         let balance = balance.unwrap_or(Balance::Weighted);
         let checks = pool_checks(zone, key.span, &fields, node);
-        let PoolLoad { checks, load, aggregate } = pool_load::read(zone, &fields, balance, checks);
+        let PoolLoad { checks, load, aggregate, relief } = pool_load::read(zone, &fields, balance, checks);
         depends.extend(fields.value("depends_on").map(|node| (id, node)));
         let mut pool = Pool {
             name: key.text.into(),
@@ -56,7 +56,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             min_healthy: min_healthy(zone.ctx, &fields, count),
             gate: gate(zone.ctx, fields.value("state")),
             location: fields.value("location").and_then(|node| location(zone.ctx, node)),
-            rules: Rules { load, aggregate, ..rules::read(zone, (key.span, balance), &fields, &checks) },
+            rules: Rules { load, aggregate, relief, ..rules::read(zone, (key.span, balance), &fields, &checks) },
             checks,
             first,
             count: u16::try_from(count).unwrap_or(u16::MAX),

@@ -11,7 +11,7 @@ use crate::id::CheckId;
 use crate::limits::{
     COMEBACK_MAX_MS, FLAP_LIMIT_MAX, FLAP_WINDOW_MAX_MS, FLAP_WINDOW_MS, GUARD_HOLD_MAX_MS, INTERVAL_MIN_MS,
 };
-use crate::pool::{Balance, Rules};
+use crate::pool::{Balance, Relief, Rules};
 
 /// What the outcomes of a check count for.
 pub(super) fn voting(ctx: &mut Ctx, fields: &Fields<'_>) -> Voting {
@@ -55,6 +55,7 @@ pub(super) fn read(
         load: None,
         // Resolved when all pools are known.
         depends_on: Box::new([]),
+        relief: Relief::default(),
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn pools(row: &Row) -> impl Iterator<Item = PoolId> {
     row.steps.iter().flat_map(|step| {
         let (split, nearest) = match step {
             Step::Split { parts, .. } => (&**parts, &[][..]),
-            Step::Nearest(pools) => (&[][..], &**pools),
+            Step::Nearest(pools) | Step::LeastLoad(pools) => (&[][..], &**pools),
         };
         split.iter().map(|(pool, _)| *pool).chain(nearest.iter().copied())
     })

@@ -17,12 +17,13 @@ impl Desk {
     /// Lets endpoints come back.
     pub(super) fn resume(&mut self, resume: Resume, peer: &Peer) -> Answer {
         match self.try_resume(resume, peer) {
-            Ok(answer) | Err(answer) => answer,
+            Ok(answer) => answer,
+            Err(answer) => *answer,
         }
     }
 
-    fn try_resume(&mut self, resume: Resume, peer: &Peer) -> Result<Answer, Answer> {
-        let wrong = |why: String| Answer::Wrong { why };
+    fn try_resume(&mut self, resume: Resume, peer: &Peer) -> Result<Answer, Box<Answer>> {
+        let wrong = |why: String| Box::new(Answer::Wrong { why });
         if !(1..=RESUME_TARGETS_MAX).contains(&resume.targets.len()) {
             return Err(wrong(format!("1 to {RESUME_TARGETS_MAX} targets are resumed at a time")));
         }
@@ -39,7 +40,7 @@ impl Desk {
             let meant = names.meant(target);
             if meant.is_empty() {
                 let near = views::nearest(snapshot, target);
-                return Err(Answer::No { why: format!("nothing is called {target}{near}") });
+                return Err(Box::new(Answer::No { why: format!("nothing is called {target}{near}") }));
             }
             let waiting = meant.all_endpoints(snapshot).into_iter().filter(|&id| seen.insert(id));
             let waiting: Vec<_> = waiting.filter_map(|id| Some((id, waits(&survey, id)?))).collect();
@@ -48,7 +49,7 @@ impl Desk {
         }
         if resumed.is_empty() {
             let why = "no endpoint of these waits: `manual_resume` and `failback_delay` keep nothing out here";
-            return Err(Answer::No { why: why.to_owned() });
+            return Err(Box::new(Answer::No { why: why.to_owned() }));
         }
         for &(endpoint, _) in &resumed {
             self.tell(Event::Resume { generation: survey.generation, endpoint });
@@ -71,16 +72,17 @@ impl Desk {
     /// Believes what the blast guard holds.
     pub(super) fn release(&mut self, release: Release, peer: &Peer) -> Answer {
         match self.try_release(release, peer) {
-            Ok(answer) | Err(answer) => answer,
+            Ok(answer) => answer,
+            Err(answer) => *answer,
         }
     }
 
-    fn try_release(&mut self, release: Release, peer: &Peer) -> Result<Answer, Answer> {
-        let why = who_and_why(release.owner, release.reason, peer).map_err(|why| Answer::Wrong { why })?;
+    fn try_release(&mut self, release: Release, peer: &Peer) -> Result<Answer, Box<Answer>> {
+        let why = who_and_why(release.owner, release.reason, peer).map_err(|why| Box::new(Answer::Wrong { why }))?;
         let before = self.survey()?;
         let guard = before.guard.0;
         if !matches!(guard, Guard::Up { .. }) && before.held.is_empty() {
-            return Err(Answer::No { why: "the blast guard holds nothing".to_owned() });
+            return Err(Box::new(Answer::No { why: "the blast guard holds nothing".to_owned() }));
         }
         self.tell(Event::Release);
         let confirmed = self.confirm();
@@ -89,8 +91,8 @@ impl Desk {
         Ok(Answer::Released { targets: before.held.len(), confirmed })
     }
 
-    fn survey(&self) -> Result<Survey, Answer> {
-        let stops = || Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() };
+    fn survey(&self) -> Result<Survey, Box<Answer>> {
+        let stops = || Box::new(Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() });
         self.look(Writer::survey).ok_or_else(stops)
     }
 }

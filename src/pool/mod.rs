@@ -3,6 +3,7 @@
 
 mod balance;
 mod gates;
+pub mod relief;
 pub mod rendezvous;
 mod select;
 pub mod share;
@@ -10,6 +11,7 @@ pub mod share;
 mod tests;
 
 pub use gates::Gates;
+pub use relief::{Relief, Standing};
 pub use select::{ALONE, Asker, Candidate, Picked, Table};
 pub use share::Share;
 
@@ -144,6 +146,8 @@ pub struct Rules {
     pub load: Option<CheckId>,
     /// The pool is live only while these are. No circles.
     pub depends_on: Box<[PoolId]>,
+    /// What the pool does when its load is large.
+    pub relief: Relief,
 }
 
 impl Pool {

@@ -60,6 +60,12 @@ impl Share {
         (number as u128 * self.0 as u128 / Self::PARTS as u128) as u64
     }
 
+    /// A share of this share, in ten-thousandths; rounded down.
+    #[must_use]
+    pub const fn times_share(self, parts: u16) -> Self {
+        Self::new(self.times(parts as u64))
+    }
+
     /// On the way from `self` to `to`, at most `most` of all further.
     #[must_use]
     pub fn toward(self, to: Self, most: Self) -> Self {

@@ -59,6 +59,8 @@ pub(super) struct FlatStep {
     pub(super) sticky: bool,
     /// A further tier of the same choice by nearness as the step before.
     pub(super) tier: bool,
+    /// The weights follow the loads of the pools.
+    pub(super) by_load: bool,
 }
 
 /// A flattened row.
@@ -77,6 +79,7 @@ struct PackedStep {
     end: u32,
     sticky: bool,
     tier: bool,
+    by_load: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +121,12 @@ impl Plan {
         (start..self.classes[class].step_end as usize).map(|index| {
             let from = if index == 0 { 0 } else { self.steps[index - 1].end as usize };
             let step = self.steps[index];
-            StepView { parts: &self.parts[from..step.end as usize], sticky: step.sticky, tier: step.tier }
+            StepView {
+                parts: &self.parts[from..step.end as usize],
+                sticky: step.sticky,
+                tier: step.tier,
+                by_load: step.by_load,
+            }
         })
     }
 
@@ -131,7 +139,8 @@ impl Plan {
     fn push(&mut self, route: RouteId, row: &FlatRow, prefix: [u8; 2]) {
         for step in &row.steps {
             self.parts.extend_from_slice(&step.parts);
-            self.steps.push(PackedStep { end: self.parts.len() as u32, sticky: step.sticky, tier: step.tier });
+            let &FlatStep { sticky, tier, by_load, .. } = step;
+            self.steps.push(PackedStep { end: self.parts.len() as u32, sticky, tier, by_load });
         }
         self.near.extend_from_slice(&row.near);
         let (step_end, near_end) = (self.steps.len() as u32, self.near.len() as u32);
@@ -152,6 +161,7 @@ pub(super) struct StepView<'a> {
     pub(super) parts: &'a [Part],
     pub(super) sticky: bool,
     pub(super) tier: bool,
+    pub(super) by_load: bool,
 }
 
 /// Every choice by nearness of one zone.
@@ -220,7 +230,7 @@ impl Groups {
 pub(crate) fn reached(step: &Step) -> impl Iterator<Item = PoolId> + '_ {
     let (parts, members): (&[(PoolId, u32)], &[PoolId]) = match step {
         Step::Split { parts, .. } => (parts, &[]),
-        Step::Nearest(members) => (&[], members),
+        Step::Nearest(members) | Step::LeastLoad(members) => (&[], members),
     };
     parts.iter().map(|part| part.0).chain(members.iter().copied())
 }
@@ -258,7 +268,9 @@ pub(super) fn flatten(
         for (index, step) in policy.rows[row].steps.iter().enumerate() {
             for step in tiers(step, groups, map, profile) {
                 // A step that was passed over before is passed over again; without it equal rows are equal.
-                let known = |other: &FlatStep| other.parts == step.parts && other.sticky == step.sticky;
+                let known = |other: &FlatStep| {
+                    (&other.parts, other.sticky, other.by_load) == (&step.parts, step.sticky, step.by_load)
+                };
                 if !flat.steps.iter().any(known) {
                     flat.steps.push(step);
                     origins.push((row, index));
@@ -282,20 +294,29 @@ pub(super) fn flatten(
 
 /// A step as written, turned into steps without nearness.
 fn tiers(step: &Step, groups: &Groups, map: &GeoMap, profile: &Profile) -> Vec<FlatStep> {
+    let single =
+        |pool| vec![FlatStep { parts: vec![Part { pool, weight: 1 }], sticky: true, tier: false, by_load: false }];
     let members = match step {
+        Step::LeastLoad(pools) => {
+            if let [pool] = **pools {
+                return single(pool);
+            }
+            let parts = pools.iter().map(|&pool| Part { pool, weight: 1 }).collect();
+            return vec![FlatStep { parts, sticky: true, tier: false, by_load: true }];
+        }
         Step::Split { parts, sticky } => {
             // A choice of one is no choice, however it would be made.
             if let [(pool, _)] = **parts {
-                return vec![FlatStep { parts: vec![Part { pool, weight: 1 }], sticky: true, tier: false }];
+                return single(pool);
             }
             let (parts, sticky) = (parts.iter().map(|&(pool, weight)| Part { pool, weight }).collect(), *sticky);
-            return vec![FlatStep { parts, sticky, tier: false }];
+            return vec![FlatStep { parts, sticky, tier: false, by_load: false }];
         }
         Step::Nearest(members) => members,
     };
     let order = groups.of_step.get(members).and_then(|&group| profile.orders[usize::from(group)]);
     let part = |pool: PoolId| Part { pool, weight: 1 };
-    let tier = |number: usize, parts: Vec<Part>| FlatStep { parts, sticky: true, tier: number > 0 };
+    let tier = |number: usize, parts: Vec<Part>| FlatStep { parts, sticky: true, tier: number > 0, by_load: false };
     match order {
         Some(order) => {
             let tiers = map.order(order).tiers.iter().enumerate();

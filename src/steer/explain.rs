@@ -59,8 +59,10 @@ pub struct PoolTrail {
     pub step: usize,
     /// The pool.
     pub pool: PoolId,
-    /// Its weight in the step.
+    /// Its weight in the step; where the row picks by load, that of now.
     pub weight: u32,
+    /// Its weight among the pools that take the clients of a site that is gone; `None` if its room is not known.
+    pub room: Option<u32>,
     /// What share of its clients it keeps, and on which side this one is; `None` if it keeps all.
     pub share: Option<ShareTrail>,
     /// Why it was taken or passed over.
@@ -191,7 +193,12 @@ fn row_of_class(
         steps: snapshot
             .plan
             .steps(class)
-            .map(|step| super::compile::FlatStep { parts: step.parts.to_vec(), sticky: step.sticky, tier: step.tier })
+            .map(|step| super::compile::FlatStep {
+                parts: step.parts.to_vec(),
+                sticky: step.sticky,
+                tier: step.tier,
+                by_load: step.by_load,
+            })
             .collect(),
         near: snapshot.plan.near(class).to_vec(),
     };
@@ -208,7 +215,10 @@ fn row_of_class(
 }
 
 fn views(flat: &FlatRow) -> Vec<StepView<'_>> {
-    flat.steps.iter().map(|step| StepView { parts: &step.parts, sticky: step.sticky, tier: step.tier }).collect()
+    flat.steps
+        .iter()
+        .map(|step| StepView { parts: &step.parts, sticky: step.sticky, tier: step.tier, by_load: step.by_load })
+        .collect()
 }
 
 fn pools(
@@ -222,6 +232,7 @@ fn pools(
     let mut pools = Vec::new();
     for (index, (step, &(row, origin))) in steps.iter().zip(origins).enumerate() {
         for &Part { pool, weight } in step.parts {
+            let weight = if step.by_load { state.live.pool(pool).part } else { weight };
             let noted = record.pools.iter().find(|noted| (noted.0, noted.1) == (index, pool));
             pools.push(pool_trail(state, (row, origin), pool, weight, noted.map(|noted| noted.2), picks, lane));
         }
@@ -259,6 +270,7 @@ fn pool_trail(
         step,
         pool: id,
         weight,
+        room: live.room,
         share: (live.is_live && live.keep < Share::FULL).then(|| {
             let point = share::point(asker.share_key(), name_bits(pool.name.as_bytes()));
             ShareTrail { keep: live.keep, point }

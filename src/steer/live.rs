@@ -8,12 +8,13 @@ use super::depends::{Waves, users};
 use super::gauge::{Gauge, gauges};
 use super::reserve::{scale, spare};
 use super::resolve::{Resolver, Scene};
+use super::steered::{Steered, SteeredPools};
 use crate::client::Family;
 use crate::health::Load;
 use crate::id::{EndpointId, PoolId};
 use crate::limits::RAMP_STEPS;
 use crate::pool::rendezvous::{choose, name_bits};
-use crate::pool::{ALONE, Address, Asker, Candidate, Gate, Gates, Share, Table};
+use crate::pool::{ALONE, Address, Asker, Candidate, Gate, Gates, Pool, Share, Table};
 use crate::snapshot::Snapshot;
 use crate::worker::Draw;
 use std::sync::Arc;
@@ -93,6 +94,10 @@ pub(super) struct PoolLive {
     pub(super) cap_s: u32,
     /// The share of the clients on their way to it that stay.
     pub(super) keep: Share,
+    /// Its weight among pools that take guests, if its room is known.
+    pub(super) room: Option<u32>,
+    /// Its weight where a row picks by load.
+    pub(super) part: u32,
     /// By member and family: live. One bit each, for explanations.
     up: Box<[u8]>,
     first: EndpointId,
@@ -103,7 +108,13 @@ pub(super) struct PoolLive {
 }
 
 impl PoolLive {
-    fn new(snapshot: &Snapshot, gates: &Gates, id: PoolId, observed: impl Fn(EndpointId) -> Observed) -> Self {
+    fn new(
+        snapshot: &Snapshot,
+        (gates, steered): (&Gates, &SteeredPools),
+        id: PoolId,
+        observed: impl Fn(EndpointId) -> Observed,
+    ) -> Self {
+        let steered = steered.get(&id).copied().unwrap_or(Steered::PLAIN);
         let pool = &snapshot.pools[id.index()];
         let pool_gate = gates.pool(id, pool.gate);
         let is_open = pool_gate.is_open();
@@ -142,28 +153,7 @@ impl PoolLive {
                 }
             }
         }
-        let mut tables = Vec::new();
-        let mut index = [[NONE; 2]; 3];
-        for lane in 0..2 {
-            for set in 0..3 {
-                if sets[set][lane].is_empty() {
-                    continue;
-                }
-                if set > 0 && sets[set][lane] == sets[set - 1][lane] {
-                    index[set][lane] = index[set - 1][lane];
-                    continue;
-                }
-                if lane > 0 && sets[set][lane] == sets[set][0] {
-                    index[set][lane] = index[set][0];
-                    continue;
-                }
-                index[set][lane] = tables.len() as u8;
-                let of_all = usize::from(pool.count);
-                let table = Table::new(pool.balance, pool.answers, &sets[set][lane], of_all);
-                let written = set == Set::Live as usize && snapshot.writes_hashes_down;
-                tables.push(Arc::new(if written { table.written_down() } else { table }));
-            }
-        }
+        let (tables, index) = tables(pool, &sets, snapshot.writes_hashes_down);
         let by_nearness = pool.balance == crate::pool::Balance::Nearest;
         Self {
             tables: tables.into(),
@@ -174,7 +164,9 @@ impl PoolLive {
             pending,
             live,
             cap_s,
-            keep: gates.share(id),
+            keep: gates.share(id).min(steered.keep),
+            room: steered.room,
+            part: steered.part,
             first: pool.first,
             up: up.into(),
             gauges,
@@ -203,6 +195,33 @@ impl PoolLive {
     pub(super) fn candidates(&self, set: Set, lane: usize) -> &[Candidate] {
         self.near.as_ref().map_or(&[], |near| &near[set as usize][lane])
     }
+}
+
+/// The distinct tables of a pool's sets by family, and which of them each set has.
+fn tables(pool: &Pool, sets: &[[Vec<Candidate>; 2]; 3], write_down: bool) -> (Vec<Arc<Table>>, [[u8; 2]; 3]) {
+    let mut tables = Vec::new();
+    let mut index = [[NONE; 2]; 3];
+    for lane in 0..2 {
+        for set in 0..3 {
+            if sets[set][lane].is_empty() {
+                continue;
+            }
+            if set > 0 && sets[set][lane] == sets[set - 1][lane] {
+                index[set][lane] = index[set - 1][lane];
+                continue;
+            }
+            if lane > 0 && sets[set][lane] == sets[set][0] {
+                index[set][lane] = index[set][0];
+                continue;
+            }
+            index[set][lane] = tables.len() as u8;
+            let of_all = usize::from(pool.count);
+            let table = Table::new(pool.balance, pool.answers, &sets[set][lane], of_all);
+            let written = set == Set::Live as usize && write_down;
+            tables.push(Arc::new(if written { table.written_down() } else { table }));
+        }
+    }
+    (tables, index)
 }
 
 /// True if the address of an endpoint's family can be handed out: its gates are open, and nothing says it is down.
@@ -310,6 +329,8 @@ pub struct Live {
     pools: Arc<[Arc<[Arc<PoolLive>]>]>,
     /// What operators said at run time.
     gates: Arc<Gates>,
+    /// What the loads of pools mean.
+    steered: Arc<SteeredPools>,
 }
 
 impl Live {
@@ -324,10 +345,10 @@ impl Live {
     pub fn with_gates(snapshot: &Snapshot, gates: Arc<Gates>, observed: impl Fn(EndpointId) -> Observed) -> Self {
         let chunk = |start: usize| -> Arc<[Arc<PoolLive>]> {
             let ids = (start..snapshot.pools.len().min(start + CHUNK)).map(PoolId::new);
-            ids.map(|id| Arc::new(PoolLive::new(snapshot, &gates, id, &observed))).collect()
+            ids.map(|id| Arc::new(PoolLive::new(snapshot, (&gates, &SteeredPools::new()), id, &observed))).collect()
         };
         let pools = (0..snapshot.pools.len()).step_by(CHUNK).map(chunk).collect();
-        let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates) };
+        let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates), steered: Arc::default() };
         live.depend_all(snapshot, &observed);
         let chunks = snapshot.plan.len().div_ceil(CHUNK);
         live.rows = (0..chunks).map(|chunk| Arc::new(live.chunk(snapshot, chunk))).collect();
@@ -366,7 +387,7 @@ impl Live {
 
     /// Works one pool out again; true if it is another now.
     fn work_out(&mut self, snapshot: &Snapshot, id: PoolId, observed: impl Fn(EndpointId) -> Observed) -> bool {
-        let mut new = PoolLive::new(snapshot, &self.gates, id, observed);
+        let mut new = PoolLive::new(snapshot, (&self.gates, &self.steered), id, observed);
         self.depend(snapshot, id, &mut new);
         if new == *self.pool(id) {
             return false;
@@ -401,6 +422,17 @@ impl Live {
     pub(crate) fn set_gates(&mut self, snapshot: &Snapshot, gates: Arc<Gates>) -> Vec<PoolId> {
         let pools = self.gates.differing(&gates, |endpoint| snapshot.endpoints[endpoint.index()].pool);
         self.gates = gates;
+        pools
+    }
+
+    /// Takes what the loads of pools mean now. Gives the pools to be worked out again by [`Live::update`].
+    pub(crate) fn set_steered(&mut self, steered: SteeredPools) -> Vec<PoolId> {
+        let of = |pools: &SteeredPools, id: &PoolId| pools.get(id).copied().unwrap_or(Steered::PLAIN);
+        let both = steered.keys().chain(self.steered.keys().filter(|id| !steered.contains_key(id)));
+        let pools: Vec<PoolId> = both.filter(|id| of(&steered, id) != of(&self.steered, id)).copied().collect();
+        if !pools.is_empty() {
+            self.steered = Arc::new(steered);
+        }
         pools
     }
 

@@ -16,6 +16,7 @@ mod resolve;
 mod service;
 #[cfg(test)]
 mod shares;
+mod steered;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -29,6 +30,8 @@ pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};
 pub use moves::{Move, Serves, largest_ttls, moves};
 pub use service::{Binding, Services, Srv};
+pub use steered::Steered;
+pub(crate) use steered::{Rows, SteeredPools};
 pub use trail::{FallbackNote, PoolNote};
 
 use crate::geo::SourceRef;
@@ -71,6 +74,8 @@ pub enum Step {
     },
     /// The pool nearest to the client, then the next nearest.
     Nearest(Box<[PoolId]>),
+    /// One of them by their loads: the same clients stay with the same pool, the less loaded get more of them.
+    LeastLoad(Box<[PoolId]>),
 }
 
 /// What is answered when no pool of a row is live.

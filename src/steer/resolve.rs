@@ -37,7 +37,7 @@ pub(super) struct Resolver<'a, 'o, F: Fn(PoolId) -> &'a PoolLive, T> {
 impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
     /// What serves a row.
     pub(super) fn resolve(&mut self, steps: &[StepView<'_>], fallback: Fallback) -> Leaf {
-        if let Some(leaf) = self.first_live(steps, 0) {
+        if let Some(leaf) = self.first_live(steps, 0, false) {
             return leaf;
         }
         for step in steps {
@@ -68,8 +68,9 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
         }
     }
 
-    /// The first live step from `from` on that has an address of the family.
-    fn first_live(&mut self, steps: &[StepView<'_>], from: usize) -> Option<Leaf> {
+    /// The first live step from `from` on that has an address of the family. `guests`: the clients were another pool's,
+    /// which is gone or sheds them.
+    fn first_live(&mut self, steps: &[StepView<'_>], from: usize, mut guests: bool) -> Option<Leaf> {
         for (index, step) in steps.iter().enumerate().skip(from) {
             if self.look(index, step) {
                 return Some(Leaf::Pending);
@@ -77,17 +78,22 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             let live: Vec<Part> = self.live_parts(step);
             let served = |part: &Part| (self.scene.live)(part.pool).has(Set::Live, self.scene.lane);
             let missing = live.iter().filter(|part| !served(part)).count();
+            guests |= live.is_empty();
             if missing == live.len() {
                 self.note_step(index, step, &live);
                 continue;
             }
             self.note_step(index, step, &live);
+            if guests && let Some(leaf) = self.spread(steps, index) {
+                return Some(leaf);
+            }
             let sheds = live.iter().any(|part| self.keep(*part) < Share::FULL);
-            let mut rest = if missing > 0 { self.first_live(steps, index + 1) } else { None };
+            let mut rest = if missing > 0 { self.first_live(steps, index + 1, guests) } else { None };
             let mut parts = Vec::with_capacity(live.len());
             for part in live {
                 if (self.scene.live)(part.pool).has(Set::Live, self.scene.lane) {
-                    parts.push((part, self.leaf(part.pool, Set::Live)));
+                    let by_load = Part { weight: (self.scene.live)(part.pool).part, ..part };
+                    parts.push((if step.by_load { by_load } else { part }, self.leaf(part.pool, Set::Live)));
                 } else if let Some(leaf) = rest {
                     parts.push((part, leaf));
                 }
@@ -95,11 +101,53 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             if !sheds {
                 return Some(self.split_of(step.sticky, &parts));
             }
-            rest = self.spares(step).or_else(|| self.first_live(steps, index + 1));
+            rest = self.spares(step).or_else(|| self.first_live(steps, index + 1, true));
             // A pool of which nothing is known yet takes no clients from one that serves them.
             return Some(self.shed(step.sticky, &parts, rest.filter(|&leaf| leaf != Leaf::Pending)));
         }
         None
+    }
+
+    /// Guests among the pools from a live step on whose room is known, by their room; further than those they go only
+    /// as a pool sheds. `None` if that is no choice.
+    fn spread(&mut self, steps: &[StepView<'_>], from: usize) -> Option<Leaf> {
+        let mut parts: Vec<(Part, Leaf)> = Vec::new();
+        let mut next = from;
+        while let Some(step) = steps.get(next) {
+            if next > from && self.look(next, step) {
+                break;
+            }
+            let live = self.live_parts(step);
+            let served = |part: &&Part| (self.scene.live)(part.pool).has(Set::Live, self.scene.lane);
+            let rooms: Vec<_> =
+                live.iter().filter(served).map(|part| (part.pool, (self.scene.live)(part.pool).room)).collect();
+            if rooms.iter().any(|room| room.1.is_none()) {
+                break;
+            }
+            if next > from {
+                self.note_step(next, step, &live);
+            }
+            for (pool, room) in rooms {
+                if parts.iter().all(|part| part.0.pool != pool) {
+                    parts.push((Part { pool, weight: room.unwrap_or(0) }, self.leaf(pool, Set::Live)));
+                }
+            }
+            next += 1;
+        }
+        if parts.len() < 2 {
+            return None;
+        }
+        let sheds = parts.iter().any(|part| self.keep(part.0) < Share::FULL);
+        let rest = if sheds { self.first_live(steps, next, true) } else { None };
+        if let Some(rest) = rest.filter(|&leaf| leaf != Leaf::Pending) {
+            return Some(self.shed(true, &parts, Some(rest)));
+        }
+        // Nobody further takes the rest: where all turn a client away, it stays as if none did.
+        let all: Box<[SplitPart]> = parts.iter().map(|&part| self.part(part)).collect();
+        let first = all[0].leaf;
+        self.own.push(Own::Shed { sticky: true, parts: all.clone(), rest: first });
+        let stays = Leaf::Own(self.own.len() as u32 - 1);
+        Some(if sheds { self.shed(true, &parts, Some(stays)) } else { stays })
     }
 
     /// The share of its clients that stay with a part; one without an address of the family leads on anyway.

@@ -27,6 +27,9 @@ pub struct Remembered {
     comebacks: Vec<(Member, [Comeback; 2])>,
 }
 
+/// A way back as it is written: for each family a word, with what belongs to it.
+type Words = [(String, u64); 2];
+
 /// One moment on both clocks, milliseconds: the monotonic one, and since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moment {
@@ -65,7 +68,7 @@ struct File {
     circuits: Vec<(String, u64, Parts)>,
     /// Zone, pool, endpoint, and for each family a word with what belongs to it.
     #[serde(default)]
-    comebacks: Vec<(String, String, String, [(String, u64); 2])>,
+    comebacks: Vec<(String, String, String, Words)>,
 }
 
 fn key(address: &TargetAddress, check: &Check) -> Key {
@@ -91,7 +94,7 @@ impl Remembered {
             let state = if up { TargetState::Up } else { TargetState::Down };
             ((address, check), Last { state, n_ok, n_bad, at })
         };
-        let comeback = |(zone, pool, name, [one, other]): (_, _, _, [(String, u64); 2])| {
+        let comeback = |(zone, pool, name, [one, other]): (_, _, _, Words)| {
             Some(((zone, pool, name), [comeback_of(&one)?, comeback_of(&other)?]))
         };
         Ok(Self {

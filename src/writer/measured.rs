@@ -81,6 +81,12 @@ impl Measured {
         before.is_none_or(|before| before.told != told)
     }
 
+    /// The last load of an endpoint as it was reported, if that is fresh.
+    pub(super) fn of_endpoint(&self, snapshot: &Snapshot, endpoint: EndpointId) -> Option<Load> {
+        let meters = snapshot.meters.of_endpoint(endpoint)?;
+        meters.iter().find_map(|meter| self.load(meter.load?)).map(|reported| reported.load)
+    }
+
     /// When a report may be too old next.
     pub(super) fn next(&self) -> Option<Millis> {
         self.timers.peek().map(|&Reverse((at, _))| at)

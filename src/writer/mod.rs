@@ -6,6 +6,7 @@ mod known;
 mod measured;
 mod operators;
 mod ramps;
+mod relieving;
 mod serving;
 mod staged;
 mod staleness;

@@ -3,6 +3,7 @@
 use super::guarding::{Guarding, Held, Weighs};
 use super::known::Known;
 use super::operators::Seen;
+use super::relieving::Relieving;
 use super::{Change, Effect};
 use crate::health::{Guard, GuardRules, Millis, Outcome, Sample, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
@@ -27,6 +28,7 @@ pub(super) struct Serving {
     waiting: usize,
     /// When and how each target's last probe ended.
     seen: Vec<Seen>,
+    relieving: Relieving,
 }
 
 impl Serving {
@@ -47,8 +49,18 @@ impl Serving {
         }
         let is_dirty = vec![false; snapshot.pools.len()];
         let seen = vec![Seen::default(); snapshot.targets.len()];
+        let relieving = Relieving::new(&snapshot);
         let state = State { snapshot, live, generation, identity };
-        Self { state, known, dependents, dirty: Vec::new(), is_dirty, unpublished: true, waiting, seen }
+        Self { state, known, dependents, dirty: Vec::new(), is_dirty, unpublished: true, waiting, seen, relieving }
+    }
+
+    /// Takes over what the loads of pools meant until now.
+    pub(super) fn inherit_shares(&mut self, before: &Self) {
+        let State { snapshot, live, .. } = &mut self.state;
+        self.relieving.inherit(snapshot, &before.relieving, &before.state.snapshot);
+        for pool in live.set_steered(self.relieving.first(live)) {
+            mark(&mut self.dirty, &mut self.is_dirty, pool);
+        }
     }
 
     pub(super) const fn state(&self) -> &State {
@@ -177,6 +189,12 @@ impl Serving {
             mark(&mut self.dirty, &mut self.is_dirty, pool);
             self.known.come_back(&self.state.snapshot, endpoint);
         }
+        let State { snapshot, live, .. } = &mut self.state;
+        if let Some(steered) = self.relieving.look(snapshot, live, &self.known) {
+            for pool in live.set_steered(steered) {
+                mark(&mut self.dirty, &mut self.is_dirty, pool);
+            }
+        }
     }
 
     /// The state as it counts: what is held is up.
@@ -253,8 +271,8 @@ impl Serving {
     /// When time alone changes something.
     pub(super) fn next(&self) -> Option<Millis> {
         let guard = self.known.guarding.guard.next();
-        let all = [self.known.next(), self.known.measured.next(), guard, self.known.staleness.next()];
-        all.into_iter().flatten().min()
+        let known = [self.known.next(), self.known.measured.next(), self.known.staleness.next()];
+        known.into_iter().chain([self.relieving.next(), guard]).flatten().min()
     }
 
     /// An operator lets an endpoint come back.
@@ -283,8 +301,13 @@ impl Serving {
     /// Works out what changed; the state if an answer can be another than at the last call.
     pub(super) fn publish(&mut self) -> Option<State> {
         let State { snapshot, live, .. } = &mut self.state;
-        let changed =
-            live.update(snapshot, &self.dependents, &self.dirty, |endpoint| self.known.observed(snapshot, endpoint));
+        let observed = |endpoint| self.known.observed(snapshot, endpoint);
+        let mut changed = live.update(snapshot, &self.dependents, &self.dirty, observed);
+        // Who is gone decides how much room the others have.
+        if let Some(steered) = self.relieving.liveness(live) {
+            let pools = live.set_steered(steered);
+            changed |= live.update(snapshot, &self.dependents, &pools, observed);
+        }
         for pool in self.dirty.drain(..) {
             self.is_dirty[pool.index()] = false;
         }

@@ -153,6 +153,7 @@ impl Staged {
         known.inherit(&self.snapshot, before.known(), before.snapshot());
         let gates = Arc::new(overrides.gates(&self.snapshot, now_s));
         let mut serving = Serving::new(self.snapshot, self.identity, self.generation, known, gates);
+        serving.inherit_shares(before);
         for ((seen, link), own) in serving.seen_mut().iter_mut().zip(&self.links).zip(self.seen) {
             *seen = link.and_then(|link| before.seen().get(link.index())).cloned().unwrap_or(own);
         }

@@ -120,7 +120,7 @@ fn exists(spec: &Spec, name: &BalancedName) -> BTreeSet<u16> {
     for step in policy.rows.iter().flat_map(|row| row.steps.iter()) {
         match step {
             Step::Split { parts, .. } => pools.extend(parts.iter().map(|(pool, _)| *pool)),
-            Step::Nearest(near) => pools.extend(near.iter()),
+            Step::Nearest(near) | Step::LeastLoad(near) => pools.extend(near.iter()),
         }
     }
     if let Fallback::Pool(pool) = name.fallback {

@@ -57,7 +57,7 @@ pub(super) fn lines(dns: SocketAddr, lon: SocketAddr) -> String {
 fn pools_of(step: &Step) -> Vec<PoolId> {
     match step {
         Step::Split { parts, .. } => parts.iter().map(|part| part.0).collect(),
-        Step::Nearest(pools) => pools.to_vec(),
+        Step::Nearest(pools) | Step::LeastLoad(pools) => pools.to_vec(),
     }
 }
 

@@ -113,6 +113,10 @@ pub struct PoolView {
     pub keeps: Option<f64>,
     /// Where the client's hash is, percent: below `keeps` it stays.
     pub hash: Option<f64>,
+    /// The load that it can take.
+    pub capacity: Option<f64>,
+    /// Its weight among the pools that take the clients of a site that is gone, by its room.
+    pub room: Option<u32>,
     /// It answered this query.
     pub picked: bool,
     /// Why it was taken or passed over.
@@ -294,6 +298,7 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
     let policy = &snapshot.policies[how.policy.index()];
     let pick = match policy.rows[trail.row].steps.get(trail.step) {
         Some(Step::Nearest(_)) => "nearest",
+        Some(Step::LeastLoad(_)) => "least-load",
         Some(Step::Split { parts, sticky: true }) if parts.len() > 1 => "split, sticky",
         Some(Step::Split { parts, .. }) if parts.len() > 1 => "split, per query",
         _ => "order",
@@ -316,8 +321,19 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         Some(share) if trail.note == PoolNote::Taken => format!("{why}, {}", share_words(share)),
         _ => why,
     };
+    let capacity = pool.rules.relief.capacity;
+    let why = match capacity.zip(trail.load) {
+        Some((capacity, load)) => format!("{why}; load {load} of {capacity}"),
+        None => why,
+    };
+    let why = match trail.room {
+        Some(room) if trail.step > 0 || trail.row != how.row => {
+            format!("{why}, weight for a lost site's clients {room}")
+        }
+        _ => why,
+    };
     let total = weight_taken(how, trail);
-    let split = pick.starts_with("split") && trail.note == PoolNote::Taken && total > 0;
+    let split = (pick.starts_with("split") || pick == "least-load") && trail.note == PoolNote::Taken && total > 0;
     PoolView {
         step: trail.step + 1,
         pool: pool.name.to_string(),
@@ -326,6 +342,8 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         from_default: how.region.is_some() && trail.row != how.row,
         keeps: trail.share.map(|share| share.keep.percent()),
         hash: trail.share.map(|share| f64::from(share.point) / 100.0),
+        capacity: capacity.map(Load::value),
+        room: trail.room,
         picked: trail.picked,
         why,
         live: trail.live,

@@ -269,8 +269,11 @@ pub static POOL: Table = Table {
         "manual_resume",
         "load",
         "depends_on",
+        "capacity",
+        "shed_from",
+        "shed_at",
     ],
-    later: &["capacity", "shed_from", "shed_at"],
+    later: &[],
     words: &[
         ("origins", "endpoints"),
         ("servers", "endpoints"),
