@@ -40,11 +40,11 @@ pub fn unix_millis() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The wall clock when [`millis`] was at 0, milliseconds since 1970-01-01 UTC.
+/// The wall clock when [`millis`] was 0, milliseconds since 1970-01-01 UTC.
 #[must_use]
-pub fn epoch_millis() -> u64 {
-    let gone = millis();
-    unix_millis().saturating_sub(gone)
+pub fn epoch_ms() -> u64 {
+    let monotonic = millis();
+    unix_millis().saturating_sub(monotonic)
 }
 
 #[cfg(test)]

@@ -263,67 +263,16 @@ fn a_state_directory_that_cannot_be_had_is_a_warning_and_answers_go_on() {
 }
 
 #[test]
-fn a_pool_sheds_and_drains_over_a_time_and_goes_on_where_it_was_after_kill_9() {
-    let folder = folder(ZONE);
-    let server = Process::start(folder.path());
-    for (arguments, code) in [
-        // `only` has no other pool.
-        (&["shed", "pool/one", "100%"][..], 4),
-        (&["drain", "pool/one", "--over", "1h"], 4),
-        (&["shed", "endpoint/two/b", "10%"], 2),
-        (&["shed", "pool/one", "101%"], 2),
-        (&["drain", "endpoint/two/b", "--over", "1h"], 2),
-        (&["drain", "pool/two", "--over", "1h", "--for", "5m"], 2),
-        (&["undrain", "pool/two", "--over", "1h"], 2),
-        (&["shed", "pool/one", "0%"], 1),
-    ] {
-        assert_eq!(server.verb(arguments).0, code, "{arguments:?}");
-    }
-    let share = |server: &Process| server.json(&["pools"])["pools"][0]["share"].as_f64().unwrap();
-    let done = server.json(&["shed", "pool/one", "30%"]);
-    assert_eq!((&done["before"], &done["now"]), (&serde_json::Value::Null, &"shed 30 %".into()));
-    // A row that has no other pool sheds nobody.
-    let rows: Vec<_> = done["moves"].as_array().unwrap().iter().map(|row| row["policy"].as_str().unwrap()).collect();
-    assert!(rows.iter().all(|policy| policy.starts_with("www")), "{rows:?}");
-    assert!((share(&server) - 70.0).abs() < 0.01);
-    let done = server.json(&["drain", "pool/one", "--over", "1h", "--force"]);
-    assert_eq!([&done["before"], &done["now"]], ["shed 30 %", "drain over 1h"]);
-    assert!(done["safe"].is_null(), "{done}");
-    let on_its_way = share(&server);
-    assert!((65.0..=70.0).contains(&on_its_way), "it begins where it was: {on_its_way}");
-    server.kill();
-
-    let mut server = Process::start(folder.path());
-    let again = share(&server);
-    assert!((60.0..=on_its_way).contains(&again), "it goes on where it was: {again}");
-    let status = server.json(&["status"]);
-    let held = &status["overrides"];
-    assert_eq!((held.as_array().unwrap().len(), &held[0]["said"]), (1, &"drain over 1h".into()));
-    assert!(held[0]["safe"].is_null());
-    let done = server.json(&["undrain", "pool/one", "--over", "1h"]);
-    assert_eq!([&done["before"], &done["now"]], ["drain over 1h", "shed 0 % over 1h"]);
-    let done = server.json(&["shed", "pool/one", "0%"]);
-    assert!(done["now"].is_null() && (share(&server) - 100.0).abs() < 0.01, "{done}");
-
-    // Its end is told of, and from there it is a drain like any other.
-    server.json(&["drain", "pool/two", "--over", "1s"]);
-    server.line(&["override", "pool/two", "at its end"]);
-    let status = server.json(&["status"]);
-    assert_eq!(status["overrides"][0]["said"], "drain");
-    assert!(!status["overrides"][0]["safe"].is_null(), "{status}");
-}
-
-#[test]
 fn what_the_verbs_show_stands_in_columns() {
     let folder = folder(ZONE);
     let server = Process::start(folder.path());
     let (_, pools, _) = server.verb(&["pools"]);
     assert_eq!(
         pools,
-        "ZONE          POOL  CLIENTS  UP   MIN  SHARE  LOAD  STATE  SAID BY\n\
-         example.com.  one   live     1/1  1    100 %  -     auto   file\n\
-         example.com.  two   live     2/2  1    100 %  -     auto   file\n\
-         example.com.  off   -        0/1  1    100 %  -     drain  file\n"
+        "ZONE          POOL  CLIENTS  UP   MIN  LOAD  STATE  SAID BY\n\
+         example.com.  one   live     1/1  1    -     auto   file\n\
+         example.com.  two   live     2/2  1    -     auto   file\n\
+         example.com.  off   -        0/1  1    -     drain  file\n"
     );
     let (_, endpoints, _) = server.verb(&["endpoints", "two"]);
     assert!(
@@ -452,4 +401,86 @@ default = ["dead", "good"]
     let endpoints = server.json(&["endpoints", "dead"]);
     assert_eq!(endpoints["endpoints"][0]["health"], "down");
     server.kill();
+}
+
+/// A zone in which 256 blocks of clients can be told apart, and who gets what.
+const SHARED: &str = r#"
+zone = "example.com"
+ns = ["ns.example.net"]
+[ecs]
+trusted = ["127.0.0.0/8"]
+[pools]
+one = { check = "none", endpoints = [{ name = "a", address = "192.0.2.1" }] }
+two = { check = "none", tags = ["site:b"], endpoints = [{ name = "b", address = "192.0.2.2" }] }
+end = { check = "none", endpoints = [{ name = "c", address = "192.0.2.3", tags = ["site:b"] }] }
+[names.www]
+ttl = 60
+policy = { default = ["one", "two"] }
+"#;
+
+#[test]
+fn a_shed_and_a_gradual_drain_are_kept_shown_dry_run_and_refused_like_other_overrides() {
+    let folder = folder(SHARED);
+    let server = Process::start(folder.path());
+    let (code, out, _) = server.verb(&["shed", "pool/one", "20%", "--dry-run"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("one 80.0 % + two 20.0 %"), "{out}");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 100.0);
+    let done = server.json(&["shed", "pool/one", "20%"]);
+    assert_eq!((&done["now"], &done["safe"]), (&"shed 20 %".into(), &serde_json::Value::Null), "{done}");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 80.0);
+    assert!(server.verb(&["pools"]).1.contains("80 %"));
+    // Where nobody else is left nothing can be shed, and 100 % is a drain.
+    let (code, _, errors) = server.verb(&["shed", "pool/one,two", "20%"]);
+    assert_eq!(code, 1, "nothing is called so: {errors}");
+    assert_eq!(server.json(&["drain", "pool/two"])["now"], "drain");
+    let (code, _, errors) = server.verb(&["shed", "pool/one", "30%"]);
+    assert_eq!(code, 4, "{errors}");
+    assert!(errors.contains("no live pool would be left"), "{errors}");
+    assert_eq!(server.verb(&["shed", "pool/one", "100%"]).0, 4);
+    assert_eq!(server.verb(&["undrain", "pool/two"]).0, 0);
+    for wrong in [
+        &["shed", "endpoint/one/a", "20%"][..],
+        &["shed", "tag/site:b", "20%"],
+        &["drain", "endpoint/one/a", "--over", "1m"],
+        &["drain", "pool/one", "--over", "2m", "--for", "1m"],
+        &["shed", "pool/one", "101%"],
+    ] {
+        assert_eq!(server.verb(wrong).0, 2, "{wrong:?}");
+    }
+    // From the share that it has, and safe one TTL after the end.
+    let done = server.json(&["drain", "pool/one", "--over", "30m", "--reason", "move"]);
+    assert_eq!(done["now"], "drain over 30m");
+    let (safe, arrives) = (done["safe"]["at"].as_u64().unwrap(), done["arrives"].as_u64().unwrap());
+    assert!((60..=70).contains(&(safe - arrives)), "the name's TTL is 60 s: {done}");
+    let status = server.json(&["status"]);
+    let row = status["overrides"].as_array().unwrap().iter().find(|row| row["said"] == "drain over 30m").unwrap();
+    assert!(row["keeps"].as_f64().unwrap() <= 80.0 && row["safe"]["at"] == safe, "{row}");
+    server.kill();
+    // The disk has it all, and it goes on where the clock says.
+    let server = Process::start(folder.path());
+    assert_eq!(server.json(&["status"])["overrides"].as_array().unwrap().len(), 2);
+    assert_eq!(server.json(&["undrain", "pool/one"])["before"], "drain over 30m");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 80.0);
+    assert_eq!(server.json(&["shed", "pool/one", "0%"])["before"], "shed 20 %");
+    assert_eq!(server.json(&["pools"])["pools"][0]["keeps"], 100.0);
+    assert_eq!(server.verb(&["shed", "pool/one", "0%"]).0, 1, "there is nothing to lift any more");
+}
+
+#[test]
+fn a_gradual_drain_ends_closed_with_an_event_and_comes_back_gradually() {
+    let folder = folder(SHARED);
+    let mut server = Process::start(folder.path());
+    assert_eq!(server.verb(&["drain", "pool/one", "--over", "2s"]).0, 0);
+    server.line(&["override", "drain over 2s", "it is at its end"]);
+    assert_eq!(server.ask("www"), 2);
+    assert_eq!(server.json(&["pools"])["pools"][0]["state"], "drain");
+    let safe = &server.json(&["status"])["overrides"][0]["safe"];
+    assert_eq!(safe["named"], false, "{safe}");
+    let done = server.json(&["undrain", "pool/one", "--over", "2s"]);
+    assert_eq!((&done["before"], &done["now"]), (&"drain".into(), &"shed 0 % over 2s".into()), "{done}");
+    server.line(&["override", "its time is over"]);
+    assert_eq!(server.ask("www"), 1);
+    let pools = server.json(&["pools"]);
+    assert_eq!((&pools["pools"][0]["keeps"], &pools["pools"][0]["state"]), (&100.0.into(), &"auto".into()));
 }

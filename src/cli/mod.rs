@@ -39,10 +39,10 @@ enum Verb {
     /// Ask the geographic databases
     Geo(geo::Args),
     /// Take a pool or an endpoint out of new answers of the running server; it is still probed
-    Drain(operate::Gradual),
+    Drain(operate::Drain),
     /// Remove the override of a state (drain, down, up or auto): the file and health decide again
-    Undrain(operate::Back),
-    /// Sends a share of a pool's clients elsewhere, as if for them it were down
+    Undrain(operate::Undrain),
+    /// Let a part of a pool's clients go on along their rows, always the same ones
     Shed(operate::Shed),
     /// Count a pool or an endpoint as up, whatever its checks say
     Up(operate::Forced),

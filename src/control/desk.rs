@@ -131,32 +131,29 @@ impl Desk {
         let wrong = |why: String| Box::new(Answer::Wrong { why });
         let target = Target::parse(&order.target).map_err(wrong)?;
         let said = said(&order, &target).map_err(wrong)?;
+        gradual::check(order.over_s, order.for_s).map_err(wrong)?;
         let owner = words(order.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
         let reason = words(Some(order.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
         if order.for_s.is_some_and(|seconds| !(1..=OVERRIDE_FOR_MAX_S).contains(&seconds)) {
             return Err(wrong(format!("an override holds for 1 second to {} days", OVERRIDE_FOR_MAX_S / 86_400)));
         }
-        let snapshot = &self.published.load_full().snapshot;
-        if Names::new(snapshot).meant(&target).is_empty() && !order.force {
-            let near = views::nearest(snapshot, &target);
+        let state = self.published.load_full();
+        let meant = Names::new(&state.snapshot).meant(&target);
+        if order.over_s.is_some() || matches!(said, Said::Share(_)) {
+            gradual::of_pools(&meant, &target).map_err(wrong)?;
+        }
+        if meant.is_empty() && !order.force {
+            let near = views::nearest(&state.snapshot, &target);
             let why = format!("nothing is called {target}{near}; --force sets it all the same");
             return Err(Box::new(Answer::No { why }));
         }
         let since = clock::unix_seconds();
         let until = order.for_s.map(|seconds| since + seconds);
         let (by, why) = (owner.as_str().into(), reason.as_str().into());
-        let mut overrides = self.kept.overrides.clone();
-        if order.for_s.zip(order.over_s).is_some_and(|(holds, over)| holds < over) {
-            return Err(wrong("it would end on its way: --for is shorter than --over".to_owned()));
-        }
-        let went_before = gradual::goes_on_from(&overrides, said, &target, order.over_s);
-        let ramp = gradual::ramp(order.over_s, said, &mut overrides, &target, since).map_err(wrong)?;
-        // At the end of its way back nothing is left to say.
-        let until =
-            if said == Said::Share(Share::FULL) { ramp.and(order.over_s).map(|over| since + over) } else { until };
+        let ramp = gradual::ramp(&state, &meant, order.over_s);
         let new = Override { target: target.clone(), said, owner: by, reason: why, since, until, ramp };
+        let mut overrides = self.kept.overrides.clone();
         let before = overrides.set(new.clone()).map_err(|why| Box::new(Answer::Refused { why, moves: Vec::new() }))?;
-        let before = before.or(went_before);
         let (force, dry_run) = (order.force, order.dry_run);
         Ok(Plan { target, overrides, before, now: Some(new), force, dry_run, reason, owner })
     }
@@ -167,18 +164,17 @@ impl Desk {
         let owner = words(lift.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
         let reason = words(Some(lift.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
         let mut overrides = self.kept.overrides.clone();
-        let kind = match (lift.weight, lift.share) {
+        let kind = match (lift.weight, lift.shed) {
             (true, _) => Said::Weight(0),
-            (false, true) => Said::Share(Share::FULL),
-            (false, false) => Said::State(Gate::Auto),
+            (_, true) => Said::Share(Share::FULL),
+            _ => Said::State(Gate::Auto),
         };
+        gradual::check(lift.over_s, None).map_err(wrong)?;
         let Some(before) = overrides.remove(&target, kind) else {
-            let what = if lift.weight {
-                "weight"
-            } else if lift.share {
-                "share"
-            } else {
-                "state"
+            let what = match kind {
+                Said::Weight(_) => "weight",
+                Said::Share(_) => "share",
+                Said::State(_) => "state",
             };
             let why = format!(
                 "there is no override of the {what} of {target}; `geosteer status` lists all, \
@@ -186,29 +182,45 @@ impl Desk {
             );
             return Err(Box::new(Answer::No { why }));
         };
+        let mut now = None;
+        if let Some(over_s) = lift.over_s {
+            let state = self.published.load_full();
+            let meant = Names::new(&state.snapshot).meant(&target);
+            gradual::of_pools(&meant, &target).map_err(wrong)?;
+            let (by, why) = (owner.as_str().into(), reason.as_str().into());
+            now = gradual::back(&state, &meant, overrides.of(&target, Said::Share(Share::FULL)), (&before, over_s));
+            if let Some(now) = &mut now {
+                (now.owner, now.reason) = (by, why);
+                let full = |why| Box::new(Answer::Refused { why, moves: Vec::new() });
+                overrides.set(now.clone()).map_err(full)?;
+            }
+        }
         let (force, dry_run) = (lift.force, lift.dry_run);
-        Ok(Plan { target, overrides, before: Some(before), now: None, force, dry_run, reason, owner })
+        Ok(Plan { target, overrides, before: Some(before), now, force, dry_run, reason, owner })
     }
 
     fn carry_out(&mut self, plan: Plan) -> Answer {
         let overrides = Arc::new(plan.overrides.clone());
-        // What gradual orders lead to decides whether it is refused: this one, and those that are on their way.
-        let asked = overrides.at_the_end_of(&plan.target);
-        let ends = [self.kept.overrides.at_their_ends(), overrides.at_their_ends()];
-        let what_if = move |writer: &Writer| (writer.what_if(&asked), ends.map(|ends| writer.what_if(&ends).1));
-        let Some(((before, after), [without, with])) = self.look(what_if) else {
+        // What is gradual is judged by its end.
+        let asked = plan.overrides.at_the_end_of(&plan.target);
+        let worst = gradual::worst(&plan.overrides, plan.now.as_ref());
+        let found = self.look(move |writer| (writer.what_if(&asked), worst.map(|worst| writer.what_if(&worst).1)));
+        let Some(((before, after), worst)) = found else {
             return Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() };
         };
         let moved = moves(&before, &after);
-        let refused = refusal(&plan, &moves(&without, &with), &before);
+        let judged = worst.map_or_else(|| moved.clone(), |worst| moves(&before, &worst));
+        let refused = refusal(&plan, &judged, &before);
+        let clock = clock::unix_seconds();
         let rows = views::moves(&before, &moved);
         if let Some(why) = refused.clone().filter(|_| !plan.dry_run) {
             return Answer::Refused { why, moves: rows };
         }
         let mut done = Done {
             target: plan.target.to_string(),
-            before: plan.before.as_ref().map(|one| one.text(clock::unix_seconds())),
-            now: plan.now.as_ref().map(|one| one.text(one.since)),
+            before: plan.before.as_ref().map(|one| one.text(clock)),
+            now: plan.now.as_ref().map(|one| one.text(clock)),
+            arrives: plan.now.as_ref().and_then(Override::ramp_end),
             until: plan.now.as_ref().and_then(|one| one.until),
             dry_run: plan.dry_run,
             refused,
@@ -222,16 +234,19 @@ impl Desk {
         }
         let state = if plan.dry_run { Arc::new(after) } else { self.published.load_full() };
         let meant = Names::new(&state.snapshot).meant(&plan.target);
-        self.say_what_is_closed(&mut done, &state, &meant);
+        self.say_what_is_closed(&mut done, &state, &meant, plan.now.as_ref());
         Answer::Done(done)
     }
 
-    fn say_what_is_closed(&self, done: &mut Done, state: &State, meant: &Meant) {
+    fn say_what_is_closed(&self, done: &mut Done, state: &State, meant: &Meant, now: Option<&Override>) {
         let endpoints = meant.all_endpoints(&state.snapshot);
         done.endpoints = endpoints.len();
         done.closed = endpoints.iter().filter(|&&id| state.live.is_closed(&state.snapshot, id)).count();
-        // A drain on its way is "drain over 30m": nothing is closed, or safe, before its end.
-        let closes = matches!(done.now.as_deref(), Some("drain" | "down"));
+        let closes = matches!(now.map(|now| now.said), Some(Said::State(gate)) if !gate.is_open());
+        if let (true, false, Some(end)) = (closes, done.dry_run, now.and_then(Override::ramp_end)) {
+            done.safe = views::safe_after(self, state, &endpoints, end);
+            return;
+        }
         if closes && !done.dry_run && done.closed > 0 && done.closed == done.endpoints {
             done.safe = views::safe(self, state, &endpoints);
         }
@@ -262,8 +277,8 @@ impl Desk {
     fn confirmed(&mut self, overrides: Arc<Overrides>) -> bool {
         self.number += 1;
         let number = self.number;
-        self.writer.send(Event::Override { number, overrides, epoch_ms: clock::epoch_millis() }).is_ok()
-            && self.wait_for(number)
+        let epoch_ms = clock::epoch_ms();
+        self.writer.send(Event::Override { number, overrides, epoch_ms }).is_ok() && self.wait_for(number)
     }
 
     /// Waits until all that was sent to the writer is published; false if that takes too long.
@@ -297,7 +312,7 @@ impl Desk {
                 tracing::warn!("{warning}");
             }
             for one in ended {
-                self.note(&one.target, &one.said.text(), "none", &one.owner, "its time is over");
+                self.note(&one.target, &one.text(now), "none", &one.owner, "its time is over");
             }
         } else if !self.named.is_empty() || self.kept.closed.entries().any(|(_, entry)| entry.named) {
             self.take_stock();
@@ -330,23 +345,24 @@ impl Desk {
     fn hear(&mut self, told: Told) {
         match told {
             Told::Overridden { .. } => {}
+            Told::Arrived { target, said } => self.arrived(&target, said),
             Told::Adopted => {
                 self.other_configuration();
                 self.take_stock();
             }
-            Told::Arrived { target, said } => {
-                let share = match said {
-                    // The way back: it ends with its override, which is told of.
-                    Said::Share(Share::FULL) => return,
-                    Said::Share(share) => share,
-                    Said::State(_) | Said::Weight(_) => Share::NONE,
-                };
-                let text = format!("share {:.2} %", share.percent());
-                self.note(&target, "on its way", &text, "geosteer", "a gradual override is at its end");
-                self.take_stock();
-            }
             Told::Changed => self.health_changed = true,
             Told::Named(keys) => self.named.extend(keys),
+        }
+    }
+
+    /// A gradual override is at its end: from now on what it closed is closed.
+    fn arrived(&mut self, target: &Target, said: Said) {
+        self.take_stock();
+        // One that ends with its way says so itself.
+        if let Some(one) = self.kept.overrides.of(target, said).filter(|one| one.until != one.ramp_end()) {
+            let (before, now) = (one.text(one.since), one.text(u64::MAX));
+            let owner = one.owner.clone();
+            self.note(target, &before, &now, &owner, "it is at its end");
         }
     }
 
@@ -420,10 +436,14 @@ fn refusal(plan: &Plan, moved: &[Move], before: &State) -> Option<String> {
 }
 
 fn said(order: &Order, target: &Target) -> Result<Said, String> {
-    if let (None, None, Some(parts)) = (&order.state, order.weight, order.share) {
-        return gradual::share(parts, target);
+    if let (None, None, Some(percent)) = (&order.state, order.weight, order.shed) {
+        return gradual::shed(percent);
+    }
+    if order.over_s.is_some() && order.state.as_deref() != Some(Gate::Drain.word()) {
+        return Err("only `drain`, `undrain` and `shed` can be gradual".to_owned());
     }
     match (&order.state, order.weight) {
+        _ if order.shed.is_some() => Err("an override has a state, a weight, or something to shed".to_owned()),
         (Some(word), None) => Gate::of_word(word)
             .map(Said::State)
             .ok_or_else(|| format!("a state is up, down, drain or auto, not {word:?}")),
@@ -432,7 +452,7 @@ fn said(order: &Order, target: &Target) -> Result<Said, String> {
         }
         (None, Some(weight)) if weight <= WEIGHT_MAX => Ok(Said::Weight(weight)),
         (None, Some(_)) => Err(format!("a weight is 0 to {WEIGHT_MAX}")),
-        _ => Err("an override has a state or a weight".to_owned()),
+        _ => Err("an override has a state, a weight, or something to shed".to_owned()),
     }
 }
 

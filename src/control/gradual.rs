@@ -1,116 +1,82 @@
-//! Orders that go to their end over a time, and shares.
+//! Orders about a part of a pool's clients: what they may be, and from which share they start.
 
+use crate::clock;
 use crate::limits::GRADUAL_MAX_S;
-use crate::overrides::{Override, Overrides, Ramp, Said, Target};
+use crate::overrides::{Meant, Override, Overrides, Ramp, Said, Target};
 use crate::pool::{Gate, Share};
+use crate::state::State;
 
-/// What an order of a share says: the share that pools keep. A pool that keeps none is drained.
-pub(super) fn share(parts: u16, target: &Target) -> Result<Said, String> {
-    if !target.is_of_pools() {
-        return Err(format!("{target}: only pools shed clients; for an endpoint there is its weight"));
-    }
-    match parts {
-        0 => Ok(Said::State(Gate::Drain)),
-        1..=Share::PARTS => Ok(Said::Share(Share::new(parts.into()))),
-        _ => Err("a share is at most 100 %".to_owned()),
+/// Checks the time that an order takes to reach its end, and the time after which it ends.
+pub(super) fn check(over_s: Option<u64>, for_s: Option<u64>) -> Result<(), String> {
+    match (over_s, for_s) {
+        (Some(over), _) if !(1..=GRADUAL_MAX_S).contains(&over) => {
+            Err(format!("a gradual override takes 1 second to {} days", GRADUAL_MAX_S / 86_400))
+        }
+        (Some(over), Some(until)) if until <= over => {
+            Err("it would end by itself before it has reached its end: --for must be longer than --over".to_owned())
+        }
+        _ => Ok(()),
     }
 }
 
-/// The override that an order takes the place of, if it is of another kind: a gradual order goes on from a share or a
-/// drain alike.
-pub(super) fn goes_on_from(all: &Overrides, said: Said, target: &Target, over_s: Option<u64>) -> Option<Override> {
-    let kinds = [Said::State(Gate::Drain), Said::Share(Share::FULL)];
-    let drained = |one: &&Override| !matches!(one.said, Said::State(gate) if gate != Gate::Drain);
-    let kinds = if over_s.is_some() { &kinds[..] } else { &[] };
-    std::iter::once(&said).chain(kinds).find_map(|&kind| all.of(target, kind).filter(drained)).cloned()
+/// Only pools have a share: what is also about endpoints is refused.
+pub(super) fn of_pools(meant: &Meant, target: &Target) -> Result<(), String> {
+    if meant.endpoints.is_empty() && (target.is_of_pools() || !meant.pools.is_empty()) {
+        return Ok(());
+    }
+    Err(format!("{target}: only pools keep a share of their clients; `geosteer weight` changes that of an endpoint"))
 }
 
-/// The way of an order that is gradual, from the target's share at `now`, seconds since 1970. Takes away the target's
-/// overrides that it goes on from; `None` if the order holds at once.
-pub(super) fn ramp(
-    over_s: Option<u64>,
-    said: Said,
-    all: &mut Overrides,
-    target: &Target,
-    now: u64,
-) -> Result<Option<Ramp>, String> {
-    let back = said == Said::Share(Share::FULL);
-    let Some(over_s) = over_s else {
-        return if back { Err("a share is less than 100 %".to_owned()) } else { Ok(None) };
+/// What `percent` of the clients shed is called.
+pub(super) fn shed(percent: f64) -> Result<Said, String> {
+    if !(0.0..=100.0).contains(&percent) || percent == 0.0 {
+        return Err("a pool sheds more than 0 % and at most 100 % of its clients".to_owned());
+    }
+    let shed = Share::new((percent * 100.0).round() as u64);
+    // Nobody left is a drain, in every respect.
+    Ok(if shed == Share::FULL { Said::State(Gate::Drain) } else { Said::Share(shed.rest()) })
+}
+
+/// The share of the pools meant that operators leave them: the largest.
+fn present(state: &State, meant: &Meant) -> Share {
+    let gates = state.live.gates();
+    let share = |id: &crate::id::PoolId| match gates.pool(*id, state.snapshot.pools[id.index()].gate).is_open() {
+        true => gates.share(*id),
+        false => Share::NONE,
     };
-    if !target.is_of_pools() {
-        return Err(format!("{target}: only pools go to their end over a time; for an endpoint there is its weight"));
-    }
-    if !matches!(said, Said::Share(_) | Said::State(Gate::Drain)) {
-        return Err("only a drain, its end and a share go to their end over a time".to_owned());
-    }
-    if !(1..=GRADUAL_MAX_S).contains(&over_s) {
-        return Err(format!("a gradual order takes 1 second to {} days", GRADUAL_MAX_S / 86_400));
-    }
-    let state = all.of(target, Said::State(Gate::Drain)).filter(|one| one.said == Said::State(Gate::Drain));
-    let drained = state.map(|one| one.share_at(now).unwrap_or(Share::NONE));
-    let shed = all.of(target, Said::Share(Share::FULL)).and_then(|one| one.share_at(now));
-    if back && drained.is_none() && shed.is_none() {
-        return Err(format!("{target} is neither drained nor sheds clients: there is nothing to undo"));
-    }
-    let from = drained.into_iter().chain(shed).min().unwrap_or(Share::FULL);
-    // One order says it from here on: two would add up.
-    if drained.is_some() {
-        all.remove(target, Said::State(Gate::Drain));
-    }
-    if shed.is_some() {
-        all.remove(target, Said::Share(Share::FULL));
-    }
-    Ok(Some(Ramp { from, over_s }))
+    meant.pools.iter().map(share).max().unwrap_or(Share::FULL)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The way from what is to a new override's end. What is closed already has no way to go.
+pub(super) fn ramp(state: &State, meant: &Meant, over_s: Option<u64>) -> Option<Ramp> {
+    let from = present(state, meant);
+    over_s.filter(|_| from > Share::NONE).map(|over_s| Ramp { from, over_s })
+}
 
-    fn pool() -> Target {
-        Target::parse("pool/fra").unwrap()
-    }
+/// The override that lets clients come back gradually when `lifted` is gone; `shed` is what the target sheds anyway.
+/// `None` if there is no way to go.
+pub(super) fn back(
+    state: &State,
+    meant: &Meant,
+    shed: Option<&Override>,
+    (lifted, over_s): (&Override, u64),
+) -> Option<Override> {
+    let since = clock::unix_seconds();
+    let (end, until) = match shed.map(|shed| (shed.said, shed.until)) {
+        Some((Said::Share(share), until)) => (share, until),
+        // Nothing is left to say at the end.
+        _ => (Share::FULL, Some(since + over_s)),
+    };
+    let from = present(state, meant);
+    let ramp = Some(Ramp { from, over_s });
+    (from < end).then(|| Override { said: Said::Share(end), since, until, ramp, ..lifted.clone() })
+}
 
-    fn with(said: Said, ramp: Option<Ramp>) -> Overrides {
-        let mut all = Overrides::default();
-        let one = Override { target: pool(), said, owner: "me".into(), reason: "".into(), since: 0, until: None, ramp };
-        all.set(one).unwrap();
-        all
-    }
-
-    #[test]
-    fn the_way_back_begins_where_the_way_there_is() {
-        let drain = Said::State(Gate::Drain);
-        let full = Said::Share(Share::FULL);
-        let half = Some(Ramp { from: Share::FULL, over_s: 100 });
-        for (all, from) in [
-            (with(drain, None), Share::NONE),
-            (with(drain, half), Share::new(5_000)),
-            (with(Said::Share(Share::new(8_000)), None), Share::new(8_000)),
-        ] {
-            let mut all = all;
-            let ramp = ramp(Some(60), full, &mut all, &pool(), 50).unwrap();
-            assert_eq!(ramp, Some(Ramp { from, over_s: 60 }));
-            assert!(all.list().is_empty());
-        }
-        assert!(ramp(Some(60), full, &mut Overrides::default(), &pool(), 50).is_err());
-    }
-
-    #[test]
-    fn endpoints_and_times_that_make_no_sense_are_refused() {
-        let endpoint = Target::parse("endpoint/fra/a").unwrap();
-        assert!(share(8_000, &endpoint).is_err());
-        assert_eq!(share(0, &pool()), Ok(Said::State(Gate::Drain)));
-        let none = &mut Overrides::default();
-        for (over_s, said, target) in [
-            (Some(0), Said::State(Gate::Drain), pool()),
-            (Some(GRADUAL_MAX_S + 1), Said::State(Gate::Drain), pool()),
-            (Some(60), Said::State(Gate::Up), pool()),
-            (Some(60), Said::State(Gate::Drain), endpoint),
-            (None, Said::Share(Share::FULL), pool()),
-        ] {
-            assert!(ramp(over_s, said, none, &target, 0).is_err(), "{over_s:?} {said:?} {target}");
-        }
-    }
+/// The overrides with the target drained, to see what an order that sheds clients could lead to at worst: where nobody
+/// else is left, nothing can be shed.
+pub(super) fn worst(overrides: &Overrides, now: Option<&Override>) -> Option<Overrides> {
+    let now = now.filter(|now| matches!(now.said, Said::Share(share) if share < Share::FULL))?;
+    let mut worst = overrides.clone();
+    worst.set(Override { said: Said::State(Gate::Drain), ramp: None, ..now.clone() }).ok()?;
+    Some(worst)
 }

@@ -30,7 +30,7 @@ pub enum Request {
     },
 }
 
-/// An override to set: a state or a weight.
+/// An override to set: a state, a weight, or what is shed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Order {
     /// `pool/NAME`, `endpoint/POOL/NAME`, `tag/TAG`; `*` and `?` in names.
@@ -39,11 +39,9 @@ pub struct Order {
     pub state: Option<String>,
     /// A weight.
     pub weight: Option<u32>,
-    /// The share of its clients that a pool keeps, in ten-thousandths; all of them with `over_s`: the way back.
-    #[serde(default)]
-    pub share: Option<u16>,
-    /// Seconds over which a drain or a share goes to its end.
-    #[serde(default)]
+    /// What pools shed of the clients on their way to them, percent.
+    pub shed: Option<f64>,
+    /// Seconds over which it goes to its end: only of pools, to drain or to shed.
     pub over_s: Option<u64>,
     /// Seconds after which it ends by itself.
     pub for_s: Option<u64>,
@@ -68,9 +66,12 @@ pub struct Lift {
     /// Its weight, not its state.
     #[serde(default)]
     pub weight: bool,
-    /// Its share, not its state.
+    /// What it sheds, not its state.
     #[serde(default)]
-    pub share: bool,
+    pub shed: bool,
+    /// Seconds over which the clients come back.
+    #[serde(default)]
+    pub over_s: Option<u64>,
     /// Who wants it; the peer's user if not said.
     pub owner: Option<String>,
     /// Why.
@@ -177,6 +178,9 @@ pub struct Done {
     pub now: Option<String>,
     /// When that ends by itself.
     pub until: Option<u64>,
+    /// When that has reached its end, if it is gradual.
+    #[serde(default)]
+    pub arrives: Option<u64>,
     /// Nothing was changed.
     pub dry_run: bool,
     /// It would be refused.
@@ -320,6 +324,12 @@ pub struct OverrideRow {
     pub since: u64,
     /// When it ends by itself.
     pub until: Option<u64>,
+    /// When it has reached its end, if it is on its way.
+    #[serde(default)]
+    pub arrives: Option<u64>,
+    /// The share of their clients that it leaves its pools now, percent, if it says one.
+    #[serde(default)]
+    pub keeps: Option<f64>,
     /// Nothing is called so at present.
     pub orphan: bool,
     /// When its endpoints can be switched off, if it closes them.
@@ -335,6 +345,9 @@ pub struct PoolRow {
     pub pool: String,
     /// It takes clients.
     pub live: bool,
+    /// The share of the clients on their way to it that stay, percent.
+    #[serde(default = "all")]
+    pub keeps: f64,
     /// The pool that it depends on and that is not live.
     #[serde(default)]
     pub needs: Option<String>,
@@ -348,16 +361,12 @@ pub struct PoolRow {
     pub state: String,
     /// The target of the override that says so; none: the file.
     pub by: Option<String>,
-    /// The part of its clients that stay with it, percent; the others go on along their rows.
-    #[serde(default = "whole")]
-    pub share: f64,
     /// The load that its live endpoints report, if it looks at loads and any is known.
     #[serde(default)]
     pub load: Option<f64>,
 }
 
-/// All, in percent.
-const fn whole() -> f64 {
+fn all() -> f64 {
     100.0
 }
 

@@ -6,11 +6,12 @@ use crate::clock;
 use crate::events::Happened;
 use crate::health::{Comeback, Guard, Load, Millis, TargetState};
 use crate::id::{EndpointId, PoolId, RouteId, TargetId};
+use crate::limits::CLOSED_SLACK_S;
 use crate::overrides::{Key, Meant, Names, Override, Said, Target};
-use crate::pool::{Address, Endpoint, Gate, Pool};
+use crate::pool::{Address, Endpoint, Gate, Pool, Share};
 use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::steer::{Move, Serves};
+use crate::steer::{Move, Serves, largest_ttls};
 use crate::writer::{Metered, Survey};
 
 /// Names that are listed with a move.
@@ -102,15 +103,32 @@ pub(super) fn safe(desk: &Desk, state: &State, endpoints: &[EndpointId]) -> Opti
         safe.at = safe.at.max(entry.safe);
         safe.named |= entry.named;
     }
+    safe.shared = shared(state, endpoints);
+    Some(safe)
+}
+
+/// The same for endpoints that will be closed at `end`, seconds since 1970.
+pub(super) fn safe_after(desk: &Desk, state: &State, endpoints: &[EndpointId], end: u64) -> Option<Safe> {
+    let ttls = largest_ttls(&state.snapshot);
+    let largest = endpoints.iter().map(|id| ttls[id.index()]).max()?;
+    let at = (end + u64::from(largest) + CLOSED_SLACK_S).max(desk.kept.closed.horizon());
+    Some(Safe { at, named: false, shared: shared(state, endpoints) })
+}
+
+/// Open endpoints elsewhere that have the address of one of these.
+fn shared(state: &State, endpoints: &[EndpointId]) -> Vec<String> {
+    let snapshot = &*state.snapshot;
+    let mut shared = Vec::new();
     let own: std::collections::HashSet<Vec<u8>> =
         endpoints.iter().flat_map(|id| addresses(&snapshot.endpoints[id.index()].address)).collect();
     for (index, endpoint) in snapshot.endpoints.iter().enumerate() {
         let shares = addresses(&endpoint.address).iter().any(|address| own.contains(address));
-        if shares && !state.live.is_closed(snapshot, EndpointId::new(index)) {
-            safe.shared.push(format!("{}/{}", snapshot.pools[endpoint.pool.index()].name, endpoint.name));
+        let id = EndpointId::new(index);
+        if shares && !endpoints.contains(&id) && !state.live.is_closed(snapshot, id) {
+            shared.push(format!("{}/{}", snapshot.pools[endpoint.pool.index()].name, endpoint.name));
         }
     }
-    Some(safe)
+    shared
 }
 
 fn addresses(address: &Address) -> Vec<Vec<u8>> {
@@ -175,7 +193,12 @@ fn guard(survey: &Survey) -> GuardRow {
 fn override_row(desk: &Desk, state: &State, names: &Names<'_>, one: &Override) -> OverrideRow {
     let meant: Meant = names.meant(&one.target);
     let now = clock::unix_seconds();
-    let closes = matches!(one.said, Said::State(gate) if !gate.is_open()) && !one.is_on_its_way(now);
+    let closes = matches!(one.said, Said::State(gate) if !gate.is_open());
+    let endpoints = || meant.all_endpoints(&state.snapshot);
+    let safe = match one.ramp_end().filter(|_| one.is_on_its_way(now)) {
+        Some(end) => safe_after(desk, state, &endpoints(), end),
+        None => safe(desk, state, &endpoints()),
+    };
     OverrideRow {
         target: one.target.to_string(),
         said: one.text(now),
@@ -183,8 +206,10 @@ fn override_row(desk: &Desk, state: &State, names: &Names<'_>, one: &Override) -
         reason: one.reason.to_string(),
         since: one.since,
         until: one.until,
+        arrives: one.ramp_end().filter(|_| one.is_on_its_way(now)),
+        keeps: one.share_at(now).map(Share::percent),
         orphan: meant.is_empty(),
-        safe: (closes && !meant.is_empty()).then(|| safe(desk, state, &meant.all_endpoints(&state.snapshot))).flatten(),
+        safe: safe.filter(|_| closes && !meant.is_empty()),
     }
 }
 
@@ -204,13 +229,13 @@ pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
             zone: zone(snapshot, pool),
             pool: pool.name.to_string(),
             live: state.live.is_live(id),
+            keeps: state.live.share(id).percent(),
             needs: state.live.needs(snapshot, id).map(str::to_owned),
             up: state.live.live_members(id),
             endpoints: usize::from(pool.count),
             min_healthy: usize::from(pool.min_healthy),
             state: state.live.gates().pool(id, pool.gate).word().to_owned(),
             by: by(desk, |target| target.means_pool(pool)),
-            share: state.live.kept(id).percent(),
             load: state.live.load(snapshot, id).map(Load::value),
         }
     };

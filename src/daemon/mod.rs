@@ -182,10 +182,9 @@ impl Server {
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, .. } = configuration;
         let generation = loaded.generation;
-        let left = operators.resumed.left.clone();
-        let kept = (operators.overrides(), crate::clock::epoch_millis());
-        let now = crate::clock::millis();
-        let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, kept, now);
+        let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
+        let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
+        let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
         let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());

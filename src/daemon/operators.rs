@@ -86,7 +86,7 @@ fn read(store: &Store) -> Operators {
         }
     };
     for ended in kept.overrides.expire(now) {
-        tracing::info!(target = %ended.target, from = ended.said.text(), to = "none", "override: its time is over");
+        tracing::info!(target = %ended.target, from = ended.text(now), to = "none", "override: its time is over");
     }
     kept
 }

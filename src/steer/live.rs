@@ -412,12 +412,6 @@ impl Live {
         }
     }
 
-    /// The share of its clients that a pool keeps.
-    #[must_use]
-    pub fn kept(&self, pool: PoolId) -> Share {
-        self.pool(pool).keep
-    }
-
     /// What operators said at run time.
     #[must_use]
     pub fn gates(&self) -> &Gates {

@@ -14,6 +14,8 @@ mod moves;
 mod reserve;
 mod resolve;
 mod service;
+#[cfg(test)]
+mod shares;
 mod steered;
 #[cfg(test)]
 mod tests;

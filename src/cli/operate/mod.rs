@@ -1,4 +1,4 @@
-//! The verbs that talk to the running server: overrides (`drain`, `undrain`, `up`, `down`, `auto`, `weight`), what is said to
+//! The verbs that talk to the running server: overrides (`drain`, `undrain`, `shed`, `up`, `down`, `auto`, `weight`), what is said to
 //! safeguards (`resume`, `release`) and what it knows (`status`, `pools`, `endpoints`, `events`). Exit codes: 0 done, 1 the answer is no, 2 usage, 3 no server,
 //! 4 refused.
 
@@ -8,7 +8,7 @@ mod show;
 mod table;
 
 pub use let_back::{ReleaseArgs, ResumeArgs, release, resume};
-pub use orders::{Back, Forced, Gradual, Plain, Shed, Weigh, drain, forced, shed, undrain, weigh};
+pub use orders::{Drain, Forced, Shed, Undrain, Weigh, drain, forced, shed, undrain, weigh};
 pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, status};
 
 use crate::config;

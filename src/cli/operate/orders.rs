@@ -1,4 +1,4 @@
-//! `geosteer drain`, `undrain`, `up`, `down`, `auto`, `weight`.
+//! `geosteer drain`, `undrain`, `shed`, `up`, `down`, `auto`, `weight`.
 
 use super::table::{moment, span, table};
 use super::{Where, print_json, strange};
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 /// What is said with every order.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Plain {
+pub(super) struct Plain {
     /// pool/NAME, endpoint/POOL/NAME or tag/TAG; * and ? in names stand for any characters
     target: String,
     /// Why, for whoever looks at it later
@@ -38,50 +38,39 @@ pub struct Forced {
     until: Option<u64>,
 }
 
-/// A drain, at once or over a time.
+/// A drain.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Gradual {
+pub struct Drain {
     #[command(flatten)]
     forced: Forced,
-    /// Takes this long, in a hundred steps; of pools only: 90, 30m, 2h, 1d
+    /// Of pools: move their clients little by little, over so long: 90, 30m, 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     over: Option<u64>,
 }
 
-/// The end of a drain, at once or over a time.
+/// The end of a state.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Back {
+pub struct Undrain {
     #[command(flatten)]
     plain: Plain,
-    /// Takes this long, in a hundred steps; of pools only: 90, 30m, 2h, 1d
+    /// Of pools: let their clients come back little by little, over so long: 90, 30m, 2h
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     over: Option<u64>,
 }
 
-/// A share of clients to send elsewhere.
+/// What a pool sheds.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Shed {
     #[command(flatten)]
-    gradual: Gradual,
-    /// 0% to 100%, up to two places; 100%: a drain, 0%: no longer
-    #[arg(value_parser = share)]
-    share: u16,
+    drain: Drain,
+    /// The part of the pool's clients that goes on along their rows, like 20%; 100% is a drain, 0% ends it
+    #[arg(value_parser = percent)]
+    part: f64,
 }
 
-/// All clients, in ten-thousandths.
-const WHOLE: u16 = 10_000;
-
-/// A share in ten-thousandths, from per cent.
-fn share(text: &str) -> Result<u16, String> {
-    let wrong = || "a share is like 20% or 2.5%, at most 100%".to_owned();
-    let number = text.strip_suffix('%').unwrap_or(text);
-    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(part) || part.len() > 2 {
-        return Err(wrong());
-    }
-    let parts = format!("{whole}{part:0<2}").parse::<u16>().map_err(|_| wrong())?;
-    if parts <= WHOLE { Ok(parts) } else { Err(wrong()) }
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>().ok();
+    number.filter(|number| (0.0..=100.0).contains(number)).ok_or_else(|| "a part is like 20% or 2.5%".to_owned())
 }
 
 /// A weight.
@@ -129,11 +118,33 @@ pub fn forced(args: Forced, state: &str) -> Exit {
     send(&args.plain, &Request::Set(order))
 }
 
+/// Drains.
+#[must_use]
+pub fn drain(args: Drain) -> Exit {
+    let order = Order { state: Some("drain".to_owned()), over_s: args.over, ..order(&args.forced) };
+    send(&args.forced.plain, &Request::Set(order))
+}
+
+/// Sheds a part of the clients, or ends that.
+#[must_use]
+pub fn shed(args: Shed) -> Exit {
+    let Shed { drain: Drain { forced, over }, part } = args;
+    if part == 0.0 {
+        let lift = Lift { shed: true, over_s: over, ..lift_order(&forced.plain) };
+        return send(&forced.plain, &Request::Lift(lift));
+    }
+    let order = Order { shed: Some(part), over_s: over, ..order(&forced) };
+    send(&forced.plain, &Request::Set(order))
+}
+
 /// Sets a weight, or removes its override.
 #[must_use]
 pub fn weigh(args: Weigh) -> Exit {
     match args.weight {
-        Weight::File => lift(args.forced.plain, true, false),
+        Weight::File => {
+            let lift = Lift { weight: true, ..lift_order(&args.forced.plain) };
+            send(&args.forced.plain, &Request::Lift(lift))
+        }
         Weight::Number(weight) => {
             let order = Order { weight: Some(weight), ..order(&args.forced) };
             send(&args.forced.plain, &Request::Set(order))
@@ -141,57 +152,21 @@ pub fn weigh(args: Weigh) -> Exit {
     }
 }
 
-/// Drains, at once or over a time.
+/// Removes the override of a state.
 #[must_use]
-pub fn drain(args: Gradual) -> Exit {
-    let order = Order { state: Some("drain".to_owned()), over_s: args.over, ..order(&args.forced) };
-    send(&args.forced.plain, &Request::Set(order))
+pub fn undrain(args: Undrain) -> Exit {
+    let lift = Lift { over_s: args.over, ..lift_order(&args.plain) };
+    send(&args.plain, &Request::Lift(lift))
 }
 
-/// Undoes a drain, at once or over a time.
-#[must_use]
-pub fn undrain(args: Back) -> Exit {
-    if args.over.is_none() {
-        return lift(args.plain, false, false);
-    }
-    let forced = Forced { plain: args.plain, until: None };
-    let order = Order { share: Some(WHOLE), over_s: args.over, ..order(&forced) };
-    send(&forced.plain, &Request::Set(order))
-}
-
-/// Has pools shed a share of their clients; none: removes that override.
-#[must_use]
-pub fn shed(args: Shed) -> Exit {
-    let Gradual { forced, over } = args.gradual;
-    match (args.share, over) {
-        (0, None) => lift(forced.plain, false, true),
-        (share, over_s) => {
-            let order = Order { share: Some(WHOLE - share), over_s, ..order(&forced) };
-            send(&forced.plain, &Request::Set(order))
-        }
-    }
-}
-
-/// Removes an override.
-fn lift(args: Plain, weight: bool, share: bool) -> Exit {
+fn lift_order(args: &Plain) -> Lift {
     let Plain { target, reason, owner, force, dry_run, .. } = args.clone();
-    send(&args, &Request::Lift(Lift { target, weight, share, owner, reason, force, dry_run }))
+    Lift { target, owner, reason, force, dry_run, ..Lift::default() }
 }
 
 fn order(args: &Forced) -> Order {
     let Plain { target, reason, owner, force, dry_run, .. } = args.plain.clone();
-    Order {
-        target,
-        state: None,
-        weight: None,
-        share: None,
-        over_s: None,
-        for_s: args.until,
-        owner,
-        reason,
-        force,
-        dry_run,
-    }
+    Order { target, for_s: args.until, owner, reason, force, dry_run, ..Order::default() }
 }
 
 fn send(args: &Plain, request: &Request) -> Exit {
@@ -224,6 +199,9 @@ fn done_text(done: &Done, now: u64) -> String {
     } else {
         text.push_str(&moves_text(&done.moves));
     }
+    if let Some(arrives) = done.arrives.filter(|_| !done.dry_run) {
+        let _ = writeln!(text, "little by little until {}; above is its end", moment(arrives));
+    }
     if let Some(safe) = &done.safe {
         text.push_str(&safe_text(safe, now));
     }
@@ -233,8 +211,10 @@ fn done_text(done: &Done, now: u64) -> String {
 /// Whose clients go where.
 pub(super) fn moves_text(moves: &[MoveRow]) -> String {
     // Of clients of whom only a part moves, the parts are said.
-    let several = |row: &MoveRow| row.from.len() > 1 || row.to.len() > 1;
-    let partial = |row: &MoveRow| several(row) && row.from.iter().any(|pool| row.to.contains(pool));
+    let partial = |row: &MoveRow| {
+        (&row.from, &row.from_percent) != (&row.to, &row.to_percent)
+            && row.from.iter().any(|pool| row.to.contains(pool))
+    };
     let pools = |pools: &[String], percents: &[f64], partial: bool| match pools.is_empty() {
         true => "nothing".to_owned(),
         false if !partial || percents.len() != pools.len() => pools.join(" + "),

@@ -177,7 +177,11 @@ fn status_text(status: &Status, now: u64) -> String {
             Some(safe) => safe_text(safe, now).trim_end().to_owned(),
             None => String::new(),
         };
-        let (target, said, owner) = (one.target.clone(), one.said.clone(), one.owner.clone());
+        let (target, owner) = (one.target.clone(), one.owner.clone());
+        let said = match (one.arrives, one.keeps) {
+            (Some(_), Some(keeps)) => format!("{}: keeps {keeps} %", one.said),
+            _ => one.said.clone(),
+        };
         vec![target, said, owner, moment(one.since), until, one.reason.clone(), note]
     };
     let rows = status.overrides.iter().map(cell).collect::<Vec<_>>();
@@ -215,6 +219,7 @@ fn guard_text(guard: &GuardRow, now: u64) -> Vec<(&'static str, String)> {
 fn pools_text(pools: &[PoolRow]) -> String {
     let row = |pool: &PoolRow| {
         let live = match &pool.needs {
+            _ if pool.live && pool.keeps < 100.0 => format!("{} %", pool.keeps),
             _ if pool.live => "live".to_owned(),
             Some(needed) => format!("needs {needed}"),
             None => "-".to_owned(),
@@ -225,13 +230,12 @@ fn pools_text(pools: &[PoolRow]) -> String {
             live,
             format!("{}/{}", pool.up, pool.endpoints),
             pool.min_healthy.to_string(),
-            format!("{} %", (pool.share * 100.0).round() / 100.0),
             pool.load.map_or_else(|| "-".to_owned(), |load| load.to_string()),
             pool.state.clone(),
             pool.by.clone().unwrap_or_else(|| "file".to_owned()),
         ]
     };
-    let head = ["ZONE", "POOL", "CLIENTS", "UP", "MIN", "SHARE", "LOAD", "STATE", "SAID BY"];
+    let head = ["ZONE", "POOL", "CLIENTS", "UP", "MIN", "LOAD", "STATE", "SAID BY"];
     table(&head, &pools.iter().map(row).collect::<Vec<_>>())
 }
 
