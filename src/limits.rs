@@ -205,6 +205,10 @@ pub const TCP_MESSAGE_MS: u64 = 3_000;
 pub const TCP_UNREAD_MAX: usize = 128 << 10;
 /// A TCP client must have taken our replies this long after they stopped fitting, milliseconds.
 pub const TCP_WRITE_MS: u64 = 5_000;
+/// TCP connections that are accepted and answered before those ahead of them are registered with the runtime.
+pub const TCP_AHEAD: usize = 512;
+/// TCP connections that are registered with the runtime between two looks at the kernel's queue.
+pub const TCP_SETTLED: usize = 16;
 /// Bytes read from a TCP connection at a time, before others have their turn.
 pub const TCP_READ: usize = 16 << 10;
 /// Bytes of replies gathered before they are written.

@@ -122,6 +122,11 @@ fn a_process_serves_reloads_all_or_nothing_and_ends_well() {
     let at: SocketAddr = at.parse().unwrap();
     assert_eq!((ask_udp(at, "www"), ask_tcp(at, "www")), ([192, 0, 2, 1], [192, 0, 2, 1]));
     assert_eq!(ask_udp(at, "static"), [192, 0, 2, 99]);
+    if cfg!(target_os = "linux") {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
+        let places = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap().trim();
+        assert!(places.parse::<usize>().unwrap() >= 512, "a burst of TCP clients would wait while the table grows");
+    }
 
     std::fs::write(&file, zone("192.0.2.2")).unwrap();
     process.signal("-HUP");

@@ -1,5 +1,5 @@
 //! The only `unsafe` of the crate: what neither `std` nor `socket2` offers. Batched datagrams with packet
-//! info, socket options, the limit on descriptors, and giving freed memory back.
+//! info, socket options, the descriptors' limit and table, and giving freed memory back.
 #![expect(unsafe_code, reason = "system calls that no safe crate of ours wraps; each block states why it is sound")]
 
 use crate::client::{Bits, Source};
@@ -7,9 +7,11 @@ use crate::limits::{UDP_BATCH, UDP_QUERY_MAX, UDP_REPLY_MAX};
 use libc::{c_int, c_uint, iovec, mmsghdr, socklen_t};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// How the messages of a socket look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -277,6 +279,29 @@ pub fn defer_accept(socket: &impl AsRawFd, seconds: c_int) {
     let _unsupported = set_option(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds);
     #[cfg(not(target_os = "linux"))]
     let _ = (socket, seconds);
+}
+
+/// Registers a listener with the runtime that this is called in.
+///
+/// # Errors
+/// The system has no room for another registration.
+pub fn watch(listener: TcpListener) -> io::Result<AsyncFd<TcpListener>> {
+    // SAFETY: the listener owns its descriptor and stays inside the `AsyncFd`, which gives out shared references only.
+    Ok(unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?)
+}
+
+/// Makes the kernel's table of this process's descriptors long enough for `count` of them now: when it has to grow,
+/// a process of several threads waits for milliseconds, and clients would wait with it.
+pub fn make_room_for_descriptors(open: &impl AsRawFd, count: usize) {
+    let lowest = c_int::try_from(count).unwrap_or(c_int::MAX);
+    // SAFETY: the first call takes numbers only; what it gives is a descriptor of our own, closed once.
+    unsafe {
+        let high = libc::fcntl(open.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest);
+        // Beyond the limit nothing is made: the table grows later, as it may.
+        if high >= 0 {
+            libc::close(high);
+        }
+    }
 }
 
 /// True if the system ran out of descriptors or memory: a shortage that passes.

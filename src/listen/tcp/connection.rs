@@ -1,7 +1,15 @@
 //! One connection: read what is there, answer every complete message of it, write the replies at once. It owns
 //! memory only for what is incomplete or unread; everything else passes through the thread's shared buffers.
+//!
+//! ```text
+//! accepted ──► Fresh: one round at once ──► settle: registered with the runtime ──► rounds, as it is ready
+//! ```
+//!
+//! The round of a fresh connection answers a client that sent its query with the handshake's end before anything is
+//! spent on a connection that may go right away.
 
 use super::Hub;
+use super::stream::Stream;
 use super::table::ConnectionId;
 use crate::clock;
 use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE};
@@ -69,11 +77,26 @@ enum Phase {
     Write,
 }
 
-/// One connection.
-pub(super) struct Connection<S, F> {
-    stream: TcpStream,
-    id: ConnectionId,
+/// A connection's place in the table; it is given back when this is dropped.
+struct Place<S, F> {
     hub: Rc<Hub<S, F>>,
+    id: ConnectionId,
+}
+
+impl<S, F> Drop for Place<S, F> {
+    fn drop(&mut self) {
+        self.hub.table.borrow_mut().remove(self.id);
+    }
+}
+
+/// A connection that the runtime does not know yet.
+pub(super) type Fresh<S, F> = Connection<S, F, std::net::TcpStream>;
+
+/// One connection.
+pub(super) struct Connection<S, F, T> {
+    stream: T,
+    place: Place<S, F>,
+    peer: SocketAddr,
     /// Received and not answered yet: an incomplete message, or all that follows replies that do not fit.
     pending: Vec<u8>,
     /// Replies that the kernel did not take; the first `sent` octets are gone.
@@ -84,35 +107,48 @@ pub(super) struct Connection<S, F> {
     deadline: Instant,
 }
 
-impl<S, F> Drop for Connection<S, F> {
-    fn drop(&mut self) {
-        self.hub.table.borrow_mut().remove(self.id);
+impl<S: 'static, F: Respond<S>> Fresh<S, F> {
+    /// A connection that was accepted (a non-blocking one).
+    pub(super) fn new(stream: std::net::TcpStream, peer: SocketAddr, id: ConnectionId, hub: Rc<Hub<S, F>>) -> Self {
+        let deadline = clock::instant() + hub.limits.idle;
+        let (pending, unsent) = (Vec::new(), Vec::new());
+        let place = Place { hub, id };
+        Self { stream, place, peer, pending, unsent, sent: 0, phase: Phase::Idle, deadline }
+    }
+
+    /// Answers what came with the handshake; none if the connection ended with it.
+    pub(super) fn first_round(mut self) -> Option<Self> {
+        self.round().is_ok().then_some(self)
+    }
+
+    /// Registers the connection with the runtime; none if it was evicted meanwhile, or the system has no more room.
+    pub(super) fn settle(self) -> Option<(ConnectionId, Connection<S, F, TcpStream>)> {
+        let Self { stream, place, peer, pending, unsent, sent, phase, deadline } = self;
+        if !place.hub.table.borrow().is_listed(place.id) {
+            return None;
+        }
+        let stream = TcpStream::from_std(stream).ok()?;
+        Some((place.id, Connection { stream, place, peer, pending, unsent, sent, phase, deadline }))
     }
 }
 
-impl<S: 'static, F: Respond<S>> Connection<S, F> {
-    pub(super) fn new(stream: TcpStream, id: ConnectionId, hub: Rc<Hub<S, F>>) -> Self {
-        let deadline = clock::instant() + hub.limits.idle;
-        let (pending, unsent) = (Vec::new(), Vec::new());
-        Self { stream, id, hub, pending, unsent, sent: 0, phase: Phase::Idle, deadline }
-    }
-
+impl<S: 'static, F: Respond<S>> Connection<S, F, TcpStream> {
     /// Serves the connection until it ends.
-    pub(super) async fn serve(mut self, peer: SocketAddr) {
-        if self.run(peer).await == End::Timeout {
-            self.hub.counters.timed_out.add(1);
+    pub(super) async fn serve(mut self) {
+        if self.run().await == End::Timeout {
+            self.place.hub.counters.timed_out.add(1);
         }
     }
 
-    async fn run(&mut self, peer: SocketAddr) -> End {
+    async fn run(&mut self) -> End {
         loop {
-            let interest = match self.round(peer) {
+            let interest = match self.round() {
                 Ok(Next::Round) => {
                     // Others have their turn between two rounds, however much this client sends.
                     tokio::task::yield_now().await;
                     continue;
                 }
-                Ok(Next::Readable) if self.hub.stopping.get() => return End::Drained,
+                Ok(Next::Readable) if self.place.hub.stopping.get() => return End::Drained,
                 Ok(Next::Readable) => Interest::READABLE,
                 Ok(Next::Writable) => Interest::WRITABLE,
                 Err(end) => return end,
@@ -121,35 +157,37 @@ impl<S: 'static, F: Respond<S>> Connection<S, F> {
             tokio::select! {
                 biased;
                 ready = self.stream.ready(interest) => if ready.is_err() { return End::Client },
-                () = self.hub.stop.notified() => {}
+                () = self.place.hub.stop.notified() => {}
                 () = tokio::time::sleep_until(deadline) => return End::Timeout,
             }
         }
     }
+}
 
+impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
     /// One round without waiting: write what is left, answer what was received, read and answer more.
-    fn round(&mut self, peer: SocketAddr) -> Result<Next, End> {
+    fn round(&mut self) -> Result<Next, End> {
         if !self.unsent.is_empty() {
             self.write(&[])?;
         }
-        let hub = Rc::clone(&self.hub);
+        let hub = Rc::clone(&self.place.hub);
         let Desk { input, output, worker } = &mut *hub.desk.borrow_mut();
         let mut pending = std::mem::take(&mut self.pending);
         // Messages may be complete already: they waited for the client to take its replies.
-        let mut used = self.answer(&pending, peer, output, worker)?;
+        let mut used = self.answer(&pending, output, worker)?;
         if self.unsent.is_empty() {
             match self.stream.try_read(input) {
                 Ok(0) => return Err(End::Client),
                 Ok(count) if used == pending.len() => {
                     pending.clear();
-                    used = self.answer(&input[..count], peer, output, worker)?;
+                    used = self.answer(&input[..count], output, worker)?;
                     pending.extend_from_slice(&input[used..count]);
                     self.keep(pending, used > 0);
                 }
                 Ok(count) => {
                     pending.drain(..used);
                     pending.extend_from_slice(&input[..count]);
-                    used = self.answer(&pending, peer, output, worker)?;
+                    used = self.answer(&pending, output, worker)?;
                     pending.drain(..used);
                     self.keep(pending, used > 0);
                 }
@@ -172,9 +210,9 @@ impl<S: 'static, F: Respond<S>> Connection<S, F> {
         // An idle connection owns no buffer.
         self.pending = if pending.is_empty() { Vec::new() } else { pending };
         let (phase, limit) = match (self.unsent.is_empty(), self.pending.is_empty()) {
-            (false, _) => (Phase::Write, self.hub.limits.write),
-            (true, false) => (Phase::Message, self.hub.limits.message),
-            (true, true) => (Phase::Idle, self.hub.limits.idle),
+            (false, _) => (Phase::Write, self.place.hub.limits.write),
+            (true, false) => (Phase::Message, self.place.hub.limits.message),
+            (true, true) => (Phase::Idle, self.place.hub.limits.idle),
         };
         if phase != self.phase || (answered && phase != Phase::Write) {
             (self.phase, self.deadline) = (phase, clock::instant() + limit);
@@ -183,8 +221,8 @@ impl<S: 'static, F: Respond<S>> Connection<S, F> {
 
     /// Answers the complete messages at the head of `data` until the client takes no more replies; gives the octets
     /// used.
-    fn answer(&mut self, data: &[u8], peer: SocketAddr, output: &mut [u8], worker: &mut Worker) -> Result<usize, End> {
-        let hub = Rc::clone(&self.hub);
+    fn answer(&mut self, data: &[u8], output: &mut [u8], worker: &mut Worker) -> Result<usize, End> {
+        let hub = Rc::clone(&self.place.hub);
         let state = hub.service.published.load();
         let (mut used, mut filled, mut ended) = (0, 0, None);
         while let Some(message) = first_message(&data[used..])
@@ -196,7 +234,7 @@ impl<S: 'static, F: Respond<S>> Connection<S, F> {
             }
             used += 2 + message.len();
             hub.counters.queries.add(1);
-            let request = Request { bytes: message, source: peer.into(), transport: Transport::Stream };
+            let request = Request { bytes: message, source: self.peer.into(), transport: Transport::Stream };
             let room = &mut output[filled + 2..filled + 2 + STREAM_REPLY_MAX];
             match catch_unwind(AssertUnwindSafe(|| (hub.service.respond)(&state, worker, &request, room))) {
                 Ok(Verdict::Send(length)) => {
@@ -220,7 +258,7 @@ impl<S: 'static, F: Respond<S>> Connection<S, F> {
             self.write(&output[..filled])?;
         }
         if used > 0 {
-            hub.table.borrow_mut().touch(self.id);
+            hub.table.borrow_mut().touch(self.place.id);
         }
         ended.map_or(Ok(used), Err)
     }

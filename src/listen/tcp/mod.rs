@@ -1,23 +1,27 @@
 //! TCP (RFC 7766) on a runtime of its own: one thread, since DNS over TCP is the exception, and every connection is
 //! bounded in time and memory. Who comes when all places are taken gets the place of the longest idle.
+//!
+//! ```text
+//! accept.rs ─ fresh connection, answered at once ─► connection.rs ─► respond
+//!     └─ table.rs: who is here, who goes             └─ stream.rs: without waiting
+//! ```
 
+mod accept;
 mod connection;
+mod stream;
 mod table;
 
 use crate::limits;
-use crate::listen::{Respond, Service, sys, worth_a_line};
+use crate::listen::{Respond, Service, sys};
 use crate::metrics::{Counters, Metrics};
-use connection::{Connection, Desk};
+use connection::Desk;
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use table::{Client, Table};
-use tokio::net::{TcpListener, TcpStream};
+use table::Table;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
 
@@ -77,9 +81,12 @@ where
     S: Send + Sync + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if let Some(listener) = listeners.first() {
+        sys::make_room_for_descriptors(listener, limits.connections + crate::limits::TCP_AHEAD);
+    }
     let listeners = {
         let _within = runtime.enter();
-        listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<Vec<_>>>()?
+        listeners.into_iter().map(accept::Listener::new).collect::<io::Result<Vec<_>>>()?
     };
     let counters = metrics.counters();
     let (stop, stopped) = oneshot::channel();
@@ -132,7 +139,7 @@ struct Hub<S, F> {
 }
 
 impl<S: Send + Sync + 'static, F: Respond<S>> Hub<S, F> {
-    async fn serve(self: Rc<Self>, listeners: Vec<TcpListener>, stopped: oneshot::Receiver<()>) {
+    async fn serve(self: Rc<Self>, listeners: Vec<accept::Listener>, stopped: oneshot::Receiver<()>) {
         let accepting: Vec<_> =
             listeners.into_iter().map(|listener| tokio::task::spawn_local(Rc::clone(&self).accept(listener))).collect();
         // The sender says nothing; that it is gone is the signal.
@@ -149,67 +156,6 @@ impl<S: Send + Sync + 'static, F: Respond<S>> Hub<S, F> {
             }
         };
         let _given_up = tokio::time::timeout(self.limits.drain, drained).await;
-    }
-
-    async fn accept(self: Rc<Self>, listener: TcpListener) {
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => self.admit(stream, peer).await,
-                Err(error) if sys::is_shortage(&error) => self.make_room(&error).await,
-                // The client was gone before we came, and the like.
-                Err(_) => tokio::task::yield_now().await,
-            }
-        }
-    }
-
-    /// Takes a connection in, at the cost of the longest idle if need be.
-    async fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) {
-        self.counters.accepted.add(1);
-        // A mistake of ours in there must not be the end of accepting.
-        match catch_unwind(AssertUnwindSafe(|| self.take_in(stream, peer))) {
-            Ok(false) => {}
-            Ok(true) => {
-                self.counters.evicted.add(1);
-                // The evicted task has to run once more to let go of its descriptor.
-                tokio::task::yield_now().await;
-            }
-            Err(_) => self.counters.panics.add(1),
-        }
-    }
-
-    /// Starts a connection's task; true if another one had to go.
-    fn take_in(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr) -> bool {
-        let client = Client::of(peer.ip());
-        let (id, evicted) = {
-            let mut table = self.table.borrow_mut();
-            let evicted = if table.of_client(client) >= self.limits.per_client {
-                table.evict_oldest_of(client)
-            } else {
-                table.len() >= self.limits.connections && table.evict_oldest()
-            };
-            (table.insert(client), evicted)
-        };
-        let connection = Connection::new(stream, id, Rc::clone(self));
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let task = tokio::task::spawn_local(connection.serve(peer)).abort_handle();
-        self.table.borrow_mut().set_task(id, task);
-        evicted
-    }
-
-    /// The system gives no more descriptors or memory: the longest idle connection gives its own back.
-    async fn make_room(&self, error: &io::Error) {
-        self.counters.starved.add(1);
-        let count = self.counters.starved.value();
-        if worth_a_line(count) {
-            tracing::warn!(count, %error, "cannot accept a TCP connection; closing the longest idle one");
-        }
-        if self.table.borrow_mut().evict_oldest() {
-            self.counters.evicted.add(1);
-            tokio::task::yield_now().await;
-        } else {
-            // Others of this process hold them all; the client waits in the kernel's queue.
-            pause(Duration::from_millis(20)).await;
-        }
     }
 }
 

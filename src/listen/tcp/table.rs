@@ -77,6 +77,11 @@ impl Table {
         ConnectionId(at)
     }
 
+    /// Whether a connection was not evicted.
+    pub(super) fn is_listed(&self, id: ConnectionId) -> bool {
+        self.entries[id.0 as usize].listed
+    }
+
     /// Names the task that ends when the connection is evicted.
     pub(super) fn set_task(&mut self, id: ConnectionId, task: AbortHandle) {
         self.entries[id.0 as usize].task = Some(task);
