@@ -30,6 +30,7 @@ pub mod listen;
 pub mod metrics;
 pub mod overrides;
 pub mod pool;
+pub mod priority;
 pub mod probe;
 pub mod publish;
 pub mod respond;

@@ -193,6 +193,11 @@ pub const UDP_RECEIVE_BUFFER: usize = 4 << 20;
 pub const UDP_SEND_BUFFER: usize = 1 << 20;
 /// An idle UDP thread looks up this often, milliseconds, to see that it should stop.
 pub const UDP_WAKE_MS: u64 = 100;
+/// What a thread that answers asks the scheduler for at a time, nanoseconds: as short as it grants, since the shorter
+/// slice goes first when both want the core.
+pub const ANSWERING_SLICE_NS: u64 = 100_000;
+/// Steps by which threads that do not answer are nicer than the process.
+pub const BACKGROUND_NICE: i32 = 10;
 /// TCP connections in all.
 pub const TCP_CONNECTIONS: usize = 4_096;
 /// TCP connections of one client (IPv4 address or IPv6 /64).

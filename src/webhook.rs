@@ -3,6 +3,7 @@
 
 use crate::events::{Events, Happened};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_PAUSE_MAX_MS, WEBHOOK_SECRET_MAX, WEBHOOK_TIMEOUT_MS, WEBHOOK_TRIES};
+use crate::priority;
 use aws_lc_rs::hmac;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
@@ -64,6 +65,7 @@ pub fn start(target: &Target, events: Events) -> io::Result<Webhook> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
     let run = move || {
+        priority::behind_answers();
         runtime.block_on(courier.run(stopped));
         // A look-up of the URL's host may still block a helper thread: it is left behind.
         runtime.shutdown_background();

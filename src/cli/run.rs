@@ -3,6 +3,7 @@
 use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
+use crate::priority;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -158,6 +159,7 @@ impl Host {
 }
 
 fn reload_when_told(server: &Server, orders: Receiver<()>) {
+    priority::behind_answers();
     for () in orders {
         tracing::info!("reloading");
         if let Err(error) = server.reload() {

@@ -3,6 +3,7 @@
 use super::desk::{Desk, Peer};
 use super::protocol::{Answer, Request};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
+use crate::priority;
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
@@ -45,6 +46,7 @@ pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
         })
     };
     let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+        priority::behind_answers();
         LocalSet::new().block_on(&runtime, run(desk, bound, stopped));
     })?;
     Ok(Thread { stop: Some(stop), thread: Some(thread) })

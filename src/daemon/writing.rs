@@ -9,6 +9,7 @@ use crate::health::{Canaries, Guard, Millis, Sites, TargetAddress, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
+use crate::priority;
 use crate::publish::Published;
 use crate::snapshot::Snapshot;
 use crate::state::State;
@@ -112,6 +113,7 @@ pub(super) fn first_round(snapshot: &Snapshot) -> Millis {
 impl Writing {
     /// Runs until every sender of events is gone.
     pub(super) fn run(mut self) {
+        priority::behind_answers();
         let mut effects = Vec::new();
         let mut last_published = 0;
         // True while something was applied and not published yet.
@@ -282,6 +284,7 @@ impl Writing {
 /// Drops retired states when no reader holds them any more, off the threads that answer, and gives the memory of
 /// retired configurations back to the system. Runs until its sender is gone.
 pub(super) fn reap(retired: &Receiver<Arc<State>>) {
+    priority::behind_answers();
     for state in retired {
         while Arc::strong_count(&state) > 1 {
             // A batch ends within microseconds; nobody tells us when.

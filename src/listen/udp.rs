@@ -1,7 +1,7 @@
 //! UDP: a thread with a socket of its own; it takes what has arrived, answers each query, and sends the
 //! answers: two system calls a batch. A panic costs the query that caused it, nothing else.
 
-use crate::listen::sys::{Batch, Shape};
+use crate::listen::sys::{self, Batch, Shape};
 use crate::listen::{Respond, Service, fresh_worker, worth_a_line};
 use crate::metrics::{Counters, Metrics};
 use crate::respond::{Request, Transport, Verdict};
@@ -42,7 +42,10 @@ where
     let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
     for (number, socket) in sockets.into_iter().enumerate() {
         let (service, counters, stop) = (service.clone(), metrics.counters(), Arc::clone(&running.stop));
-        let serve = move || Answering { worker: fresh_worker(), service, counters }.serve(&socket, &stop);
+        let serve = move || {
+            sys::prefer_this_thread();
+            Answering { worker: fresh_worker(), service, counters }.serve(&socket, &stop);
+        };
         running.threads.push(thread::Builder::new().name(format!("udp-{number}")).spawn(serve)?);
     }
     Ok(running)

@@ -35,6 +35,7 @@ pub use progress::Phase;
 pub use stats::Stats;
 
 use crate::health::{Check, Load, Millis, Outcome, TargetAddress};
+use crate::priority;
 use crate::snapshot::Snapshot;
 use crate::writer::Event;
 use std::sync::Arc;
@@ -92,6 +93,7 @@ impl Prober {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let driver = driver::Driver::new(seed, sender, Arc::clone(&stats));
         let thread = std::thread::Builder::new().name("prober".into()).spawn(move || {
+            priority::behind_answers();
             runtime.block_on(driver.run(received));
             // A look-up of a host name may still block a helper thread: it is left behind.
             runtime.shutdown_background();

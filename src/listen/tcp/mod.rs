@@ -91,6 +91,7 @@ where
     let counters = metrics.counters();
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
+        sys::prefer_this_thread();
         let hub = Rc::new(Hub {
             service,
             counters,
