@@ -484,3 +484,20 @@ fn a_gradual_drain_ends_closed_with_an_event_and_comes_back_gradually() {
     let pools = server.json(&["pools"]);
     assert_eq!((&pools["pools"][0]["keeps"], &pools["pools"][0]["state"]), (&100.0.into(), &"auto".into()));
 }
+
+#[test]
+fn two_gradual_drains_that_would_empty_a_row_together_are_refused_like_two_drains() {
+    let folder = folder(SHARED);
+    let server = Process::start(folder.path());
+    assert_eq!(server.verb(&["drain", "pool/one", "--over", "30m"]).0, 0);
+    for second in [&["drain", "pool/two", "--over", "1h"][..], &["drain", "pool/two"], &["shed", "pool/two", "30%"]] {
+        let (code, _, errors) = server.verb(second);
+        assert_eq!(code, 4, "{second:?}: {errors}");
+        assert!(errors.contains("when all gradual overrides are at their ends; --force"), "{errors}");
+    }
+    assert_eq!(server.verb(&["drain", "pool/two", "--over", "1h", "--force"]).0, 0);
+    // Who forced it is not asked again with every other order.
+    assert_eq!(server.verb(&["drain", "pool/end"]).0, 0);
+    assert_eq!(server.verb(&["undrain", "pool/one"]).0, 0);
+    server.kill();
+}

@@ -204,13 +204,19 @@ impl Desk {
         // What is gradual is judged by its end.
         let asked = plan.overrides.at_the_end_of(&plan.target);
         let worst = gradual::worst(&plan.overrides, plan.now.as_ref());
-        let found = self.look(move |writer| (writer.what_if(&asked), worst.map(|worst| writer.what_if(&worst).1)));
-        let Some(((before, after), worst)) = found else {
+        // Two that are on their way must not empty a row together.
+        let ends = [self.kept.overrides.at_their_ends(), gradual::all_at_worst(&plan.overrides, plan.now.as_ref())];
+        let found = self.look(move |writer| {
+            let ends = ends.map(|ends| writer.what_if(&ends).1);
+            (writer.what_if(&asked), worst.map(|worst| writer.what_if(&worst).1), ends)
+        });
+        let Some(((before, after), worst, [ends_before, ends_after])) = found else {
             return Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() };
         };
         let moved = moves(&before, &after);
         let judged = worst.map_or_else(|| moved.clone(), |worst| moves(&before, &worst));
-        let refused = refusal(&plan, &judged, &before);
+        let at_the_end = || refusal(&plan, &moves(&ends_before, &ends_after), &ends_before, AT_THE_END);
+        let refused = refusal(&plan, &judged, &before, "").or_else(at_the_end);
         let clock = clock::unix_seconds();
         let rows = views::moves(&before, &moved);
         if let Some(why) = refused.clone().filter(|_| !plan.dry_run) {
@@ -427,12 +433,15 @@ impl Desk {
     }
 }
 
-/// Why an order is refused: a row would be left without a live pool.
-fn refusal(plan: &Plan, moved: &[Move], before: &State) -> Option<String> {
+/// When two gradual orders leave a row without a live pool.
+const AT_THE_END: &str = " when all gradual overrides are at their ends";
+
+/// Why an order is refused: a row would be left without a live pool; `when` says at which time, if it is not at once.
+fn refusal(plan: &Plan, moved: &[Move], before: &State, when: &str) -> Option<String> {
     let dry = moved.iter().find(|one| one.after.is_dry && !one.before.is_dry).filter(|_| !plan.force)?;
     let row = views::moves(before, std::slice::from_ref(dry)).pop()?;
     let (policy, region) = (row.policy, row.region);
-    Some(format!("no live pool would be left for {region} of policy {policy}; --force does it all the same"))
+    Some(format!("no live pool would be left for {region} of policy {policy}{when}; --force does it all the same"))
 }
 
 fn said(order: &Order, target: &Target) -> Result<Said, String> {

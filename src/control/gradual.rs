@@ -80,3 +80,9 @@ pub(super) fn worst(overrides: &Overrides, now: Option<&Override>) -> Option<Ove
     worst.set(Override { said: Said::State(Gate::Drain), ramp: None, ..now.clone() }).ok()?;
     Some(worst)
 }
+
+/// The same when every gradual override, also of other targets, is at its end.
+pub(super) fn all_at_worst(overrides: &Overrides, now: Option<&Override>) -> Overrides {
+    let ends = overrides.at_their_ends();
+    worst(&ends, now).unwrap_or(ends)
+}

@@ -87,6 +87,14 @@ impl Overrides {
         self.list().iter().filter(move |one| one.is_on_its_way(before) && !one.is_on_its_way(now))
     }
 
+    /// The same with every override at its end.
+    #[must_use]
+    pub fn at_their_ends(&self) -> Self {
+        let mut all = self.clone();
+        all.0.iter_mut().for_each(|one| one.ramp = None);
+        all
+    }
+
     /// The same with the target's overrides at their ends.
     #[must_use]
     pub fn at_the_end_of(&self, target: &super::Target) -> Self {

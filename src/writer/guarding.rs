@@ -31,6 +31,10 @@ pub(super) struct Guarding {
 pub(super) struct Held {
     /// Since when.
     pub(super) since: Millis,
+    /// When its last failure began, at the earliest.
+    pub(super) began: Millis,
+    /// It failed last while the canaries failed too.
+    pub(super) in_doubt: bool,
     /// The last probe's reason.
     pub(super) note: Box<str>,
 }
@@ -122,20 +126,22 @@ impl Guarding {
         }
     }
 
-    /// A target, held `since`, is about to go down: true if it is held on.
-    pub(super) fn holds(&mut self, rules: &GuardRules, timeout_ms: u32, since: Millis, now: Millis) -> bool {
+    /// A target is about to go down: true if it is held on.
+    pub(super) fn holds(&mut self, rules: &GuardRules, target: TargetId, now: Millis) -> bool {
         let canaries = self.canaries();
+        let Some(held) = self.held.get_mut(&target) else { return false };
+        held.in_doubt = canaries == Canaries::Fail;
         // The sites that are probed at longer intervals must have their say before one failure is believed.
-        let in_doubt = canaries == Canaries::Fail && rules.share < 100 && now < since + self.round_ms;
-        // A probe may have begun before we were back.
-        let may_be_old = self.back.is_some_and(|back| now < back + Millis::from(timeout_ms));
-        self.guard.holds(rules, self.sites, canaries, now) || in_doubt || may_be_old
+        let waits = held.in_doubt && rules.share < 100 && now < held.since + self.round_ms;
+        let may_be_old = self.back.is_some_and(|back| held.began < back);
+        self.guard.holds(rules, self.sites, canaries, now) || waits || may_be_old
     }
 
     /// An operator believes the failures.
     pub(super) fn release(&mut self) {
         self.guard.release();
         self.back = None;
+        self.held.values_mut().for_each(|held| held.in_doubt = false);
     }
 
     /// True while the canaries fail too.
@@ -152,10 +158,15 @@ impl Known {
         Weighs { up, failing: up && tracker.failing() }
     }
 
-    /// The held targets that still fail; they are held no longer.
+    /// The held targets that still fail; they are held no longer. What failed last while we may have been cut off stays
+    /// held until it fails once more.
     pub(super) fn take_held(&mut self) -> Vec<(TargetId, Box<str>)> {
         let Self { guarding, trackers, .. } = self;
-        let taken = guarding.held.extract_if(.., |target, _| trackers[target.index()].failing());
+        let back = guarding.back;
+        let taken = guarding.held.extract_if(.., |target, held| {
+            let may_be_old = held.in_doubt || back.is_some_and(|back| held.began < back);
+            trackers[target.index()].failing() && !may_be_old
+        });
         taken.map(|(target, held)| (target, held.note)).collect()
     }
 }

@@ -22,7 +22,9 @@
 //! clients of a row) the reports tell: a pool above its capacity takes fewer guests, step by step.
 //!
 //! **Equal answers.** All follows from the reports and their times by whole numbers: nodes that see the same loads take
-//! the same steps. Nodes that were started at different times agree on the room, and meet within some steps.
+//! the same steps. Nodes that were started at different times agree on the room while there are no guests, and meet
+//! within some steps. One that was started while there are guests cannot tell their load from a pool's own: it sees less
+//! room than the others until they are gone.
 
 use super::known::Known;
 use crate::health::{Aggregate, Load, Millis, settle};

@@ -338,13 +338,13 @@ fn guard(
     let asked = down && state == TargetState::Up && outcome == Outcome::Fail;
     if asked {
         let since = known.guarding.held.get(&target).map_or(now, |held| held.since);
-        known.guarding.held.insert(target, Held { since, note: note.into() });
+        let began = now.saturating_sub(timeout_ms.into());
+        known.guarding.held.insert(target, Held { since, began, in_doubt: false, note: note.into() });
     }
     let weighs = known.weighs(target);
     known.guarding.recount(dependents.pools(target), weighed, weighs);
     known.guarding.observe(rules, now);
-    let since = known.guarding.held.get(&target).map_or(now, |held| held.since);
-    if asked && !known.guarding.holds(rules, timeout_ms, since, now) {
+    if asked && !known.guarding.holds(rules, target, now) {
         known.guarding.held.remove(&target);
         let believed = known.weighs(target);
         known.guarding.recount(dependents.pools(target), weighs, believed);

@@ -144,3 +144,30 @@ fn a_reload_during_a_cut_forgets_neither_the_canaries_nor_what_is_held_and_an_op
     scene.apply(Event::Release);
     assert!((1..=5).all(|octet| !up(&scene, octet)));
 }
+
+#[test]
+fn what_failed_last_in_a_cut_is_not_believed_with_those_that_fail_behind_it() {
+    let mut scene = scene();
+    fail(&mut scene, 10, Outcome::Fail);
+    canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+    scene.wait(2_000);
+    // This one's first probe behind the cut says nothing; the others are well.
+    scene.probe(1, Outcome::Inconclusive);
+    for octet in [2, 3, 4, 5, 2, 3, 4, 5] {
+        scene.probe(octet, Outcome::Pass);
+    }
+    assert!(all_up(&scene));
+    // Then most sites seem to fail, and until the canaries have spoken the guard guesses.
+    scene.wait(1_000);
+    for octet in [3, 4, 2, 2, 2] {
+        scene.probe(octet, Outcome::Fail);
+    }
+    assert!(matches!(scene.writer.guard().0, Guard::Up { until: Some(_), .. }), "{:?}", scene.writer.guard());
+    scene.wait(1);
+    canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+    assert_eq!(scene.writer.guard().0, Guard::Quiet);
+    assert!(!up(&scene, 2), "it has failed since, and the canaries answered");
+    assert!(up(&scene, 1), "its last failure began within the cut");
+    scene.probe(1, Outcome::Fail);
+    assert!(!up(&scene, 1), "it has failed once more");
+}
