@@ -33,6 +33,7 @@ pub mod pool;
 pub mod probe;
 pub mod publish;
 pub mod respond;
+pub mod simulate;
 pub mod snapshot;
 pub mod state;
 pub mod steer;
