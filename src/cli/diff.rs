@@ -2,7 +2,7 @@
 //! `--max-moved` a gate for CI.
 
 use super::explain::Paint;
-use super::simulate::view::{ClientsView, NameView, SimulationView};
+use super::simulate::view::{ClientsView, NameView, SimulationView, owner};
 use super::simulate::{Clients, Progress, moved_tables, names_word, percent, usage};
 use super::view::attribution;
 use crate::config::{DatabaseRef, Server};
@@ -140,7 +140,7 @@ impl Found<'_> {
     }
 
     fn names(&self, side: usize) -> Vec<String> {
-        self.alone[side].iter().map(|id| self.states[side].snapshot.names[id.index()].owner.to_string()).collect()
+        self.alone[side].iter().map(|&id| owner(self.states[side], id)).collect()
     }
 
     fn view(&self, all: SimulationView) -> DiffView {

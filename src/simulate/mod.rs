@@ -21,6 +21,7 @@ mod portion;
 mod scenario;
 #[cfg(test)]
 mod tests;
+mod world;
 
 pub use overload::{Overload, overloads};
 pub use population::{Network, Population, Unit};

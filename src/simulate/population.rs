@@ -71,7 +71,11 @@ impl Population {
         let mut ids = HashMap::new();
         if std::ptr::eq(databases[0], databases[1]) {
             databases[0].survey(family, |first, last, place| {
-                people.add(&mut ids, Network { family, first, last, weight: weight(first, last), place: 0 }, [place; 2]);
+                people.add(
+                    &mut ids,
+                    Network { family, first, last, weight: weight(first, last), place: 0 },
+                    [place; 2],
+                );
             })?;
             return Ok(people);
         }

@@ -161,7 +161,9 @@ fn why(snapshot: &Snapshot, outcome: &Outcome) -> String {
         }
     }
     words.extend(outcome.fallback.map(|note| match note {
-        FallbackNote::BelowMinimum => "no pool of the row is live: the live members of one below min_healthy".to_owned(),
+        FallbackNote::BelowMinimum => {
+            "no pool of the row is live: the live members of one below min_healthy".to_owned()
+        }
         FallbackNote::All => "no pool of the row is live: all members of the first step".to_owned(),
         FallbackNote::Every => "every pool of the row is taken out: all members of the first step".to_owned(),
         FallbackNote::Pool(id) => format!("no pool of the row is live: the fallback pool {}", pool(id)),

@@ -1,6 +1,6 @@
 //! A simulation for people: aligned tables, with colour where a terminal shows it.
 
-use super::view::{countries, region};
+use super::view::{countries, owner, region};
 use crate::cli::explain::Paint;
 use crate::cli::operate::table::table;
 use crate::geo::country_by_code;
@@ -55,7 +55,7 @@ fn different(group: &Group) -> Vec<(&Lane, bool)> {
 
 /// Names with the same answers: the first few, and how many more.
 pub(in crate::cli) fn names_word(states: [&State; 2], group: &Group) -> String {
-    let name = |ids: &[crate::id::NameId; 2]| states[1].snapshot.names[ids[1].index()].owner.to_string();
+    let name = |ids: &[crate::id::NameId; 2]| owner(states[1], ids[1]);
     let first: Vec<_> = group.names.iter().take(NAMES_SHOWN).map(name).collect();
     match group.names.len() - first.len() {
         0 => first.join(", "),
@@ -133,7 +133,9 @@ fn portions(head: &str, portions: Vec<(String, &Portion)>, most: usize, paint: P
     let text = painted(&[head, "CLIENTS", "  MOVES", "BEFORE", "AFTER", "WHY"], rows, paint);
     match moved.len().saturating_sub(most) {
         0 => text,
-        more => format!("{}… and {more} more; --json has all of them\n\n", text.trim_end_matches('\n').to_owned() + "\n"),
+        more => {
+            format!("{}… and {more} more; --json has all of them\n\n", text.trim_end_matches('\n').to_owned() + "\n")
+        }
     }
 }
 
@@ -149,9 +151,9 @@ fn country(codes: Countries) -> String {
     }
 }
 
-/// `lon`, or `lon 80.0 %, nyc 20.0 %`.
+/// `lon`, or `lon 80.0 %, nyc 20.0 %`; parts below half a percent are left out.
 fn served(shares: &Shares) -> String {
-    let mut all: Vec<_> = shares.iter().filter(|(_, part)| *part > 5e-5).collect();
+    let mut all: Vec<_> = shares.iter().filter(|(_, part)| *part >= 5e-3).collect();
     all.sort_by(|a, b| b.1.total_cmp(&a.1));
     match &all[..] {
         [] => "-".to_owned(),

@@ -42,7 +42,8 @@ fn of_rows(snapshot: &Arc<Snapshot>, pools: &[PoolRow], endpoints: &[EndpointRow
         let pool = &snapshot.pools[endpoint.pool.index()].name;
         known.get(&(&*zone(endpoint.pool), &**pool, &*endpoint.name)).copied()
     };
-    let rows: Vec<Option<&EndpointRow>> = (0..snapshot.endpoints.len()).map(|id| of_endpoint(EndpointId::new(id))).collect();
+    let rows: Vec<Option<&EndpointRow>> =
+        (0..snapshot.endpoints.len()).map(|id| of_endpoint(EndpointId::new(id))).collect();
     for (index, row) in rows.iter().enumerate() {
         let (Some(row), id) = (row, EndpointId::new(index)) else { continue };
         gates.set_weight(id, row.weight);

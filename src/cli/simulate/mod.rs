@@ -108,7 +108,9 @@ fn draw(
     let change = options::words(scenario);
     let page = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
     let drawn = done.groups.first().zip(done.groups.first().and_then(|group| group.lanes.first()));
-    let Some((group, lane)) = drawn else { return Err(usage("no balanced name has addresses: there is nothing to draw")) };
+    let Some((group, lane)) = drawn else {
+        return Err(usage("no balanced name has addresses: there is nothing to draw"));
+    };
     let title = format!("{} {}", names_word(states, group), lane.rtype);
     let drawing = map::Drawing { title: &title, change: &change, lane, credit: attribution(databases) };
     let text = if page { map::page(&drawing) } else { map::svg(&drawing) };

@@ -63,15 +63,18 @@ pub(super) fn load(text: &str) -> Result<f64, String> {
 /// The change in words: `pool/lon down, pool/nyc drain`.
 pub(super) fn words(scenario: &Scenario) -> String {
     let down = scenario.down.iter().map(|target| format!("{target} down"));
-    down.chain(scenario.said.iter().map(|(target, said)| format!("{target} {}", said.text()))).collect::<Vec<_>>().join(", ")
+    down.chain(scenario.said.iter().map(|(target, said)| format!("{target} {}", said.text())))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// That nothing is called so, with what may be meant.
 pub(super) fn unknown(snapshot: &Snapshot, target: &Target) -> String {
     let pools = snapshot.pools.iter().map(|pool| format!("pool/{}", pool.name));
-    let endpoints = snapshot.endpoints.iter().map(|endpoint| {
-        format!("endpoint/{}/{}", snapshot.pools[endpoint.pool.index()].name, endpoint.name)
-    });
+    let endpoints = snapshot
+        .endpoints
+        .iter()
+        .map(|endpoint| format!("endpoint/{}/{}", snapshot.pools[endpoint.pool.index()].name, endpoint.name));
     let known: Vec<String> = pools.chain(endpoints).collect();
     let hint = crate::cli::explain::nearest(target.as_str(), known.iter().map(String::as_str));
     format!("nothing is called {target}{hint}")

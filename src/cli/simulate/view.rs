@@ -1,6 +1,7 @@
 //! A simulation as data: what `--json` prints, and what the admin API answers.
 
 use crate::geo::Country;
+use crate::id::NameId;
 use crate::simulate::{Countries, Lane, Overload, Population, Portion, Shares, Simulation};
 use crate::state::State;
 use serde::Serialize;
@@ -126,10 +127,15 @@ fn names(states: [&State; 2], done: &Simulation) -> BTreeMap<String, NameView> {
         let other = group.lanes.get(1).filter(|other| !other.same(first));
         let view = NameView { lane: LaneView::of(first), aaaa: other.map(LaneView::of) };
         for ids in &group.names {
-            names.insert(states[1].snapshot.names[ids[1].index()].owner.to_string(), view.clone());
+            names.insert(owner(states[1], ids[1]), view.clone());
         }
     }
     names
+}
+
+/// A name as people type it: without the last dot.
+pub(in crate::cli) fn owner(state: &State, name: NameId) -> String {
+    state.snapshot.names[name.index()].owner.to_string().trim_end_matches('.').to_owned()
 }
 
 impl LaneView {
