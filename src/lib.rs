@@ -33,6 +33,7 @@ pub mod pool;
 pub mod probe;
 pub mod publish;
 pub mod respond;
+pub mod routing_tests;
 pub mod simulate;
 pub mod snapshot;
 pub mod state;

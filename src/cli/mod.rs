@@ -10,6 +10,7 @@ pub mod operate;
 pub mod probe;
 pub mod run;
 pub mod simulate;
+pub mod test;
 mod view;
 
 use crate::error::Exit;
@@ -40,6 +41,8 @@ enum Verb {
     Simulate(simulate::Args),
     /// Say which clients move between two configurations or two databases; a gate for CI
     Diff(diff::Args),
+    /// Run the routing tests (*.tests.toml) that lie beside zones
+    Test(test::Args),
     /// Probe one endpoint now, and show where the time goes; no server
     Probe(probe::Args),
     /// Ask the geographic databases
@@ -87,6 +90,7 @@ pub fn main() -> Exit {
         Verb::Explain(args) => explain::run(args),
         Verb::Simulate(args) => simulate::run(args),
         Verb::Diff(args) => diff::run(args),
+        Verb::Test(args) => test::run(args),
         Verb::Probe(args) => probe::run(args),
         Verb::Geo(args) => geo::run(args),
         Verb::Drain(args) => operate::drain(args),
