@@ -9,7 +9,7 @@ use crate::state::State;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// Rows of countries and AS numbers that are shown.
+/// Rows of regions, of countries and of AS numbers that are shown.
 const SHOWN: usize = 12;
 /// Names of a group that are shown.
 const NAMES_SHOWN: usize = 3;
@@ -109,7 +109,7 @@ pub(in crate::cli) fn moved_tables(lane: &Lane, paint: Paint) -> String {
     }
     let mut text = format!("{} of the clients move:\n\n", percent(moved));
     let regions: Vec<_> = lane.regions.iter().map(|(names, one)| (region(names), one)).collect();
-    text.push_str(&portions("REGION", regions, usize::MAX, paint));
+    text.push_str(&portions("REGION", regions, SHOWN, paint));
     let all: Vec<_> = lane.countries.iter().map(|(codes, one)| (country(*codes), one)).collect();
     text.push_str(&portions("COUNTRY", all, SHOWN, paint));
     let systems: Vec<_> = lane.systems.iter().map(|(asn, one)| (format!("AS{asn}"), one)).collect();
