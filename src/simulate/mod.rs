@@ -13,6 +13,8 @@
 //! read off the live rows that queries walk. Nothing is drawn: shares are what they come to over all clients.
 
 mod census;
+#[cfg(test)]
+mod editions;
 mod flows;
 pub mod map;
 mod overload;
