@@ -20,7 +20,7 @@ fn edition(networks: &[(&str, &str, u32)]) -> Arc<Databases> {
     writer.metadata.build_epoch = 1_700_000_000;
     // A database is known by samples of its networks: a large one that stays is found.
     for (network, country, asn) in networks.iter().chain(&[("64.0.0.0/2", "JP", 9)]) {
-        let data = writer.insert_value(&json!({ "country_code": country, "asn": asn })).unwrap();
+        let data = writer.insert_value(json!({ "country_code": country, "asn": asn })).unwrap();
         writer.insert_node(network.parse::<IpAddrWithMask>().unwrap(), data);
     }
     Arc::new(Databases::new(vec![Database::new("test", writer.write_to(Vec::new()).unwrap()).unwrap()]))
