@@ -22,6 +22,10 @@ pub(super) struct Cell {
 /// Networks between two reports of progress.
 const REPORTED: usize = 1 << 15;
 
+/// The prefix of Teredo (RFC 4380), 32 bits: its last bits alone say which IPv4 address is inside, so that it has a block
+/// for every one of 2⁶⁴ addresses. It counts as its first.
+const TEREDO: u128 = 0x2001_0000;
+
 /// Counts the clients of each place and profile. Weights of equal cells are added; the order is always the same.
 pub(super) fn census(maps: [&GeoMap; 2], population: &Population, progress: &mut dyn FnMut(f64)) -> Vec<Cell> {
     let same = std::ptr::eq(maps[0], maps[1]);
@@ -80,7 +84,8 @@ fn find(map: &GeoMap, view: &View, family: Family, first: u128) -> (ProfileId, u
         Family::V6 => Bits::v6(first),
     };
     let hit = map.find_subnet(view, address);
-    let host = family.bits().saturating_sub(hit.scope);
+    let is_teredo = family == Family::V6 && first >> 96 == TEREDO;
+    let host = if is_teredo { 96 } else { family.bits().saturating_sub(hit.scope) };
     let last = first | if host == 0 { 0 } else { u128::MAX >> (128 - host) };
     // Of a special block the resolver's address decides: it stands for a resolver there.
     let profile = if hit.special { map.profile(address) } else { ProfileId::new(hit.class.index()) };
