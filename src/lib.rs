@@ -34,6 +34,8 @@ pub mod priority;
 pub mod probe;
 pub mod publish;
 pub mod respond;
+pub mod routing_tests;
+pub mod simulate;
 pub mod snapshot;
 pub mod state;
 pub mod steer;

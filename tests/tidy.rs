@@ -32,6 +32,7 @@ const PURE: &[&str] = &[
     "limits",
     "address",
     "overrides",
+    "simulate",
 ];
 
 /// The table "What may know what"; the reasons stand at the modules.

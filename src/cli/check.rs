@@ -1,9 +1,11 @@
 //! `geosteer check`: reads zones (and the server file) and says every mistake at once, then what the zones
 //! are. No server, no network, no privileges.
 
-use crate::config::{self, Loaded, Options, Report};
+use crate::config::{self, DatabaseRef, Loaded, Options, Report, Server};
+use crate::daemon;
 use crate::error::Exit;
 use crate::health::Check;
+use crate::routing_tests;
 use crate::snapshot::Spec;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -68,6 +70,7 @@ fn read(paths: &[PathBuf]) -> Checked {
     let mut servers = Vec::new();
     let mut zones = Vec::new();
     let mut options = Options::default();
+    let mut databases = None;
     let usual = [PathBuf::from("zones")];
     for path in if paths.is_empty() { &usual } else { paths } {
         if path.file_name().is_none_or(|name| name != "geosteer.toml") {
@@ -77,6 +80,7 @@ fn read(paths: &[PathBuf]) -> Checked {
         match config::load_server(path) {
             Ok((server, warnings)) => {
                 zones.extend(server.zones);
+                databases = Some(server.databases);
                 options.ecs = server.ecs;
                 options.exec |= server.probe.exec;
                 options.canaries.extend(server.canaries);
@@ -85,8 +89,28 @@ fn read(paths: &[PathBuf]) -> Checked {
             Err(report) => servers.push(report),
         }
     }
-    let zones = config::load(&zones, &options);
-    Checked { servers, zones }
+    let loaded = config::load(&zones, &options);
+    if let Ok(loaded) = &loaded {
+        servers.extend(tested(&zones, loaded, databases));
+    }
+    Checked { servers, zones: loaded }
+}
+
+/// What is wrong with the routing tests that lie beside the zones, or with the databases that they need.
+fn tested(zones: &[PathBuf], loaded: &Loaded, databases: Option<Vec<DatabaseRef>>) -> Option<Report> {
+    let files = config::routing_test_files(zones);
+    if files.is_empty() {
+        return None;
+    }
+    let server = Server { databases: databases.unwrap_or_else(|| Server::default().databases), ..Server::default() };
+    match daemon::compiled(&server, loaded.spec.clone()) {
+        Ok(snapshot) => Some(routing_tests::run(&snapshot, &files).report),
+        // The zones are sound: what is wrong with the databases is said where they are loaded.
+        Err(error) => {
+            eprintln!("warning: the routing tests were not run: {}", error.to_string().trim_end());
+            None
+        }
+    }
 }
 
 fn human(checked: &Checked, colour: bool) -> String {

@@ -3,11 +3,14 @@
 
 pub mod check;
 pub mod demo;
+pub mod diff;
 pub mod explain;
 pub mod geo;
 pub mod operate;
 pub mod probe;
 pub mod run;
+pub mod simulate;
+pub mod test;
 mod view;
 
 use crate::error::Exit;
@@ -34,6 +37,12 @@ enum Verb {
     Check(check::Args),
     /// Say how a name is answered for a client, and why
     Explain(explain::Args),
+    /// Say what share of the clients each pool gets, and who moves if something fails or is drained
+    Simulate(simulate::Args),
+    /// Say which clients move between two configurations or two databases; a gate for CI
+    Diff(diff::Args),
+    /// Run the routing tests (*.tests.toml) that lie beside zones
+    Test(test::Args),
     /// Probe one endpoint now, and show where the time goes; no server
     Probe(probe::Args),
     /// Ask the geographic databases
@@ -79,6 +88,9 @@ pub fn main() -> Exit {
         Verb::Demo(args) => demo::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
+        Verb::Simulate(args) => simulate::run(args),
+        Verb::Diff(args) => diff::run(args),
+        Verb::Test(args) => test::run(args),
         Verb::Probe(args) => probe::run(args),
         Verb::Geo(args) => geo::run(args),
         Verb::Drain(args) => operate::drain(args),

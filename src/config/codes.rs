@@ -93,6 +93,8 @@ codes! {
     NoTarget "E061" Error "a name with service records, and an endpoint that has nothing for them"
     DependsLoop "E062" Error "pools that depend on each other in a circle, or on themselves"
 
+    TestFails "E071" Error "a routing test that is not answered as it says"
+
     NaIsNamibia "W014" Warning "\"NA\" as a country means Namibia"
     RegionUnused "W031" Warning "a region that no policy has a row for"
     PoolUnused "W032" Warning "a pool that no policy and no fallback names"

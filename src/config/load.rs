@@ -4,6 +4,7 @@ use super::Code;
 use super::canaries::Canary;
 use super::diagnostic::{Diagnostic, Report};
 use super::files::{FileRead, Files};
+use super::routing_tests::is_routing_tests;
 use super::settings::default_ecs;
 use super::source::Span;
 use super::walk::Ctx;
@@ -45,7 +46,7 @@ impl Default for Options {
     }
 }
 
-/// Reads zone files; a directory stands for the `*.toml` in it, sorted by name (`geosteer.toml` is no zone).
+/// Reads zone files; a directory stands for the `*.toml` in it, sorted by name (`geosteer.toml` and `*.tests.toml` are no zones).
 ///
 /// # Errors
 /// Any mistake in any file: the report holds all of them, and the warnings too.
@@ -158,5 +159,6 @@ impl Load {
 fn is_zone(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
         && path.file_name().is_some_and(|name| name != "geosteer.toml")
+        && !is_routing_tests(path)
         && path.is_file()
 }

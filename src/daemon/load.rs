@@ -4,6 +4,7 @@
 use crate::config::{self, DatabaseRef};
 use crate::geo::{Database, Databases};
 use crate::limits::MMDB_MAX;
+use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
 use crate::state::Identity;
 use std::fmt;
@@ -115,12 +116,22 @@ pub fn load(server: &config::Server, zones: Option<&Zones>) -> Result<Configurat
     load_again(server, zones, None)
 }
 
-/// As [`load`]; `before` is what serves now: of it the embedded database is kept, which cannot have changed.
+/// Compiles a specification that was read before against the server's databases.
+///
+/// # Errors
+/// A database that cannot be read, or a bound of the compiler.
+pub fn compiled(server: &config::Server, spec: Spec) -> Result<Arc<Snapshot>, LoadError> {
+    let databases = databases(&server.databases).map(Arc::new)?;
+    Ok(Arc::new(Snapshot::build(spec, databases).map_err(|error| LoadError::Build(error.0))?))
+}
+
+/// As [`load`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded database is kept, which cannot have changed.
 pub(super) fn load_again(
     server: &config::Server,
     zones: Option<&Zones>,
     before: Option<Arc<Databases>>,
 ) -> Result<Configuration, LoadError> {
+    let is_reload = before.is_some();
     let (spec, databases) = thread::scope(|scope| {
         let databases = scope.spawn(|| match before {
             Some(before) if is_embedded(&server.databases, &before) => Ok(before),
@@ -131,9 +142,26 @@ pub(super) fn load_again(
         (spec, databases)
     });
     let (spec, warnings) = spec?;
-    let snapshot = Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?;
+    let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
+    if is_reload {
+        test(server, zones, &snapshot)?;
+    }
     let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone() };
-    Ok(Configuration { snapshot: Arc::new(snapshot), identity: Arc::new(identity), warnings })
+    Ok(Configuration { snapshot, identity: Arc::new(identity), warnings })
+}
+
+/// Runs the routing tests that lie beside the zones. Only for a reload: a server that starts serves what it has, since
+/// a database that is newer than a test would else keep it down.
+fn test(server: &config::Server, zones: Option<&Zones>, snapshot: &Arc<Snapshot>) -> Result<(), LoadError> {
+    let usual = [PathBuf::from(ZONES)];
+    let files = match zones {
+        Some(Zones::Text { .. }) => return Ok(()),
+        Some(Zones::Paths(paths)) => config::routing_test_files(paths),
+        None if server.zones.is_empty() => config::routing_test_files(&usual),
+        None => config::routing_test_files(&server.zones),
+    };
+    let report = routing_tests::run(snapshot, &files).report;
+    if report.errors() > 0 { Err(mistakes(report)) } else { Ok(()) }
 }
 
 fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>), LoadError> {

@@ -14,7 +14,7 @@ mod operators;
 mod tests;
 mod writing;
 
-pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, load, server};
+pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, compiled, load, server};
 
 use crate::config::Dns;
 use crate::control;

@@ -313,7 +313,7 @@ impl Ranges {
 }
 
 /// The layer of one database: the places where what is known changes. `known` keeps what each pointer leads to.
-fn changes<'a>(
+pub(super) fn changes<'a>(
     database: &'a Database,
     bits: u8,
     known: &'a mut HashMap<Pointer, u32, Mix>,

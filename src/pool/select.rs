@@ -1,6 +1,8 @@
 //! One set of members of one pool, laid out for the pool's method when health changes, and the pick of one answer
 //! from it. A pick draws, hashes and copies ids; it allocates nothing and cannot fail.
 
+mod expected;
+
 use super::Balance;
 use super::balance::spread::{self, Order, Spread};
 use super::balance::{all, failover, hash, least, nearest, response_time, round_robin, smooth, weighted};

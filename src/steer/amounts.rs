@@ -2,28 +2,45 @@
 
 use super::live::{Leaf, Own, RowChunk, Set, SplitPart};
 use crate::id::PoolId;
-use crate::pool::Share;
+use crate::pool::{Share, Table};
 
 /// Parts of one choice whose combinations are counted out; beyond, clients that two pools turn away are not told from
 /// those that one does.
 const COUNTED: usize = 10;
 
-/// What leads to a pool: the pool, the set of its members if that is known, and a part of the clients from 0 to 1.
-pub(super) type Amount = (PoolId, Option<Set>, f64);
+/// What leads to a pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount<'c> {
+    /// The pool.
+    pub(super) pool: PoolId,
+    /// Which of its members.
+    pub(super) members: Members<'c>,
+    /// The part of the clients, 0 to 1.
+    pub(super) part: f64,
+}
+
+/// Which members of a pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Members<'c> {
+    /// Those of a set.
+    Of(Set),
+    /// Those of a table by nearness, whatever set it was made from.
+    Near(&'c Table),
+}
 
 /// Every pool that a leaf leads to, with its part of the clients; a pool may come more than once.
-pub(super) fn amounts(leaf: Leaf, chunk: &RowChunk) -> Vec<Amount> {
+pub(super) fn amounts(leaf: Leaf, chunk: &RowChunk) -> Vec<Amount<'_>> {
     let mut found = Vec::new();
     follow(leaf, chunk, 1.0, &mut found);
     found
 }
 
-fn follow(leaf: Leaf, chunk: &RowChunk, part: f64, found: &mut Vec<Amount>) {
+fn follow<'c>(leaf: Leaf, chunk: &'c RowChunk, part: f64, found: &mut Vec<Amount<'c>>) {
     match leaf {
         Leaf::Pending | Leaf::NoData | Leaf::ServFail => {}
-        Leaf::Pool { pool, set } => found.push((pool, Some(set), part)),
+        Leaf::Pool { pool, set } => found.push(Amount { pool, members: Members::Of(set), part }),
         Leaf::Own(index) => match &chunk.own[index as usize] {
-            Own::Near { pool, .. } => found.push((*pool, None, part)),
+            Own::Near { pool, table } => found.push(Amount { pool: *pool, members: Members::Near(table), part }),
             Own::Split { parts, .. } => {
                 let total: f64 = parts.iter().map(|one| f64::from(one.weight)).sum();
                 parts.iter().for_each(|one| follow(one.leaf, chunk, part * f64::from(one.weight) / total, found));

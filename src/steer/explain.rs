@@ -306,9 +306,9 @@ fn endpoint_note(state: &State, pool: PoolId, endpoint: EndpointId, picks: &[End
 
 /// What the resolver did.
 #[derive(Default)]
-struct Record {
-    pools: Vec<(usize, PoolId, PoolNote)>,
-    fallback: Option<FallbackNote>,
+pub(super) struct Record {
+    pub(super) pools: Vec<(usize, PoolId, PoolNote)>,
+    pub(super) fallback: Option<FallbackNote>,
 }
 
 impl Trail for Record {

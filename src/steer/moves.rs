@@ -2,7 +2,7 @@
 //! took it out. For people and for the bookkeeping of drains; off the query path.
 
 use super::Fallback;
-use super::amounts::{Amount, amounts};
+use super::amounts::{Amount, Members, amounts};
 use super::compile::row_of;
 use super::live::{Live, Set};
 use crate::id::{EndpointId, PoolId, ProfileId, RouteId};
@@ -106,7 +106,7 @@ impl Live {
     /// What serves a class in one family.
     fn serves_class(&self, snapshot: &Snapshot, class: usize, lane: usize) -> Serves {
         let mut parts: BTreeMap<PoolId, f64> = BTreeMap::new();
-        for (pool, _, part) in self.amounts(class, lane) {
+        for Amount { pool, part, .. } in self.amounts(class, lane) {
             *parts.entry(pool).or_default() += part;
         }
         let share = |part: f64| Share::new((part * f64::from(Share::PARTS)).round() as u64);
@@ -123,8 +123,8 @@ impl Live {
         for class in 0..snapshot.plan.len() {
             for lane in 0..2 {
                 // A table by nearness does not say which set it was made from: the largest is assumed.
-                let every = |set: Option<Set>| set.is_none_or(|set| set == Set::Every);
-                open.extend(self.amounts(class, lane).into_iter().filter(|one| every(one.1)).map(|one| one.0));
+                let every = |one: &Amount<'_>| matches!(one.members, Members::Of(Set::Every) | Members::Near(_));
+                open.extend(self.amounts(class, lane).into_iter().filter(every).map(|one| one.pool));
             }
         }
         open.sort_unstable();
@@ -175,7 +175,7 @@ impl Live {
     }
 
     /// Every pool that a row leads to, with its part of the clients.
-    fn amounts(&self, class: usize, lane: usize) -> Vec<Amount> {
+    pub(super) fn amounts(&self, class: usize, lane: usize) -> Vec<Amount<'_>> {
         let (row, chunk) = self.row(class, lane);
         amounts(row.leaf, chunk)
     }

@@ -8,23 +8,29 @@ use std::fmt::Write as _;
 pub struct Paint(pub bool);
 
 impl Paint {
+    /// With colour if stdout is a terminal, and `NO_COLOR` does not speak against it.
+    pub(in crate::cli) fn of_stdout() -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self(std::io::IsTerminal::is_terminal(&std::io::stdout()) && !plain)
+    }
+
     fn with(self, code: &str, text: &str) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    fn strong(self, text: &str) -> String {
+    pub(in crate::cli) fn strong(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    fn good(self, text: &str) -> String {
+    pub(in crate::cli) fn good(self, text: &str) -> String {
         self.with("32", text)
     }
 
-    fn bad(self, text: &str) -> String {
+    pub(in crate::cli) fn bad(self, text: &str) -> String {
         self.with("31", text)
     }
 
-    fn faint(self, text: &str) -> String {
+    pub(in crate::cli) fn faint(self, text: &str) -> String {
         self.with("2", text)
     }
 }

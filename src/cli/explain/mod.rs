@@ -19,7 +19,6 @@ use crate::state::State;
 use crate::steer::Observed;
 use hickory_proto::rr::RecordType;
 use std::collections::HashMap;
-use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -128,9 +127,7 @@ fn show(report: &Report, json: bool) -> Exit {
     if json {
         println!("{}", serde_json::to_string_pretty(report).expect("strings and numbers are JSON"));
     } else {
-        let colour =
-            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        print!("{}", human(report, Paint(colour)));
+        print!("{}", human(report, Paint::of_stdout()));
     }
     if matches!(report.rcode.as_str(), "NXDOMAIN" | "REFUSED") { Exit::No } else { Exit::Ok }
 }

@@ -5,7 +5,7 @@
 mod let_back;
 mod orders;
 mod show;
-mod table;
+pub(super) mod table;
 
 pub use let_back::{ReleaseArgs, ResumeArgs, release, resume};
 pub use orders::{Drain, Forced, Shed, Undrain, Weigh, drain, forced, shed, undrain, weigh};
@@ -21,13 +21,13 @@ use std::path::{Path, PathBuf};
 pub struct Where {
     /// The server's control socket [default: the one of --config, else /var/lib/geosteer/admin.sock]
     #[arg(long, value_name = "PATH", env = "GEOSTEER_SOCKET")]
-    socket: Option<PathBuf>,
+    pub(super) socket: Option<PathBuf>,
     /// The server file: it says where the control socket is
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Where {
@@ -45,7 +45,7 @@ impl Where {
     }
 
     /// Asks the server. Refusals and the like are said here.
-    fn ask(&self, request: &Request) -> Result<Answer, Exit> {
+    pub(super) fn ask(&self, request: &Request) -> Result<Answer, Exit> {
         let path = self.path()?;
         let answer = ask(&path, request).map_err(|error| {
             let path = path.display();
@@ -80,7 +80,7 @@ fn print_json(answer: &Answer) {
 }
 
 /// An answer of another kind than was asked for.
-fn strange() -> Exit {
+pub(super) fn strange() -> Exit {
     eprintln!("error: the server gave an answer of another kind: is it another version?");
     Exit::Failed
 }

@@ -4,9 +4,11 @@
 
 mod load;
 mod server;
+mod tests_file;
 
 pub use load::LOAD;
 pub use server::{ADMIN, DNS, EVENTS, GEO, GUARD, LOG, PROBE, SERVER, TLS};
+pub use tests_file::{TEST, TESTS};
 
 /// The keys of one kind of table.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::worker::Draw;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::pool) struct Spread {
     domains: Box<[u16]>,
-    order: Order,
+    pub(in crate::pool) order: Order,
 }
 
 /// A method's order.
