@@ -147,7 +147,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("httparse", &["src/probe/http/message.rs"]),
     ("hyper_util", &["src/probe/http/exchange.rs"]),
     ("http_body_util", &["src/probe/http/exchange.rs"]),
-    ("rustix", &["src/probe/exec.rs"]),
+    ("rustix", &["src/probe/exec.rs", "src/priority.rs"]),
     ("reqwest", &["src/webhook.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
