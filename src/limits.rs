@@ -261,7 +261,7 @@ pub const EVENT_REASON_MAX: usize = 256;
 pub const CONTROL_REQUEST_MAX: usize = 16 << 10;
 /// Longest reply of the control socket that a client reads, octets.
 pub const CONTROL_REPLY_MAX: u64 = 256 << 20;
-/// Connections to the control socket at a time; one more is closed at once.
+/// Connections to the control socket at a time; one more waits until one of them ends.
 pub const CONTROL_CONNECTIONS: usize = 16;
 /// Time for a request on the control socket to come in, and for its reply to be taken, milliseconds.
 pub const CONTROL_MS: u64 = 5_000;

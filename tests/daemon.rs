@@ -2,12 +2,15 @@
 
 use geosteer::config::{self, DatabaseRef};
 use geosteer::daemon::{Options, Server, ServerSource};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+mod log;
+use log::Log;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -71,7 +74,7 @@ fn ask_tcp(to: SocketAddr, label: &str) -> [u8; 4] {
 /// A running `geosteer run` and its log.
 struct Process {
     child: Child,
-    log: BufReader<std::process::ChildStderr>,
+    log: Log,
 }
 
 impl Process {
@@ -83,20 +86,13 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
+        let log = Log::of(child.stderr.take().unwrap());
         Self { child, log }
     }
 
-    /// Reads the log until a line has all of these; gives the line.
+    /// The next line of the log that has all of these.
     fn line(&mut self, words: &[&str]) -> String {
-        let (mut line, mut all) = (String::new(), String::new());
-        while self.log.read_line(&mut line).unwrap() > 0 {
-            if words.iter().all(|word| line.contains(word)) {
-                return line;
-            }
-            all.push_str(&std::mem::take(&mut line));
-        }
-        panic!("no line with {words:?} in the log:\n{all}");
+        self.log.line(words)
     }
 
     fn signal(&self, name: &str) {

@@ -4,17 +4,18 @@ use super::desk::{Desk, Peer};
 use super::protocol::{Answer, Request};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
 use crate::priority;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -92,7 +93,7 @@ fn bind(path: &Path) -> io::Result<Bound> {
 
 async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()>) {
     let desk = Rc::new(RefCell::new(desk));
-    let open = Rc::new(Cell::new(0));
+    let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -100,30 +101,28 @@ async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()
             biased;
             _ = &mut stopped => break,
             _ = ticks.tick() => desk.borrow_mut().tick(),
-            Some(stream) = accept(bound.as_ref()) => {
-                if open.get() < CONTROL_CONNECTIONS {
-                    open.set(open.get() + 1);
-                    let (desk, open, uid) = (Rc::clone(&desk), Rc::clone(&open), bound.as_ref().map_or(0, |bound| bound.uid));
-                    tokio::task::spawn_local(async move {
-                        // A client that is slow or gone is its own affair.
-                        let _gone = serve(stream, &desk, uid).await;
-                        open.set(open.get() - 1);
-                    });
-                }
+            Some((stream, place)) = accept(bound.as_ref(), &places) => {
+                let (desk, uid) = (Rc::clone(&desk), bound.as_ref().map_or(0, |bound| bound.uid));
+                tokio::task::spawn_local(async move {
+                    // A client that is slow or gone is its own affair.
+                    let _gone = serve(stream, &desk, uid).await;
+                    drop(place);
+                });
             }
         }
     }
     desk.borrow_mut().finish();
 }
 
-/// The next connection; `None` for ever if there is no socket, and for this second if descriptors ran out.
-async fn accept(bound: Option<&Bound>) -> Option<UnixStream> {
-    match bound {
-        Some(bound) => match bound.listener.accept().await {
-            Ok((stream, _)) => Some(stream),
-            Err(_) => std::future::pending().await,
-        },
-        None => std::future::pending().await,
+/// The next connection and its place, once a place is free: until then clients wait in the kernel's queue, since
+/// those that hold the places are of our own user and end by [`CONTROL_MS`]. `None` for ever if there is no socket,
+/// and for this second if descriptors ran out.
+async fn accept(bound: Option<&Bound>, places: &Arc<Semaphore>) -> Option<(UnixStream, OwnedSemaphorePermit)> {
+    let Some(bound) = bound else { return std::future::pending().await };
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match bound.listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(_) => std::future::pending().await,
     }
 }
 
