@@ -20,6 +20,9 @@ pub const VIEWS_SIZE: usize = 8 << 20;
 /// Most pools that balance by `hash` for which it is written down who wins which place, 16 KiB for a pool or twice that
 /// while its families differ; in a configuration with more it is found out per query.
 pub const HASHES_WRITTEN_DOWN: usize = 1_024;
+/// The same for pools that balance by `nearest`: 4 KiB for each choice among equally near members, shared by up to 64
+/// rows of clients.
+pub const TIES_WRITTEN_DOWN: usize = 1_024;
 /// Most addresses in one balanced answer.
 pub const ANSWERS_MAX: u8 = 16;
 /// Most addresses that `balance = "all"` gives in one answer, and its default.

@@ -214,7 +214,7 @@ fn steered(
     out: &mut [u8],
 ) -> Verdict {
     let client = Client::of(request.source.address, &asked.subnet);
-    let decision = steer::decide(state, worker, asked.name, &client, asked.want);
+    let decision = steer::decide_here(state, worker, asked.name, &client, asked.want);
     let picks = Picks::last(state, worker, asked.want);
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);

@@ -5,7 +5,7 @@ use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
 use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits, View};
 use crate::health::{Check, CheckKind, TargetAddress};
 use crate::id::{CheckId, ClassId, EndpointId, MapId, NameId, TargetId};
-use crate::limits::{HASHES_WRITTEN_DOWN, VIEWS_SIZE};
+use crate::limits::{HASHES_WRITTEN_DOWN, TIES_WRITTEN_DOWN, VIEWS_SIZE};
 use crate::pool::rendezvous::name_bits;
 use crate::pool::{Address, Balance, Endpoint, Pool};
 use crate::steer::{BalancedName, Compiler, Groups, Route, Sources, lanes};
@@ -49,8 +49,10 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
     let Watches { targets, watches, watched, meters, canaries } = watch(&checks, &pools, &endpoints, canaries);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
-    let hashes = pools.iter().filter(|pool| pool.balance == Balance::Hash && pool.answers == 1);
-    let writes_hashes_down = hashes.count() <= HASHES_WRITTEN_DOWN;
+    let of_one_answer =
+        |balance: Balance| pools.iter().filter(|pool| pool.balance == balance && pool.answers == 1).count();
+    let writes_hashes_down = of_one_answer(Balance::Hash) <= HASHES_WRITTEN_DOWN;
+    let writes_ties_down = of_one_answer(Balance::Nearest) <= TIES_WRITTEN_DOWN;
     pools.shrink_to_fit();
     endpoints.shrink_to_fit();
     policies.shrink_to_fit();
@@ -58,6 +60,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     Ok(Snapshot {
         zones: tree,
         writes_hashes_down,
+        writes_ties_down,
         settings: zones,
         checks,
         pools,

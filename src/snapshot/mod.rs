@@ -60,6 +60,8 @@ pub struct Snapshot {
     pub watched: Vec<TargetId>,
     /// Pools that balance by `hash` are few enough to write down who wins which place.
     pub(crate) writes_hashes_down: bool,
+    /// The same for pools that balance by `nearest`, and their equally near members.
+    pub(crate) writes_ties_down: bool,
     /// Whose probes tell loads and times.
     pub(crate) meters: Meters,
     /// When failures are held, since the prober may be the broken part.

@@ -94,6 +94,13 @@ pub(super) fn locate(snapshot: &Snapshot, view: u32, client: &Client) -> Located
 #[inline(never)]
 #[must_use]
 pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
+    decide_here(state, worker, name, client, want)
+}
+
+/// The same, written out where it is called: for the usual query.
+#[inline(always)]
+#[must_use]
+pub(crate) fn decide_here(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
     worker.follow(state);
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
@@ -174,13 +181,15 @@ impl<'s> Picks<'s> {
     /// RDATA of the A records.
     #[inline(always)]
     pub fn v4(&self) -> impl ExactSizeIterator<Item = &'s [u8; 4]> {
-        self.picked.as_slice().iter().map(|endpoint| &self.snapshot.rdata_v4[endpoint.index()])
+        let rdata = &*self.snapshot.rdata_v4;
+        self.picked.as_slice().iter().map(|endpoint| &rdata[endpoint.index()])
     }
 
     /// RDATA of the AAAA records.
     #[inline(always)]
     pub fn v6(&self) -> impl ExactSizeIterator<Item = &'s [u8; 16]> {
-        self.picked.as_slice().iter().map(|endpoint| &self.snapshot.rdata_v6[endpoint.index()])
+        let rdata = &*self.snapshot.rdata_v6;
+        self.picked.as_slice().iter().map(|endpoint| &rdata[endpoint.index()])
     }
 
     /// RDATA of the CNAME record: an uncompressed name.

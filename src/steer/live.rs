@@ -479,6 +479,7 @@ impl Live {
             near: snapshot.plan.near(class),
             map: &snapshot.maps[route.map.index()],
             lane,
+            writes_ties_down: snapshot.writes_ties_down,
         };
         let mut resolver = Resolver { scene, own, trail: &mut (), cap_s: u32::MAX };
         let leaf = resolver.resolve(steps, route.fallback);

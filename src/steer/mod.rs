@@ -24,6 +24,7 @@ mod trail;
 
 pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
+pub(crate) use decide::decide_here;
 pub use decide::{Answer, Decision, Picks, Want, decide};
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
 pub use gauge::Gauge;

@@ -22,6 +22,8 @@ pub(super) struct Scene<'a, F: Fn(PoolId) -> &'a PoolLive> {
     pub(super) map: &'a GeoMap,
     /// The family asked for.
     pub(super) lane: usize,
+    /// It is written down which of the equally near serves whom: queries will walk this, and many.
+    pub(super) writes_ties_down: bool,
 }
 
 /// One resolution as it goes on.
@@ -277,7 +279,15 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             of_tier.filter_map(found).map(|at| candidates[at]).collect()
         };
         let tiers: Vec<_> = order.tiers.iter().map(|members| tier(members)).collect();
-        self.own.push(Own::Near { pool, table: Arc::new(Table::nearest(configured.answers, &tiers)) });
+        let mut table = Table::nearest(configured.answers, &tiers);
+        if self.scene.writes_ties_down {
+            let others = self.own.iter().filter_map(|own| match own {
+                Own::Near { pool: of, table } if *of == pool => Some(&**table),
+                _ => None,
+            });
+            table = table.written_beside(others);
+        }
+        self.own.push(Own::Near { pool, table: Arc::new(table) });
         Leaf::Own(self.own.len() as u32 - 1)
     }
 
