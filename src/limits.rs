@@ -265,6 +265,12 @@ pub const CONTROL_REPLY_MAX: u64 = 256 << 20;
 pub const CONTROL_CONNECTIONS: usize = 16;
 /// Time for a request on the control socket to come in, and for its reply to be taken, milliseconds.
 pub const CONTROL_MS: u64 = 5_000;
+/// Reloads that can wait for one that runs; all of them are one reload.
+pub const RELOADS_WAITING: usize = 16;
+/// Time that `geosteer reload` waits for the server's answer, milliseconds: a large configuration, then first probes.
+pub const RELOAD_MS: u64 = 600_000;
+/// Changes that a reload lists; more are only counted.
+pub const CHANGES_SHOWN: usize = 1_000;
 /// Time that the writer has to carry out an order, milliseconds.
 pub const ORDER_MS: u64 = 5_000;
 /// Health is saved this often after a change, seconds.

@@ -65,6 +65,8 @@ enum Verb {
     Resume(operate::ResumeArgs),
     /// Believe the failures that the blast guard holds
     Release(operate::ReleaseArgs),
+    /// Have the running server read its files again, all or nothing; say what changed
+    Reload(operate::ReloadArgs),
     /// Say how the running server is, and which overrides hold
     Status(operate::ListArgs),
     /// List the pools of the running server
@@ -102,6 +104,7 @@ pub fn main() -> Exit {
         Verb::Weight(args) => operate::weigh(args),
         Verb::Resume(args) => operate::resume(args),
         Verb::Release(args) => operate::release(args),
+        Verb::Reload(args) => operate::reload(args),
         Verb::Status(args) => operate::status(args),
         Verb::Pools(args) => operate::pools(args),
         Verb::Endpoints(args) => operate::endpoints(args),
