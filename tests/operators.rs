@@ -16,6 +16,8 @@ mod half_dead;
 mod let_back;
 #[path = "operators/reload.rs"]
 mod reload;
+#[path = "operators/watch.rs"]
+mod watch;
 
 const LONG: Duration = Duration::from_secs(30);
 const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");

@@ -80,16 +80,17 @@ impl std::error::Error for NotReloaded {}
 /// How a reload ended.
 pub type ReloadOutcome = Result<Reloaded, NotReloaded>;
 
+/// Takes an outcome.
+pub type ReloadReply = Box<dyn FnOnce(Arc<ReloadOutcome>) + Send>;
+
 /// What the reload thread is told.
 pub enum ReloadOrder {
     /// Reload.
     Reload {
         /// Who and why, for the log and the event.
         why: String,
-        /// Nobody said that a zone may go: a zone file that is gone is an error.
-        keeps_zones: bool,
         /// Takes the outcome.
-        reply: Box<dyn FnOnce(Arc<ReloadOutcome>) + Send>,
+        reply: ReloadReply,
     },
     /// End.
     Stop,
@@ -118,8 +119,8 @@ impl Reloads {
 
     /// Orders a reload for which nobody waits. If too many wait already, theirs will see the same files.
     pub fn order(&self, why: &str) {
-        let (why, reply) = (why.to_owned(), Box::new(drop));
-        let _others_wait = self.0.try_send(ReloadOrder::Reload { why, keeps_zones: false, reply });
+        let (why, reply): (_, ReloadReply) = (why.to_owned(), Box::new(drop));
+        let _others_wait = self.0.try_send(ReloadOrder::Reload { why, reply });
     }
 
     /// Reloads, and waits until the new configuration serves or is refused. `why` says who wants it and why.
@@ -148,7 +149,7 @@ impl Reloads {
     }
 
     fn send(&self, why: String, reply: impl FnOnce(Arc<ReloadOutcome>) + Send + 'static) {
-        let refused = match self.0.try_send(ReloadOrder::Reload { why, keeps_zones: false, reply: Box::new(reply) }) {
+        let refused = match self.0.try_send(ReloadOrder::Reload { why, reply: Box::new(reply) }) {
             Err(TrySendError::Full(order)) => (order, "too many reloads wait already"),
             // The receiver is gone, and the order with it.
             Ok(()) | Err(TrySendError::Disconnected(_)) => return,

@@ -59,6 +59,17 @@ pub struct Configuration {
     pub identity: Arc<Identity>,
     /// What is probably not meant, each one line with its place.
     pub warnings: Vec<String>,
+    /// What it was read from.
+    pub files: Files,
+}
+
+/// The files of a configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Files {
+    /// Those that were read: zones, what they include, databases.
+    pub read: Vec<PathBuf>,
+    /// The files and directories that zones are read from.
+    pub zones: Vec<PathBuf>,
 }
 
 /// Why a configuration cannot serve.
@@ -156,13 +167,18 @@ pub(super) fn load_again(
         let databases = databases.join().unwrap_or_else(|_| Err(LoadError::Geo("reading a database panicked".into())));
         (spec, databases)
     });
-    let (spec, warnings) = spec?;
+    let (spec, warnings, mut read) = spec?;
     let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
     if is_reload {
         test(server, zones, &snapshot)?;
     }
     let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone() };
-    Ok(Configuration { snapshot, identity: Arc::new(identity), warnings })
+    read.extend(server.databases.iter().filter_map(|database| match database {
+        DatabaseRef::File(path) => Some(path.clone()),
+        DatabaseRef::Embedded => None,
+    }));
+    let files = Files { read, zones: zone_paths(server, zones) };
+    Ok(Configuration { snapshot, identity: Arc::new(identity), warnings, files })
 }
 
 /// Runs the routing tests that lie beside the zones. Only for a reload: a server that starts serves what it has, since
@@ -183,7 +199,7 @@ pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<
     }
 }
 
-fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>), LoadError> {
+fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>, Vec<PathBuf>), LoadError> {
     let options = config::Options {
         ecs: server.ecs.clone(),
         exec: server.probe.exec,
@@ -195,7 +211,8 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
         Some(Zones::Paths(_)) | None => config::load(&zone_paths(server, zones), &options),
     };
     let loaded = loaded.map_err(mistakes)?;
-    Ok((loaded.spec, lines(&loaded.warnings)))
+    let files = loaded.files.into_iter().map(|file| file.path).collect();
+    Ok((loaded.spec, lines(&loaded.warnings), files))
 }
 
 fn mistakes(report: config::Report) -> LoadError {

@@ -14,9 +14,10 @@ mod reload;
 #[cfg(test)]
 mod tests;
 mod vanished;
+mod watch;
 mod writing;
 
-pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, compiled, load, server};
+pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, compiled, load, server};
 
 use crate::config::Dns;
 use crate::control::{self, NotReloaded, Reloaded, Reloads};
@@ -31,7 +32,6 @@ use crate::respond::respond;
 use crate::state::State;
 use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
-use reload::Reloading;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -154,7 +154,7 @@ impl Server {
     /// # Errors
     /// An address that cannot be had, any mistake in the configuration, a shortage of the system.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let descriptors = sys::raise_descriptor_limit();
+        let (descriptors, started) = (sys::raise_descriptor_limit(), crate::clock::unix_seconds());
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
@@ -164,18 +164,18 @@ impl Server {
         let limits = options.tcp_limits(&file.dns, descriptors);
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
-        let sources = (options.sources, file.dns);
-        Self::run(bound, configuration, sources, limits, (operators, target)).map_err(StartError::System)
+        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
+        Self::run(bound, configuration, read, limits, (operators, target)).map_err(StartError::System)
     }
 
     fn run(
         bound: Bound,
         configuration: Configuration,
-        (sources, dns): (Sources, Dns),
+        read: reload::Read,
         limits: tcp::Limits,
         (operators, target): (operators::Setup, Option<webhook::Target>),
     ) -> io::Result<Self> {
-        let Configuration { snapshot, identity, .. } = configuration;
+        let Configuration { snapshot, identity, files, .. } = configuration;
         let generation = 1;
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
@@ -205,18 +205,8 @@ impl Server {
         let prober = Arc::new(Prober::start(seed(), events.clone())?);
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
         let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
-        let reloading = Reloading {
-            sources,
-            dns,
-            generation,
-            published: Arc::clone(&published),
-            happened: happened.clone(),
-            serving: Arc::clone(&serving),
-            events: events.clone(),
-            prober: Arc::clone(&prober),
-        };
-        let (reloads, orders) = Reloads::new();
-        let reloading = thread::Builder::new().name("reload".into()).spawn(move || reloading.run(&orders))?;
+        let told = (Arc::clone(&published), happened.clone(), Arc::clone(&serving));
+        let (reloads, reloading) = reload::start(read, files, told, events.clone(), Arc::clone(&prober))?;
         let control = operators.start(&published, (events.clone(), hears), &happened, reloads.clone())?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
