@@ -6,6 +6,7 @@ pub mod completions;
 pub mod demo;
 pub mod diff;
 pub mod explain;
+pub mod fmt;
 pub mod geo;
 pub mod init;
 pub mod operate;
@@ -35,6 +36,8 @@ enum Verb {
     Run(run::Args),
     /// Write a first zone that passes `check`
     Init(init::Args),
+    /// Format zone files; comments stay, the meaning is the same
+    Fmt(fmt::Args),
     /// Serve the built-in demo zone with toy endpoints to take down and bring back
     Demo(demo::Args),
     /// Read zones and say every mistake at once; no server, no network
@@ -96,6 +99,7 @@ pub fn main() -> Exit {
     match verb {
         Verb::Run(args) => run::run(args),
         Verb::Init(args) => init::run(args),
+        Verb::Fmt(args) => fmt::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
@@ -120,5 +124,27 @@ pub fn main() -> Exit {
         Verb::Events(args) => operate::events(args),
         Verb::Completions(args) => completions::completions(args),
         Verb::Man(args) => completions::man(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_reference_lists_every_verb_in_order_with_what_it_does_and_invents_none() {
+        let reference = include_str!("../../docs/cli.md");
+        let rows = reference.lines().skip_while(|line| *line != "## Verbs").filter(|line| line.starts_with("| `"));
+        let row = |line: &str| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            assert!(cells.len() == 5 && cells[3].starts_with('0'), "verb, what it does, exit codes: {line}");
+            (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+        };
+        let written: Vec<_> = rows.map(row).collect();
+        let about =
+            |verb: &clap::Command| (verb.get_name().to_owned(), verb.get_about().unwrap_or_default().to_string());
+        let known: Vec<_> = Cli::command().get_subcommands().map(about).collect();
+        assert_eq!(written, known);
     }
 }
