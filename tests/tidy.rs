@@ -157,6 +157,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("std::time::Instant::now", &["src/clock.rs"]),
     ("std::time::SystemTime::now", &["src/clock.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
+    ("toml_edit", &["src/cli/fmt/"]),
     ("serde", &["src/config/", "src/cli/", "src/control/", "src/store/"]),
 ];
 

@@ -33,6 +33,7 @@ mod settings;
 mod source;
 mod verify;
 mod walk;
+mod watch;
 mod zone;
 mod zonetext;
 
@@ -45,3 +46,4 @@ pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing
 pub use server::{Admin, DatabaseRef, Dns, Events, Log, Probe, QueryLog, Server, Tls, load_server, load_server_text};
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};
+pub use watch::Watch;

@@ -1,5 +1,6 @@
 //! What is said over the control socket: one JSON object each way. Times are seconds since 1970.
 
+use super::reload::{NotReloaded, Reload, Reloaded};
 use serde::{Deserialize, Serialize};
 
 /// What a client wants.
@@ -14,6 +15,8 @@ pub enum Request {
     Resume(Resume),
     /// Believe what the blast guard holds.
     Release(Release),
+    /// Read the files again.
+    Reload(Reload),
     /// How the server is.
     Status,
     /// All pools.
@@ -127,6 +130,10 @@ pub enum Answer {
         /// Answers follow it already.
         confirmed: bool,
     },
+    /// What was read again is in force.
+    Reloaded(Reloaded),
+    /// It cannot serve, and nothing has changed.
+    NotReloaded(NotReloaded),
     /// How the server is.
     Status(Status),
     /// Pools.

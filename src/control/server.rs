@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Peer};
 use super::protocol::{Answer, Request};
+use super::reload::{self, Reloads};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
 use crate::priority;
 use std::cell::RefCell;
@@ -30,7 +31,7 @@ pub struct Thread {
 ///
 /// # Errors
 /// The thread or its runtime cannot be made.
-pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
+pub fn start(desk: Desk, socket: Option<PathBuf>, reloads: Reloads) -> io::Result<Thread> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
     let bound = {
@@ -48,7 +49,7 @@ pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
     };
     let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
         priority::behind_answers();
-        LocalSet::new().block_on(&runtime, run(desk, bound, stopped));
+        LocalSet::new().block_on(&runtime, run(desk, bound, reloads, stopped));
     })?;
     Ok(Thread { stop: Some(stop), thread: Some(thread) })
 }
@@ -91,7 +92,7 @@ fn bind(path: &Path) -> io::Result<Bound> {
     Ok(Bound { listener, path: path.to_owned(), uid })
 }
 
-async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()>) {
+async fn run(desk: Desk, bound: Option<Bound>, reloads: Reloads, mut stopped: oneshot::Receiver<()>) {
     let desk = Rc::new(RefCell::new(desk));
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
     let mut ticks = interval(Duration::from_secs(1));
@@ -103,10 +104,10 @@ async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()
             _ = ticks.tick() => desk.borrow_mut().tick(),
             Some((stream, place)) = accept(bound.as_ref(), &places) => {
                 let (desk, uid) = (Rc::clone(&desk), bound.as_ref().map_or(0, |bound| bound.uid));
+                let reloads = reloads.clone();
                 tokio::task::spawn_local(async move {
                     // A client that is slow or gone is its own affair.
-                    let _gone = serve(stream, &desk, uid).await;
-                    drop(place);
+                    let _gone = serve(stream, place, (&desk, &reloads), uid).await;
                 });
             }
         }
@@ -126,7 +127,12 @@ async fn accept(bound: Option<&Bound>, places: &Arc<Semaphore>) -> Option<(UnixS
     }
 }
 
-async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Result<()> {
+async fn serve(
+    mut stream: UnixStream,
+    place: OwnedSemaphorePermit,
+    (desk, reloads): (&RefCell<Desk>, &Reloads),
+    own: u32,
+) -> io::Result<()> {
     let limit = Duration::from_millis(CONTROL_MS);
     let uid = stream.peer_cred()?.uid();
     let line = timeout(limit, line(&mut stream)).await??;
@@ -134,6 +140,11 @@ async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Re
         Answer::Refused { why: "only the server's own user and root are heard".into(), moves: Vec::new() }
     } else {
         match serde_json::from_slice::<Request>(&line) {
+            Ok(Request::Reload(order)) => {
+                // It takes as long as it takes; whoever wants to drain a pool meanwhile must find a place.
+                drop(place);
+                reload::answer(reloads, order, &Peer { uid }).await
+            }
             Ok(request) => desk.borrow_mut().answer(request, &Peer { uid }),
             Err(error) => Answer::Wrong { why: format!("the request cannot be read: {error}") },
         }
