@@ -1,8 +1,8 @@
 //! `geosteer geo`: what the databases know of an address.
 
-use super::view::{LocationView, attribution};
 use crate::error::Exit;
 use crate::geo::{Database, Databases, GeoError, Location};
+use crate::report::{LocationView, attribution};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::net::IpAddr;

@@ -83,11 +83,25 @@ pub struct Probe {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Admin {
     /// Where it listens.
-    pub listen: Option<SocketAddr>,
+    pub listen: AdminListen,
     /// A file with the token.
     pub token_file: Option<PathBuf>,
+    /// Names by which people call it.
+    pub hosts: Vec<Box<str>>,
     /// The control socket, if not in the state directory.
     pub socket: Option<PathBuf>,
+}
+
+/// `admin.listen`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AdminListen {
+    /// Nothing is said: the usual address, if it is free.
+    #[default]
+    Usual,
+    /// Nowhere.
+    Off,
+    /// Here.
+    At(SocketAddr),
 }
 
 /// `[events]`.
@@ -235,7 +249,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
                 node.entries().is_some_and(|mut entries| entries.any(|(key, _)| wanted.contains(&key.text)))
             };
             let is_late = match section {
-                "admin" => has(&["listen", "token_file"]),
+                "admin" => false,
                 "log" => has(&["queries"]) && server.log.queries != QueryLog::Off,
                 _ => true,
             };
@@ -348,12 +362,30 @@ fn socket(ctx: &mut Ctx, node: Node<'_>, port: u16) -> Option<SocketAddr> {
     address
 }
 
+/// A name by which browsers call the server: without scheme and port.
+fn host(ctx: &mut Ctx, node: Node<'_>) -> Option<Box<str>> {
+    let text = ctx.string(node, "a host")?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text.is_empty() || !text.chars().all(is_part) {
+        let found = Diagnostic::new(Code::BadValue, node.span, format!("\"{text}\" is no host name"));
+        ctx.push(found.label("not a name").help("write it without scheme and port, like \"geosteer.example.net\""));
+        return None;
+    }
+    Some(text.into())
+}
+
 /// The sections that later issues serve: read in full, so that a mistake in them shows today.
 fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<'_>, folder: &Path) {
     match section {
         "admin" => {
             let Some(fields) = ctx.fields(node, &keys::ADMIN) else { return };
-            server.admin.listen = fields.value("listen").and_then(|node| socket(ctx, node, 8053));
+            server.admin.listen = fields.value("listen").map_or(AdminListen::Usual, |node| match node.as_str() {
+                Some("off") => AdminListen::Off,
+                _ => socket(ctx, node, 8053).map_or(AdminListen::Off, AdminListen::At),
+            });
+            if let Some(node) = fields.value("hosts") {
+                server.admin.hosts = node.items().filter_map(|item| host(ctx, item)).collect();
+            }
             server.admin.token_file = fields.value("token_file").and_then(|node| path(ctx, node, "token_file", folder));
             server.admin.socket = fields.value("socket").and_then(|node| path(ctx, node, "socket", folder));
         }
@@ -410,7 +442,7 @@ mod tests {
         assert_eq!(server.ecs.limits.v4, 20);
         assert!(server.log.json);
         let said: Vec<_> = warnings.found().iter().map(|found| found.message.as_str()).collect();
-        assert_eq!(said, ["nothing serves [admin] in this version", "nothing serves [tls] in this version"]);
+        assert_eq!(said, ["nothing serves [tls] in this version"]);
     }
 
     #[test]

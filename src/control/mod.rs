@@ -16,6 +16,7 @@ mod desk;
 mod gradual;
 mod health;
 mod let_back;
+mod line;
 mod protocol;
 mod server;
 mod told;
@@ -24,6 +25,7 @@ mod views;
 pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
 pub use health::{Resumed, resume};
+pub use line::{Line, LineError};
 pub use protocol::{
     Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
     Request, Resume, ResumedRow, Safe, Status,

@@ -1,6 +1,7 @@
 //! The server's side of the control socket: bounded in connections, time and size; and the desk's clock.
 
 use super::desk::{Desk, Peer};
+use super::line::{self, Asked, Line};
 use super::protocol::{Answer, Request};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
 use crate::priority;
@@ -15,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -23,6 +24,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 #[derive(Debug)]
 pub struct Thread {
     stop: Option<oneshot::Sender<()>>,
+    line: Line,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,6 +35,7 @@ pub struct Thread {
 pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
+    let (line, asked) = line::pair();
     let bound = {
         let _within = runtime.enter();
         socket.and_then(|path| match bind(&path) {
@@ -48,9 +51,17 @@ pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
     };
     let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
         priority::behind_answers();
-        LocalSet::new().block_on(&runtime, run(desk, bound, stopped));
+        LocalSet::new().block_on(&runtime, run(desk, bound, (asked, stopped)));
     })?;
-    Ok(Thread { stop: Some(stop), thread: Some(thread) })
+    Ok(Thread { stop: Some(stop), line, thread: Some(thread) })
+}
+
+impl Thread {
+    /// A line to the desk.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        self.line.clone()
+    }
 }
 
 impl Drop for Thread {
@@ -91,7 +102,8 @@ fn bind(path: &Path) -> io::Result<Bound> {
     Ok(Bound { listener, path: path.to_owned(), uid })
 }
 
-async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()>) {
+async fn run(desk: Desk, bound: Option<Bound>, ends: (mpsc::Receiver<Asked>, oneshot::Receiver<()>)) {
+    let (mut line, mut stopped) = ends;
     let desk = Rc::new(RefCell::new(desk));
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
     let mut ticks = interval(Duration::from_secs(1));
@@ -101,6 +113,10 @@ async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()
             biased;
             _ = &mut stopped => break,
             _ = ticks.tick() => desk.borrow_mut().tick(),
+            Some(Asked { request, peer, answer }) = line.recv() => {
+                // Whoever asked may not wait any more.
+                let _nobody_waits = answer.send(desk.borrow_mut().answer(request, &peer));
+            }
             Some((stream, place)) = accept(bound.as_ref(), &places) => {
                 let (desk, uid) = (Rc::clone(&desk), bound.as_ref().map_or(0, |bound| bound.uid));
                 tokio::task::spawn_local(async move {
@@ -134,7 +150,7 @@ async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Re
         Answer::Refused { why: "only the server's own user and root are heard".into(), moves: Vec::new() }
     } else {
         match serde_json::from_slice::<Request>(&line) {
-            Ok(request) => desk.borrow_mut().answer(request, &Peer { uid }),
+            Ok(request) => desk.borrow_mut().answer(request, &Peer::User(uid)),
             Err(error) => Answer::Wrong { why: format!("the request cannot be read: {error}") },
         }
     };

@@ -164,13 +164,30 @@ fn test(server: &config::Server, zones: Option<&Zones>, snapshot: &Arc<Snapshot>
     if report.errors() > 0 { Err(mistakes(report)) } else { Ok(()) }
 }
 
-fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>), LoadError> {
-    let options = config::Options {
+/// Compiles one zone's text that somebody sent, as the server file would have it, against databases that are there.
+///
+/// # Errors
+/// Any mistake; it must not name files.
+pub(super) fn proposed(
+    server: &config::Server,
+    text: &str,
+    databases: Arc<Databases>,
+) -> Result<Arc<Snapshot>, LoadError> {
+    let loaded = config::load_text_alone("zones", text, &options(server)).map_err(mistakes)?;
+    Ok(Arc::new(Snapshot::build(loaded.spec, databases).map_err(|error| LoadError::Build(error.0))?))
+}
+
+fn options(server: &config::Server) -> config::Options {
+    config::Options {
         ecs: server.ecs.clone(),
         exec: server.probe.exec,
         guard: server.guard,
         canaries: server.canaries.clone(),
-    };
+    }
+}
+
+fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>), LoadError> {
+    let options = options(server);
     let loaded = match zones {
         Some(Zones::Text { name, text }) => config::load_text(name, text, &options),
         Some(Zones::Paths(paths)) => config::load(paths, &options),

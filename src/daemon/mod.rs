@@ -10,13 +10,15 @@
 
 mod load;
 mod operators;
+mod people;
 #[cfg(test)]
 mod tests;
 mod writing;
 
 pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, compiled, load, server};
 
-use crate::config::Dns;
+use crate::admin;
+use crate::config::{AdminListen, Dns};
 use crate::control;
 use crate::events::{Events, Kind};
 use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
@@ -53,6 +55,8 @@ pub struct Options {
     pub tcp: Option<tcp::Limits>,
     /// The state directory in place of the server file's.
     pub state: Option<PathBuf>,
+    /// Where the admin server listens, in place of the server file's.
+    pub admin: Option<AdminListen>,
     /// What is served.
     pub sources: Sources,
 }
@@ -73,7 +77,8 @@ impl Options {
 
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], threads: Some(1), tcp: None, state: None, sources }
+        let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, sources }
     }
 
     /// The addresses to bind.
@@ -107,6 +112,8 @@ impl Options {
 pub enum StartError {
     /// An address cannot be had.
     Bind(BindError),
+    /// The admin server cannot be as it is configured; in words.
+    Admin(String),
     /// The configuration cannot serve.
     Load(LoadError),
     /// The system has no threads or descriptors left.
@@ -118,6 +125,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
+            Self::Admin(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -136,6 +144,7 @@ pub struct Server {
     /// What was loaded last and its number; held while a reload runs, so that they come one after the other.
     loaded: Mutex<Loaded>,
     // In the order in which they end.
+    admin: Option<admin::Thread>,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
     prober: Option<Prober>,
@@ -163,6 +172,7 @@ impl Server {
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
+        let people = people::Setup::new(options.admin, &file.admin)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
@@ -170,7 +180,10 @@ impl Server {
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let loaded = Loaded { sources: options.sources, dns: file.dns, generation: 1 };
-        Self::run(bound, configuration, loaded, limits, (operators, target)).map_err(StartError::System)
+        let mut server =
+            Self::run(bound, configuration, loaded, limits, (operators, target)).map_err(StartError::System)?;
+        server.admin = people.map(|people| server.serve_people(people)).transpose().map_err(StartError::System)?;
+        Ok(server)
     }
 
     fn run(
@@ -221,6 +234,7 @@ impl Server {
             happened,
             serving,
             loaded: Mutex::new(loaded),
+            admin: None,
             tcp: Some(tcp),
             udp: Some(udp),
             prober: Some(prober),
@@ -229,6 +243,22 @@ impl Server {
             events: Some(events),
             helpers,
         })
+    }
+
+    fn serve_people(&self, people: people::Setup) -> io::Result<admin::Thread> {
+        let desk = self.control.as_ref().map(control::Thread::line);
+        let desk = desk.ok_or_else(|| io::Error::other("there is no desk"))?;
+        let (published, events) = (Arc::clone(&self.published), self.happened.clone());
+        let source = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).sources.server.clone();
+        let (serving, listen) = (Arc::clone(&self.serving), self.addresses.clone());
+        let daemon = Arc::new(people::Root { serving, source, listen });
+        people.start(admin::Connected { desk, published, events, daemon })
+    }
+
+    /// Where the admin server listens, if there is one.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(admin::Thread::address)
     }
 
     /// The addresses as bound, the same for UDP and TCP.
@@ -311,6 +341,7 @@ impl Server {
     }
 
     fn end(&mut self) {
+        drop(self.admin.take());
         drop(self.tcp.take());
         drop(self.udp.take());
         drop(self.prober.take());

@@ -1,6 +1,6 @@
 //! The explanation for people: aligned, with colour where a terminal shows it.
 
-use super::report::{PoolView, Report};
+use crate::report::{EndpointView, PoolView, Report};
 use std::fmt::Write as _;
 
 /// Writes with colour or without.
@@ -117,7 +117,7 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
         let load = pool.load.map_or_else(String::new, |load| format!("; the pool's load is {load}"));
         let _ = writeln!(text, "        {}", paint.faint(&format!("{}: {method}{load}", pool.balance)));
     }
-    let width = |of: fn(&super::report::EndpointView) -> &str| {
+    let width = |of: fn(&EndpointView) -> &str| {
         pool.endpoints.iter().map(|endpoint| of(endpoint).chars().count()).max().unwrap_or(0)
     };
     let (names, addresses) = (width(|endpoint| &endpoint.name), width(|endpoint| &endpoint.address));

@@ -1,19 +1,15 @@
 //! `geosteer explain`: how a name is answered for a client, and why. It runs the live code on the zones as they
 //! stand in the files; no server is needed, and every endpoint counts as up unless `--down` names it.
 
-mod ask;
 mod human;
-mod report;
 
-pub use ask::{Question, Reply, ask};
 pub use human::{Paint, human};
-pub use report::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorView};
 
-use super::view::parse_client;
 use crate::daemon::{self, LoadError, ServerSource, Zones};
 use crate::error::Exit;
 use crate::health::Load;
 use crate::id::EndpointId;
+use crate::report::{self, Question, Report, nearest};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::Observed;
@@ -29,7 +25,7 @@ pub struct Args {
     /// The name, such as www.gslb.example.com
     name: String,
     /// Who asks: a client subnet such as 193.0.6.0/24; without a length one address, as dig's +subnet has it
-    #[arg(long, value_name = "IP[/LEN]", value_parser = parse_client)]
+    #[arg(long, value_name = "IP[/LEN]", value_parser = report::client)]
     client: (IpAddr, Option<u8>),
     /// The record type
     #[arg(long, value_name = "TYPE", default_value = "A", value_parser = parse_type)]
@@ -168,12 +164,6 @@ pub fn failed(snapshot: &Snapshot, targets: &[String]) -> Result<Vec<EndpointId>
         }
     }
     Ok(failed)
-}
-
-/// `; did you mean …?` with the known name that is nearest.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let best = known.max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-    best.map_or_else(String::new, |best| format!("; did you mean \"{best}\"?"))
 }
 
 #[cfg(test)]

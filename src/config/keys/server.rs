@@ -77,9 +77,16 @@ pub static PROBE: Table =
 pub static ADMIN: Table = Table {
     what: "[admin]",
     path: "[admin]",
-    keys: &["listen", "token_file", "socket"],
+    keys: &["listen", "token_file", "hosts", "socket"],
     later: &[],
-    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file"), ("control_socket", "socket")],
+    words: &[
+        ("bind", "listen"),
+        ("address", "listen"),
+        ("token", "token_file"),
+        ("host", "hosts"),
+        ("names", "hosts"),
+        ("control_socket", "socket"),
+    ],
 };
 
 /// `[events]`.

@@ -1,7 +1,7 @@
 //! The explanation as data: what `--json` prints and what the human form is drawn from.
 
 use super::ask::{Question, Reply, ask};
-use crate::cli::view::{LocationView, attribution};
+use super::place::{LocationView, attribution};
 use crate::client::{Client, Family, Subnet};
 use crate::geo::matching;
 use crate::health::Load;

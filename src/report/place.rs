@@ -1,11 +1,11 @@
-//! What the command line shows of the domain, as data: the domain itself knows no serialisation.
+//! Where clients are, as data, and how they are written.
 
 use crate::geo::{Databases, Location, country_by_code};
 use serde::Serialize;
 use std::net::IpAddr;
 
 /// The licence of the embedded database asks for this line wherever its results are shown.
-pub(super) const ATTRIBUTION: &str = "IP Geolocation by DB-IP (https://db-ip.com)";
+const ATTRIBUTION: &str = "IP Geolocation by DB-IP (https://db-ip.com)";
 
 /// Where an address is, as far as the databases know.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -66,12 +66,16 @@ impl LocationView {
 }
 
 /// The attribution to show with what the databases say of `address`; none if the embedded one is not in use.
-pub(super) fn attribution(databases: &Databases) -> Option<&'static str> {
+#[must_use]
+pub fn attribution(databases: &Databases) -> Option<&'static str> {
     databases.facts().iter().any(|facts| &*facts.label == "embedded").then_some(ATTRIBUTION)
 }
 
 /// An address or a network as typed: `193.0.6.139`, `193.0.6.0/24`. Bits behind the prefix are cleared.
-pub(super) fn parse_client(text: &str) -> Result<(IpAddr, Option<u8>), String> {
+///
+/// # Errors
+/// It is neither, in words.
+pub fn client(text: &str) -> Result<(IpAddr, Option<u8>), String> {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),
         None => (text, None),
@@ -91,10 +95,10 @@ mod tests {
 
     #[test]
     fn a_client_is_an_address_or_a_network_without_host_bits() {
-        assert_eq!(parse_client("193.0.6.139"), Ok(("193.0.6.139".parse().unwrap(), None)));
-        assert_eq!(parse_client("193.0.6.139/24"), Ok(("193.0.6.0".parse().unwrap(), Some(24))));
-        assert_eq!(parse_client("2001:db8::1/48"), Ok(("2001:db8::".parse().unwrap(), Some(48))));
-        assert!(parse_client("193.0.6.0/33").is_err());
-        assert!(parse_client("office").is_err());
+        assert_eq!(client("193.0.6.139"), Ok(("193.0.6.139".parse().unwrap(), None)));
+        assert_eq!(client("193.0.6.139/24"), Ok(("193.0.6.0".parse().unwrap(), Some(24))));
+        assert_eq!(client("2001:db8::1/48"), Ok(("2001:db8::".parse().unwrap(), Some(48))));
+        assert!(client("193.0.6.0/33").is_err());
+        assert!(client("office").is_err());
     }
 }
