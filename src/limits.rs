@@ -311,3 +311,8 @@ pub const ADMIN_STREAM_BEAT_S: u64 = 15;
 pub const ADMIN_TOKEN_MIN: usize = 16;
 /// Longest file with the token of the admin server, octets.
 pub const ADMIN_TOKEN_MAX: usize = 4_096;
+
+/// Longest string in a TXT record, octets (RFC 1035 §3.3).
+pub const TXT_STRING_MAX: usize = 255;
+/// Most strings of an explanation over DNS: what does not fit into a UDP reply is asked for again over TCP.
+pub const EXPLAIN_STRINGS: usize = 32;

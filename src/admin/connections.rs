@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// Accepts and serves until the server stops; then requests in flight have a moment to finish.
 pub(super) async fn run(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
@@ -31,7 +31,7 @@ pub(super) async fn run(listener: TcpListener, router: Router, mut stop: watch::
         };
         let Ok((stream, _)) = accepted else {
             // Descriptors ran out, most likely: those that are there go on.
-            sleep(Duration::from_millis(DRAIN_MS / 10)).await;
+            let _pause = timeout(Duration::from_millis(DRAIN_MS / 10), stop.wait_for(|stopped| *stopped)).await;
             continue;
         };
         tokio::select! {
@@ -69,11 +69,9 @@ async fn serve(stream: TcpStream, router: Router, place: Taken, mut stop: watch:
         .serve_connection(TokioIo::new(stream), answer);
     let mut connection = pin!(connection);
     // Whoever leaves its answer unread, and a stream whose client is gone, must end some day.
-    let mut age = pin!(sleep(Duration::from_millis(ADMIN_CONNECTION_MS)));
     tokio::select! {
-        _ended = &mut connection => return,
+        in_time = timeout(Duration::from_millis(ADMIN_CONNECTION_MS), &mut connection) => if in_time.is_ok() { return },
         () = seat.close.notified() => return,
-        () = &mut age => {}
         _ = stop.wait_for(|stopped| *stopped) => {}
     }
     connection.as_mut().graceful_shutdown();

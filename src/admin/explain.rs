@@ -3,19 +3,25 @@
 use super::problem::Problem;
 use super::query::Query;
 use super::{App, views};
-use crate::report::{self, Question, Report};
+use crate::control::{Answer, Explain, Request};
+use crate::report::{Question, Report};
 use crate::state::State;
 use axum::extract::State as Shared;
 use axum::http::Uri;
 use axum::response::Response;
-use hickory_proto::rr::RecordType;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-/// Explains with the state of the moment.
+/// Explains with the state of the moment, or with the health of another one.
 pub(super) async fn explain(Shared(app): Shared<Arc<App>>, uri: Uri) -> Result<Response, Problem> {
-    let query = Query::read(uri.query(), &["name", "client", "type", "resolver"])?;
-    let question = question(&query)?;
+    let asked = asked(&Query::read(uri.query(), &["name", "client", "type", "resolver", "at"])?)?;
+    let question = asked.question().map_err(Problem::wrong)?;
+    if asked.at.is_some() {
+        // The desk knows what happened since.
+        return match views::ask(&app, Request::Explain(asked)).await? {
+            Answer::Explained(report) => Ok(views::json(&report)),
+            other => Err(Problem::of_answer(other)),
+        };
+    }
     let state = app.connected.published.load_full();
     app.aside(move || explained(&state, &question)).await?
 }
@@ -28,16 +34,13 @@ fn explained(state: &State, question: &Question) -> Result<Response, Problem> {
     }
 }
 
-fn question(query: &Query) -> Result<Question, Problem> {
-    let (address, bits) = report::client(query.needed("client")?).map_err(Problem::wrong)?;
-    let rtype = query.one("type").unwrap_or("A");
-    let rtype: RecordType =
-        rtype.to_ascii_uppercase().parse().map_err(|_| Problem::wrong(format!("{rtype:?} is no record type")))?;
+fn asked(query: &Query) -> Result<Explain, Problem> {
     let resolver = query.one("resolver").map(|text| text.parse().map_err(|_| Problem::wrong("resolver is an address")));
-    Ok(Question {
+    Ok(Explain {
         name: query.needed("name")?.to_owned(),
-        rtype,
-        subnet: (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 })),
-        resolver: resolver.transpose()?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        client: query.needed("client")?.to_owned(),
+        r#type: query.one("type").map(str::to_owned),
+        resolver: resolver.transpose()?,
+        at: query.number("at")?,
     })
 }

@@ -10,7 +10,10 @@ use serde::Serialize;
 
 /// An error and its status.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct Problem(Box<What>);
+
+#[derive(Debug)]
+struct What {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -34,7 +37,12 @@ struct Error<'p> {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), moves: Vec::new(), header: None }
+        Self(Box::new(What { status, code, message: message.into(), moves: Vec::new(), header: None }))
+    }
+
+    fn with(mut self, header: Option<(HeaderName, HeaderValue)>) -> Self {
+        self.0.header = header;
+        self
     }
 
     /// 400: the request makes no sense.
@@ -45,7 +53,7 @@ impl Problem {
     /// 401: the token is missing or another one.
     pub(super) fn unauthorized(message: &str) -> Self {
         let header = Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"geosteer\"")));
-        Self { header, ..Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message) }
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message).with(header)
     }
 
     /// 403: a page of somebody else asks.
@@ -63,7 +71,7 @@ impl Problem {
         let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
         let message = format!("the methods of this path are {allowed}");
         let header = HeaderValue::try_from(allowed).ok().map(|allowed| (ALLOW, allowed));
-        Self { header, ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message) }
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).with(header)
     }
 
     /// 408: the request did not come in.
@@ -81,7 +89,7 @@ impl Problem {
     /// 429: something of this kind is under way already.
     pub(super) fn busy(message: &str) -> Self {
         let header = Some((RETRY_AFTER, HeaderValue::from_static("2")));
-        Self { header, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message) }
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message).with(header)
     }
 
     /// 503: the server cannot, at present.
@@ -92,7 +100,7 @@ impl Problem {
     /// The rest of the request is not read: the connection ends.
     fn closing(status: StatusCode, code: &'static str, message: String) -> Self {
         let header = Some((CONNECTION, HeaderValue::from_static("close")));
-        Self { header, ..Self::new(status, code, message) }
+        Self::new(status, code, message).with(header)
     }
 
     /// What the desk says instead of an answer.
@@ -100,7 +108,11 @@ impl Problem {
         match answer {
             Answer::No { why } => Self::not_found(why),
             Answer::Wrong { why } => Self::wrong(why),
-            Answer::Refused { why, moves } => Self { moves, ..Self::new(StatusCode::CONFLICT, "refused", why) },
+            Answer::Refused { why, moves } => {
+                let mut problem = Self::new(StatusCode::CONFLICT, "refused", why);
+                problem.0.moves = moves;
+                problem
+            }
             _ => Self::unavailable("the desk gave an answer of another kind"),
         }
     }
@@ -114,9 +126,10 @@ impl From<LineError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let error = Error { code: self.code, message: &self.message, moves: &self.moves };
-        let mut response = (self.status, json(&View { error })).into_response();
-        if let Some((name, value)) = self.header {
+        let What { status, code, message, moves, header } = *self.0;
+        let error = Error { code, message: &message, moves: &moves };
+        let mut response = (status, json(&View { error })).into_response();
+        if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
         response

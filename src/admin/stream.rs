@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// Parts of a stream that wait for the client to take them.
 const AHEAD: usize = 2;
@@ -60,8 +60,7 @@ async fn write(app: Arc<App>, parts: mpsc::Sender<Bytes>, mut seen: u64) {
         }
     };
     tokio::select! {
-        () = follow => {}
-        () = sleep(Duration::from_secs(ADMIN_STREAM_S)) => {}
+        _ended = timeout(Duration::from_secs(ADMIN_STREAM_S), follow) => {}
         () = parts.closed() => {}
         _ = stop.wait_for(|stopped| *stopped) => {}
     }

@@ -5,12 +5,13 @@ use super::canaries::{self, Canary};
 use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
 use super::keys;
-use super::settings::{default_ecs, ecs};
+use super::settings::{default_ecs, ecs, networks};
 use super::walk::{Ctx, Fields, Node, entries};
 use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
 use crate::snapshot::Ecs;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub struct Dns {
     pub nsid: Option<Box<str>>,
     /// `version.bind`; hidden if none.
     pub version: Option<Box<str>>,
+    /// Who may ask for `_explain.NAME`; nobody if empty.
+    pub explain_from: Vec<IpNet>,
     /// TCP connections in all.
     pub tcp_connections: usize,
     /// TCP connections of one client.
@@ -169,6 +172,7 @@ impl Default for Dns {
             threads: 0,
             nsid: None,
             version: None,
+            explain_from: Vec::new(),
             tcp_connections: TCP_CONNECTIONS,
             tcp_connections_per_client: TCP_CONNECTIONS_CLIENT,
             tcp_idle_ms: TCP_IDLE_MS,
@@ -311,6 +315,9 @@ fn dns(ctx: &mut Ctx, fields: &Fields<'_>) -> Dns {
         dns.tcp_idle_ms = ctx.millis(node, "tcp_idle", 1_000..=3_600_000).unwrap_or(dns.tcp_idle_ms);
     }
     dns.nsid = fields.value("nsid").and_then(|node| identity(ctx, node, "nsid"));
+    if let Some(node) = fields.value("explain_from") {
+        dns.explain_from = networks(ctx, node, "explain_from").into();
+    }
     dns.version = fields.value("version").and_then(|node| identity(ctx, node, "version"));
     for key in ["tls_listen", "https_listen", "quic_listen"] {
         if let Some((span, node)) = fields.entry(key)

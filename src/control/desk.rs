@@ -132,6 +132,7 @@ impl Desk {
                 }
                 None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
             },
+            Request::Explain(asked) => self.explain(&asked),
             Request::Events { after } => {
                 let events = self.events.after(after, EVENTS_REPLY).into_iter().map(Into::into).collect();
                 Answer::Events { events, last: self.events.last(), started: self.started }

@@ -13,6 +13,7 @@
 
 mod client;
 mod desk;
+mod explain;
 mod gradual;
 mod health;
 mod let_back;
@@ -24,6 +25,7 @@ mod views;
 
 pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
+pub use explain::Explain;
 pub use health::{Resumed, resume};
 pub use line::{Line, LineError};
 pub use protocol::{

@@ -1,5 +1,7 @@
 //! What is said over the control socket: one JSON object each way. Times are seconds since 1970.
 
+use super::explain::Explain;
+use crate::report::Report;
 use serde::{Deserialize, Serialize};
 
 /// What a client wants.
@@ -23,6 +25,8 @@ pub enum Request {
         /// Of the pools of this name only.
         pool: Option<String>,
     },
+    /// How a name is answered, and why.
+    Explain(Explain),
     /// What happened.
     Events {
         /// After the event of this number; without it the last ones.
@@ -148,6 +152,8 @@ pub enum Answer {
         /// When this run of the server started.
         started: u64,
     },
+    /// An explanation.
+    Explained(Box<Report>),
     /// There is no such thing.
     No {
         /// Why.

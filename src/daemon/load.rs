@@ -4,9 +4,10 @@
 use crate::config::{self, DatabaseRef};
 use crate::geo::{Database, Databases};
 use crate::limits::MMDB_MAX;
+use crate::report;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
-use crate::state::Identity;
+use crate::state::{Explain, Identity};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -146,7 +147,9 @@ pub(super) fn load_again(
     if is_reload {
         test(server, zones, &snapshot)?;
     }
-    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone() };
+    let networks = server.dns.explain_from.clone();
+    let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
+    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone(), explain };
     Ok(Configuration { snapshot, identity: Arc::new(identity), warnings })
 }
 

@@ -364,7 +364,7 @@ impl Drop for Server {
 
 /// True if both ask for the same sockets.
 fn same_sockets(one: &Dns, other: &Dns) -> bool {
-    let of = |dns: &Dns| Dns { nsid: None, version: None, ..dns.clone() };
+    let of = |dns: &Dns| Dns { nsid: None, version: None, explain_from: Vec::new(), ..dns.clone() };
     of(one) == of(other)
 }
 

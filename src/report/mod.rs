@@ -7,10 +7,12 @@ mod explain;
 mod place;
 mod scenario;
 mod simulation;
+mod strings;
 
 pub use ask::{Question, Reply, ask};
 pub use diff::{Compared, DiffView};
-pub use explain::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorView};
+pub use explain::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorView, Word};
 pub use place::{LocationView, attribution, client};
 pub use scenario::{names, nearest, scenario, unknown};
 pub use simulation::{ClientsView, NameView, OverloadView, PortionView, SimulationView, countries, owner, region};
+pub use strings::strings;

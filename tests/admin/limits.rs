@@ -5,7 +5,7 @@ use super::{LONG, Running, TOKEN, ZONE};
 use geosteer::limits::{ADMIN_BODY_MAX, ADMIN_CONNECTIONS, ADMIN_REQUEST_MS};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// `www.example.com A`.
 const QUERY: &[u8] = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x03www\x07example\x03com\0\0\x01\0\x01";
@@ -73,7 +73,7 @@ fn is_closed(stream: &TcpStream) -> bool {
 fn whoever_is_slow_is_told_so_or_closed() {
     let running = Running::new(ZONE);
     let limit = Duration::from_millis(ADMIN_REQUEST_MS);
-    let start = Instant::now();
+    let start = geosteer::clock::instant();
     let mut head = connect(running.admin);
     head.write_all(b"GET /healthz HTTP/1.1\r\nHost: local").unwrap();
     let mut body = connect(running.admin);

@@ -5,9 +5,11 @@ mod decisions;
 mod limits;
 mod openapi;
 mod stream;
+mod then;
 mod web;
+mod wire;
 
-use geosteer::config::{self, Admin, AdminListen};
+use geosteer::config::{self, Admin, AdminListen, Dns};
 use geosteer::daemon::{Options, Server, ServerSource};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,7 +42,7 @@ policy = { default = { pools = ["one"], geofence = true } }
 struct Running {
     server: Server,
     admin: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Running {
@@ -49,7 +51,26 @@ impl Running {
         Self::with(zone, Some(TOKEN))
     }
 
+    /// With a token, and explanations over DNS for some networks.
+    fn explaining(zone: &str, from: &[&str]) -> Self {
+        let explain_from = from.iter().map(|network| network.parse().unwrap()).collect();
+        Self::start(zone, Some(TOKEN), Dns { explain_from, ..Dns::default() }, false)
+    }
+
     fn with(zone: &str, token: Option<&str>) -> Self {
+        Self::start(zone, token, Dns::default(), false)
+    }
+
+    /// With a state directory, so that it has a control socket.
+    fn with_socket(zone: &str, token: Option<&str>) -> Self {
+        Self::start(zone, token, Dns::default(), true)
+    }
+
+    fn socket(&self) -> std::path::PathBuf {
+        self.folder.path().join("admin.sock")
+    }
+
+    fn start(zone: &str, token: Option<&str>, dns: Dns, state: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let token_file = token.map(|token| {
             let file = folder.path().join("token");
@@ -59,9 +80,11 @@ impl Running {
         let admin = Admin { token_file, ..Admin::default() };
         let mut options = Options::for_text("example.toml", zone);
         options.admin = Some(AdminListen::At(SocketAddr::from(([127, 0, 0, 1], 0))));
-        options.sources.server = ServerSource::Given(Box::new(config::Server { admin, ..config::Server::default() }));
+        options.sources.server =
+            ServerSource::Given(Box::new(config::Server { admin, dns, ..config::Server::default() }));
+        options.state = state.then(|| folder.path().to_owned());
         let server = Server::start(options).unwrap();
         let admin = server.admin().expect("it listens");
-        Self { server, admin, _folder: folder }
+        Self { server, admin, folder }
     }
 }

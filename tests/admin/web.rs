@@ -72,3 +72,18 @@ pub fn get(to: SocketAddr, target: &str) -> Reply {
 pub fn trusted(to: SocketAddr, method: &str, target: &str, body: &str) -> Reply {
     send(to, method, target, &[&format!("Authorization: Bearer {TOKEN}")], body)
 }
+
+/// Reads one response of a connection that goes on; gives its body.
+pub fn read_one(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut octet = [0];
+        stream.read_exact(&mut octet).unwrap();
+        head.push(octet[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    String::from_utf8(body).unwrap()
+}

@@ -1,10 +1,13 @@
-//! `geosteer explain`: how a name is answered for a client, and why. It runs the live code on the zones as they
-//! stand in the files; no server is needed, and every endpoint counts as up unless `--down` names it.
+//! `geosteer explain`: how a name is answered for a client, and why. The running server is asked, if there is one; else,
+//! or if `--zones` or something supposed (`--down`) is given, the live code runs on the zones as they stand in the files,
+//! and every endpoint counts as up unless `--down` names it.
 
 mod human;
+mod live;
 
 pub use human::{Paint, human};
 
+use super::operate::Where;
 use crate::daemon::{self, LoadError, ServerSource, Zones};
 use crate::error::Exit;
 use crate::health::Load;
@@ -36,9 +39,6 @@ pub struct Args {
     /// Zone files, or directories of them; instead of the server file's `zones` [default: zones]
     #[arg(long, value_name = "DIR")]
     zones: Vec<PathBuf>,
-    /// The server file (geosteer.toml): its zones, databases and client-subnet settings
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// What is taken as down: pool/NAME or endpoint/POOL/NAME; may be given several times
     #[arg(long, value_name = "TARGET")]
     down: Vec<String>,
@@ -48,15 +48,36 @@ pub struct Args {
     /// How long an endpoint's probes take, in milliseconds; written like --load
     #[arg(long, value_name = "TARGET=MS")]
     time: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    /// Ask the running server, and nothing else
+    #[arg(long, conflicts_with_all = ["zones", "down", "load", "time"])]
+    live: bool,
+    /// As health was then: seconds since 1970, or how long ago, like 10m; as far as the server remembers
+    #[arg(long, value_name = "TIME", value_parser = live::moment, conflicts_with_all = ["zones", "down", "load", "time"])]
+    at: Option<u64>,
+    #[command(flatten)]
+    server: Where,
+}
+
+impl Args {
+    /// It is about files and what is supposed, not about the running server.
+    fn is_of_files(&self) -> bool {
+        !(self.zones.is_empty() && self.down.is_empty() && self.load.is_empty() && self.time.is_empty())
+    }
 }
 
 /// Runs the verb.
 #[must_use]
 pub fn run(args: Args) -> Exit {
-    let snapshot = match snapshot(args.config.clone(), args.zones.clone()) {
+    if !args.is_of_files() && (args.live || args.at.is_some() || args.server.is_there()) {
+        return match live::explain(&args) {
+            Ok(report) => show(&report, args.server.json),
+            Err(exit) => exit,
+        };
+    }
+    if let Some(socket) = args.server.socket.as_ref().filter(|_| !args.is_of_files()) {
+        eprintln!("note: no server listens at {}: this is what the files say", socket.display());
+    }
+    let snapshot = match snapshot(args.server.config.clone(), args.zones.clone()) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             eprintln!("{}", error.to_string().trim_end());
@@ -71,7 +92,7 @@ pub fn run(args: Args) -> Exit {
     let subnet = (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }));
     let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
     match Report::new(&state, &question) {
-        Ok(Some(report)) => show(&report, args.json),
+        Ok(Some(report)) => show(&report, args.server.json),
         Ok(None) => {
             eprintln!("error: the server would not answer this at all");
             Exit::No
@@ -187,11 +208,12 @@ mod tests {
             r#type: RecordType::A,
             resolver: Ipv4Addr::LOCALHOST.into(),
             zones: Vec::new(),
-            config: None,
+            live: false,
+            at: None,
+            server: Where { socket: None, config: None, json: false },
             down: Vec::new(),
             load: words(load),
             time: words(time),
-            json: false,
         };
         let state = state(snapshot, &args)?;
         let subnet = (args.client.0, 24);

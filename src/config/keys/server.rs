@@ -33,6 +33,7 @@ pub static DNS: Table = Table {
         "threads",
         "nsid",
         "version",
+        "explain_from",
         "tcp_connections",
         "tcp_connections_per_client",
         "tcp_idle",
