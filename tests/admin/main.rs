@@ -4,6 +4,7 @@ mod api;
 mod decisions;
 mod limits;
 mod openapi;
+mod start;
 mod stream;
 mod then;
 mod web;
