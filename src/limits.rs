@@ -265,6 +265,22 @@ pub const CONTROL_REPLY_MAX: u64 = 256 << 20;
 pub const CONTROL_CONNECTIONS: usize = 16;
 /// Time for a request on the control socket to come in, and for its reply to be taken, milliseconds.
 pub const CONTROL_MS: u64 = 5_000;
+/// Reloads that can wait for one that runs; all of them are one reload.
+pub const RELOADS_WAITING: usize = 16;
+/// Time that `geosteer reload` waits for the server's answer, milliseconds: a large configuration, then first probes.
+pub const RELOAD_MS: u64 = 600_000;
+/// Files that are watched must be quiet for so long before they are read again, milliseconds.
+pub const WATCH_DEBOUNCE_MS: u64 = 500;
+/// Shortest such time that can be set, milliseconds.
+pub const WATCH_DEBOUNCE_MIN_MS: u64 = 100;
+/// Longest such time that can be set, milliseconds.
+pub const WATCH_DEBOUNCE_MAX_MS: u64 = 60_000;
+/// Files that are watched and were refused are read again after so long, milliseconds: what they name may be there now.
+pub const WATCH_AGAIN_MS: u64 = 30_000;
+/// Looking at files that are watched takes at most one part in so many of the time.
+pub const WATCH_WORK: u32 = 100;
+/// Changes that a reload lists; more are only counted.
+pub const CHANGES_SHOWN: usize = 1_000;
 /// Time that the writer has to carry out an order, milliseconds.
 pub const ORDER_MS: u64 = 5_000;
 /// Requests of the admin server that wait at the desk; one more is told so.

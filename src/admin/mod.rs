@@ -24,6 +24,7 @@ mod overrides;
 mod page;
 mod problem;
 mod query;
+mod reload;
 mod routes;
 mod simulate;
 mod stream;

@@ -80,6 +80,11 @@ impl Problem {
         Self::closing(StatusCode::REQUEST_TIMEOUT, "timeout", message)
     }
 
+    /// 409: it is not done.
+    pub(super) fn refused(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "refused", message)
+    }
+
     /// 413: the body is too large.
     pub(super) fn too_large() -> Self {
         let message = format!("a body has at most {ADMIN_BODY_MAX} octets");
@@ -109,7 +114,7 @@ impl Problem {
             Answer::No { why } => Self::not_found(why),
             Answer::Wrong { why } => Self::wrong(why),
             Answer::Refused { why, moves } => {
-                let mut problem = Self::new(StatusCode::CONFLICT, "refused", why);
+                let mut problem = Self::refused(why);
                 problem.0.moves = moves;
                 problem
             }

@@ -3,7 +3,9 @@
 use super::connections::Turn;
 use super::guard::Ends;
 use super::problem::Problem;
-use super::{App, body, config, events, explain, health, openapi, overrides, page, simulate, stream, views, zones};
+use super::{
+    App, body, config, events, explain, health, openapi, overrides, page, reload, simulate, stream, views, zones,
+};
 use crate::control;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -50,6 +52,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/api/v1/explain", get(explain::explain)),
         route(Method::GET, "/api/v1/simulate", get(simulate::simulate)),
         route(Method::POST, "/api/v1/diff", post(simulate::diff)),
+        route(Method::POST, "/api/v1/reload", post(reload::reload)),
         route(Method::GET, "/api/v1/config", get(config::config)),
     ]
 }

@@ -2,10 +2,12 @@
 //! goes to stdout, everything else to stderr.
 
 pub mod check;
+pub mod completions;
 pub mod demo;
 pub mod diff;
 pub mod explain;
 pub mod geo;
+pub mod init;
 pub mod operate;
 pub mod probe;
 pub mod run;
@@ -30,6 +32,8 @@ struct Cli {
 enum Verb {
     /// Serve zones until SIGTERM; SIGHUP reloads all or nothing
     Run(run::Args),
+    /// Write a first zone that passes `check`
+    Init(init::Args),
     /// Serve the built-in demo zone with toy endpoints to take down and bring back
     Demo(demo::Args),
     /// Read zones and say every mistake at once; no server, no network
@@ -64,6 +68,8 @@ enum Verb {
     Resume(operate::ResumeArgs),
     /// Believe the failures that the blast guard holds
     Release(operate::ReleaseArgs),
+    /// Have the running server read its files again, all or nothing; say what changed
+    Reload(operate::ReloadArgs),
     /// Say how the running server is, and which overrides hold
     Status(operate::ListArgs),
     /// List the pools of the running server
@@ -72,6 +78,10 @@ enum Verb {
     Endpoints(operate::EndpointsArgs),
     /// Say what happened: changes of health, overrides, reloads
     Events(operate::EventsArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages into a directory
+    Man(completions::ManArgs),
 }
 
 /// Runs the verb that the process's arguments name.
@@ -84,6 +94,7 @@ pub fn main() -> Exit {
     }
     match verb {
         Verb::Run(args) => run::run(args),
+        Verb::Init(args) => init::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
@@ -101,9 +112,12 @@ pub fn main() -> Exit {
         Verb::Weight(args) => operate::weigh(args),
         Verb::Resume(args) => operate::resume(args),
         Verb::Release(args) => operate::release(args),
+        Verb::Reload(args) => operate::reload(args),
         Verb::Status(args) => operate::status(args),
         Verb::Pools(args) => operate::pools(args),
         Verb::Endpoints(args) => operate::endpoints(args),
         Verb::Events(args) => operate::events(args),
+        Verb::Completions(args) => completions::completions(args),
+        Verb::Man(args) => completions::man(args),
     }
 }

@@ -4,12 +4,10 @@ use crate::config::AdminListen;
 use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
-use crate::priority;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -145,41 +143,19 @@ impl Host {
     /// Serves until SIGTERM or SIGINT, reloads at SIGHUP, then drains.
     #[must_use]
     pub fn serve(mut self, server: Server) -> Exit {
-        // Room for one: however many signals come while a reload runs, one more reload sees all their changes.
-        let (order, orders) = sync_channel(1);
-        std::thread::scope(|scope| {
-            scope.spawn(|| reload_when_told(&server, orders));
-            self.runtime.block_on(async {
-                loop {
-                    tokio::select! {
-                        _ = self.terminate.recv() => return,
-                        _ = self.interrupt.recv() => return,
-                        _ = self.hang_up.recv() => {
-                            let _one_waits_already = order.try_send(());
-                        }
-                    }
+        self.runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = self.terminate.recv() => return,
+                    _ = self.interrupt.recv() => return,
+                    _ = self.hang_up.recv() => server.reloads().order("SIGHUP"),
                 }
-            });
-            drop(order);
-            server.wait_no_longer();
+            }
         });
         tracing::info!("draining");
         let totals = server.totals();
         server.stop();
         tracing::info!(queries = totals.queries, panics = totals.panics, "stopped");
         Exit::Ok
-    }
-}
-
-fn reload_when_told(server: &Server, orders: Receiver<()>) {
-    priority::behind_answers();
-    for () in orders {
-        tracing::info!("reloading");
-        if let Err(error) = server.reload() {
-            for line in error.lines() {
-                tracing::error!("{line}");
-            }
-            tracing::error!("nothing was reloaded: the configuration and the databases from before serve on");
-        }
     }
 }

@@ -33,6 +33,7 @@ mod settings;
 mod source;
 mod verify;
 mod walk;
+mod watch;
 mod zone;
 mod zonetext;
 
@@ -47,3 +48,4 @@ pub use server::{
 };
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};
+pub use watch::Watch;

@@ -7,6 +7,7 @@ use super::files::Files;
 use super::keys;
 use super::settings::{default_ecs, ecs, networks};
 use super::walk::{Ctx, Fields, Node, entries};
+use super::watch::{self, Watch};
 use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
@@ -39,6 +40,8 @@ pub struct Server {
     pub log: Log,
     /// Client-subnet settings of zones without their own.
     pub ecs: Ecs,
+    /// `[watch]`.
+    pub watch: Watch,
     /// `[guard]`.
     pub guard: GuardRules,
     /// `[guard] canaries`.
@@ -159,6 +162,7 @@ impl Default for Server {
             tls: Tls::default(),
             log: Log::default(),
             ecs: default_ecs(),
+            watch: Watch::default(),
             guard: GuardRules::default(),
             canaries: Vec::new(),
         }
@@ -241,6 +245,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         server.events = events(ctx, &fields, folder);
     }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
+    server.watch = fields.value("watch").map_or(server.watch, |node| watch::read(ctx, node));
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
         server.guard = super::rules::guard(ctx, &fields);
         server.canaries = fields.value("canaries").map_or_else(Vec::new, |node| canaries::read(ctx, node));

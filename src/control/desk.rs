@@ -123,6 +123,8 @@ impl Desk {
             }
             Request::Resume(resume) => self.resume(resume, peer),
             Request::Release(release) => self.release(release, peer),
+            // Waits for long; the desk goes on meanwhile.
+            Request::Reload(_) => Answer::Wrong { why: "reloads are not the desk's".to_owned() },
             Request::Status => Answer::Status(views::status(self, &self.published.load_full())),
             Request::Pools => Answer::Pools { pools: views::pools(self, &self.published.load_full()) },
             Request::Endpoints { pool } => match self.look(Writer::survey) {

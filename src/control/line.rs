@@ -2,7 +2,7 @@
 
 use super::desk::Peer;
 use super::protocol::{Answer, Request};
-use crate::limits::{CONTROL_QUEUE, ORDER_MS};
+use crate::limits::{CONTROL_QUEUE, ORDER_MS, RELOAD_MS};
 use std::fmt;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -53,13 +53,14 @@ impl Line {
     /// # Errors
     /// It has no time, or is gone.
     pub async fn ask(&self, request: Request, peer: Peer) -> Result<Answer, LineError> {
+        // The desk itself waits for the writer up to twice; a reload takes as long as its first probes.
+        let patience = if matches!(request, Request::Reload(_)) { RELOAD_MS } else { 3 * ORDER_MS };
         let (answer, answered) = oneshot::channel();
         self.0.try_send(Asked { request, peer, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LineError::Busy,
             mpsc::error::TrySendError::Closed(_) => LineError::Gone,
         })?;
-        // The desk itself waits for the writer up to twice.
-        let waited = timeout(Duration::from_millis(3 * ORDER_MS), answered).await;
+        let waited = timeout(Duration::from_millis(patience), answered).await;
         waited.map_err(|_| LineError::Late)?.map_err(|_| LineError::Gone)
     }
 }

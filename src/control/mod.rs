@@ -19,6 +19,7 @@ mod health;
 mod let_back;
 mod line;
 mod protocol;
+mod reload;
 mod server;
 mod told;
 mod views;
@@ -32,6 +33,7 @@ pub use protocol::{
     Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
     Request, Resume, ResumedRow, Safe, Status,
 };
+pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
 pub use server::{Thread, start};
 pub use told::Told;
 pub(crate) use views::key;

@@ -1,6 +1,7 @@
 //! What is said over the control socket: one JSON object each way. Times are seconds since 1970.
 
 use super::explain::Explain;
+use super::reload::{NotReloaded, Reload, Reloaded};
 use crate::report::Report;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub enum Request {
     Resume(Resume),
     /// Believe what the blast guard holds.
     Release(Release),
+    /// Read the files again.
+    Reload(Reload),
     /// How the server is.
     Status,
     /// All pools.
@@ -131,6 +134,10 @@ pub enum Answer {
         /// Answers follow it already.
         confirmed: bool,
     },
+    /// What was read again is in force.
+    Reloaded(Reloaded),
+    /// It cannot serve, and nothing has changed.
+    NotReloaded(NotReloaded),
     /// How the server is.
     Status(Status),
     /// Pools.

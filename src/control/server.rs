@@ -3,6 +3,7 @@
 use super::desk::{Desk, Peer};
 use super::line::{self, Asked, Line};
 use super::protocol::{Answer, Request};
+use super::reload::{self, Reloads};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
 use crate::priority;
 use std::cell::RefCell;
@@ -32,7 +33,7 @@ pub struct Thread {
 ///
 /// # Errors
 /// The thread or its runtime cannot be made.
-pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
+pub fn start(desk: Desk, socket: Option<PathBuf>, reloads: Reloads) -> io::Result<Thread> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
     let (line, asked) = line::pair();
@@ -51,7 +52,7 @@ pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
     };
     let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
         priority::behind_answers();
-        LocalSet::new().block_on(&runtime, run(desk, bound, (asked, stopped)));
+        LocalSet::new().block_on(&runtime, run(desk, bound, reloads, (asked, stopped)));
     })?;
     Ok(Thread { stop: Some(stop), line, thread: Some(thread) })
 }
@@ -102,7 +103,7 @@ fn bind(path: &Path) -> io::Result<Bound> {
     Ok(Bound { listener, path: path.to_owned(), uid })
 }
 
-async fn run(desk: Desk, bound: Option<Bound>, ends: (mpsc::Receiver<Asked>, oneshot::Receiver<()>)) {
+async fn run(desk: Desk, bound: Option<Bound>, reloads: Reloads, ends: (mpsc::Receiver<Asked>, oneshot::Receiver<()>)) {
     let (mut line, mut stopped) = ends;
     let desk = Rc::new(RefCell::new(desk));
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
@@ -114,15 +115,19 @@ async fn run(desk: Desk, bound: Option<Bound>, ends: (mpsc::Receiver<Asked>, one
             _ = &mut stopped => break,
             _ = ticks.tick() => desk.borrow_mut().tick(),
             Some(Asked { request, peer, answer }) = line.recv() => {
-                // Whoever asked may not wait any more.
-                let _nobody_waits = answer.send(desk.borrow_mut().answer(request, &peer));
+                let (desk, reloads) = (Rc::clone(&desk), reloads.clone());
+                tokio::task::spawn_local(async move {
+                    let answered = answered(request, &peer, (&desk, &reloads)).await;
+                    // Whoever asked may not wait any more.
+                    let _nobody_waits = answer.send(answered);
+                });
             }
             Some((stream, place)) = accept(bound.as_ref(), &places) => {
                 let (desk, uid) = (Rc::clone(&desk), bound.as_ref().map_or(0, |bound| bound.uid));
+                let reloads = reloads.clone();
                 tokio::task::spawn_local(async move {
                     // A client that is slow or gone is its own affair.
-                    let _gone = serve(stream, &desk, uid).await;
-                    drop(place);
+                    let _gone = serve(stream, place, (&desk, &reloads), uid).await;
                 });
             }
         }
@@ -142,7 +147,20 @@ async fn accept(bound: Option<&Bound>, places: &Arc<Semaphore>) -> Option<(UnixS
     }
 }
 
-async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Result<()> {
+/// Answers a request: a reload waits for its thread, all else is the desk's.
+async fn answered(request: Request, peer: &Peer, (desk, reloads): (&RefCell<Desk>, &Reloads)) -> Answer {
+    match request {
+        Request::Reload(order) => reload::answer(reloads, order, peer).await,
+        request => desk.borrow_mut().answer(request, peer),
+    }
+}
+
+async fn serve(
+    mut stream: UnixStream,
+    place: OwnedSemaphorePermit,
+    (desk, reloads): (&RefCell<Desk>, &Reloads),
+    own: u32,
+) -> io::Result<()> {
     let limit = Duration::from_millis(CONTROL_MS);
     let uid = stream.peer_cred()?.uid();
     let line = timeout(limit, line(&mut stream)).await??;
@@ -150,7 +168,13 @@ async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Re
         Answer::Refused { why: "only the server's own user and root are heard".into(), moves: Vec::new() }
     } else {
         match serde_json::from_slice::<Request>(&line) {
-            Ok(request) => desk.borrow_mut().answer(request, &Peer::User(uid)),
+            Ok(request) => {
+                if matches!(request, Request::Reload(_)) {
+                    // It takes as long as it takes; whoever wants to drain a pool meanwhile must find a place.
+                    drop(place);
+                }
+                answered(request, &Peer::User(uid), (desk, reloads)).await
+            }
             Err(error) => Answer::Wrong { why: format!("the request cannot be read: {error}") },
         }
     };

@@ -3,7 +3,7 @@
 //! ```text
 //! bind ─ load ─ Writer ─┬─ published pointer ─► udp threads, tcp thread
 //!                       ├─ prober thread ──── outcomes ──►┐
-//!                       └─ writer thread ◄────────────────┴── reload: load on the caller's thread, then Stage
+//!                       └─ writer thread ◄────────────────┴── reload thread: load, compare, then Stage
 //!                              ├─► reaper: drops what nobody reads any more
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
@@ -11,17 +11,20 @@
 mod load;
 mod operators;
 mod people;
+mod reload;
 #[cfg(test)]
 mod tests;
+mod vanished;
+mod watch;
 mod writing;
 
-pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, compiled, load, server};
+pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, compiled, load, server};
 
 use crate::admin;
 use crate::config::{AdminListen, Dns};
-use crate::control;
+use crate::control::{self, NotReloaded, Reloaded, Reloads};
 use crate::events::{Events, Kind};
-use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
+use crate::limits::WEBHOOK_PAUSE_MS;
 use crate::listen::bind::{self, BindError, Bound};
 use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
@@ -35,8 +38,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use writing::{Serving, Writing};
@@ -141,25 +144,17 @@ pub struct Server {
     metrics: Metrics,
     happened: Events,
     serving: Arc<Serving>,
-    /// What was loaded last and its number; held while a reload runs, so that they come one after the other.
-    loaded: Mutex<Loaded>,
+    reloads: Reloads,
     // In the order in which they end.
     admin: Option<admin::Thread>,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
-    prober: Option<Prober>,
+    reloading: Option<JoinHandle<()>>,
+    prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    sources: Sources,
-    /// What the sockets were made by: they stay as they are until a restart.
-    dns: Dns,
-    generation: u64,
 }
 
 impl Server {
@@ -168,7 +163,7 @@ impl Server {
     /// # Errors
     /// An address that cannot be had, any mistake in the configuration, a shortage of the system.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let descriptors = sys::raise_descriptor_limit();
+        let (descriptors, started) = (sys::raise_descriptor_limit(), crate::clock::unix_seconds());
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
@@ -179,22 +174,24 @@ impl Server {
         let limits = options.tcp_limits(&file.dns, descriptors);
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
-        let loaded = Loaded { sources: options.sources, dns: file.dns, generation: 1 };
+        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
+        let source = read.sources.server.clone();
         let mut server =
-            Self::run(bound, configuration, loaded, limits, (operators, target)).map_err(StartError::System)?;
-        server.admin = people.map(|people| server.serve_people(people)).transpose().map_err(StartError::System)?;
+            Self::run(bound, configuration, read, limits, (operators, target)).map_err(StartError::System)?;
+        let people = people.map(|people| server.serve_people(people, source));
+        server.admin = people.transpose().map_err(StartError::System)?;
         Ok(server)
     }
 
     fn run(
         bound: Bound,
         configuration: Configuration,
-        loaded: Loaded,
+        read: reload::Read,
         limits: tcp::Limits,
         (operators, target): (operators::Setup, Option<webhook::Target>),
     ) -> io::Result<Self> {
-        let Configuration { snapshot, identity, .. } = configuration;
-        let generation = loaded.generation;
+        let Configuration { snapshot, identity, files, .. } = configuration;
+        let generation = 1;
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
@@ -220,10 +217,12 @@ impl Server {
             thread::Builder::new().name("writer".into()).spawn(|| writing.run())?,
             thread::Builder::new().name("reaper".into()).spawn(move || writing::reap(&reaped))?,
         ];
-        let prober = Prober::start(seed(), events.clone())?;
+        let prober = Arc::new(Prober::start(seed(), events.clone())?);
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
         let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
-        let control = operators.start(&published, (events.clone(), hears), &happened)?;
+        let told = (Arc::clone(&published), happened.clone(), Arc::clone(&serving));
+        let (reloads, reloading) = reload::start(read, files, told, events.clone(), Arc::clone(&prober))?;
+        let control = operators.start(&published, (events.clone(), hears), &happened, reloads.clone())?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -233,10 +232,11 @@ impl Server {
             metrics,
             happened,
             serving,
-            loaded: Mutex::new(loaded),
+            reloads,
             admin: None,
             tcp: Some(tcp),
             udp: Some(udp),
+            reloading: Some(reloading),
             prober: Some(prober),
             control: Some(control),
             webhook,
@@ -245,11 +245,10 @@ impl Server {
         })
     }
 
-    fn serve_people(&self, people: people::Setup) -> io::Result<admin::Thread> {
+    fn serve_people(&self, people: people::Setup, source: ServerSource) -> io::Result<admin::Thread> {
         let desk = self.control.as_ref().map(control::Thread::line);
         let desk = desk.ok_or_else(|| io::Error::other("there is no desk"))?;
         let (published, events) = (Arc::clone(&self.published), self.happened.clone());
-        let source = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).sources.server.clone();
         let (serving, listen) = (Arc::clone(&self.serving), self.addresses.clone());
         let daemon = Arc::new(people::Root { serving, source, listen });
         people.start(admin::Connected { desk, published, events, daemon })
@@ -292,47 +291,18 @@ impl Server {
     }
 
     /// Reads the same sources again, all or nothing, and waits until the result serves (new targets are probed before);
-    /// answers go on meanwhile. Gives the number of the new configuration.
+    /// answers go on meanwhile. Says what changed.
     ///
     /// # Errors
     /// Any mistake: nothing has changed.
-    pub fn reload(&self) -> Result<u64, LoadError> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = server(&loaded.sources.server).and_then(|(file, mut warnings)| {
-            let before = Arc::clone(&self.state().snapshot.databases);
-            let mut configuration = load::load_again(&file, loaded.sources.zones.as_ref(), Some(before))?;
-            warnings.append(&mut configuration.warnings);
-            log_warnings(&warnings);
-            Ok((file, configuration))
-        });
-        if let Err(error) = &read {
-            sys::give_memory_back();
-            let why = error.lines().into_iter().next().unwrap_or_default();
-            self.happened.push(Kind::Reload, "configuration", "", "refused", &why);
-        }
-        let (file, Configuration { snapshot, identity, .. }) = read?;
-        if !same_sockets(&loaded.dns, &file.dns) {
-            tracing::warn!("new addresses, threads or TCP limits in [dns] need a restart; the old ones stay");
-        }
-        let generation = loaded.generation + 1;
-        loaded.generation = generation;
-        let limit = Duration::from_millis(writing::first_round(&snapshot) + 40 * FIRST_ROUND_SLACK_MS);
-        let stage = Event::Stage { generation, snapshot: Arc::clone(&snapshot), identity };
-        if let (Some(events), Some(prober)) = (&self.events, &self.prober) {
-            // The writer outlives the server's own sender. It hears of the configuration before the first outcome.
-            let _alive = events.send(stage);
-            prober.adopt(generation, &snapshot);
-        }
-        drop(snapshot);
-        if !self.serving.wait(generation, limit) {
-            tracing::error!(generation, "the new configuration is loaded but does not serve yet");
-        }
-        Ok(generation)
+    pub fn reload(&self) -> Result<Reloaded, NotReloaded> {
+        self.reloads.reload_blocking("the program".to_owned())
     }
 
-    /// Lets a [`Server::reload`] that waits for first probes return: the server is about to stop.
-    pub fn wait_no_longer(&self) {
-        self.serving.give_up();
+    /// What orders the same from elsewhere.
+    #[must_use]
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// Takes no more queries, answers those in flight, and ends all threads.
@@ -344,6 +314,12 @@ impl Server {
         drop(self.admin.take());
         drop(self.tcp.take());
         drop(self.udp.take());
+        self.serving.give_up();
+        self.reloads.stop();
+        if let Some(reloading) = self.reloading.take() {
+            // A panic there has been reported by the hook.
+            let _panicked = reloading.join();
+        }
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

@@ -26,6 +26,8 @@ pub(super) struct Serving {
     generation: Mutex<u64>,
     changed: Condvar,
     first_round_over: AtomicBool,
+    /// Why the configurations that do not serve yet were loaded, by number.
+    reasons: Mutex<Vec<(u64, String)>>,
 }
 
 impl Serving {
@@ -42,6 +44,18 @@ impl Serving {
     /// True if every target was probed once since the start, or had the time for it.
     pub(super) fn is_first_round_over(&self) -> bool {
         self.first_round_over.load(Ordering::Acquire)
+    }
+
+    /// Notes why a configuration was loaded, for the event that it serves.
+    pub(super) fn because(&self, generation: u64, reason: String) {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).push((generation, reason));
+    }
+
+    /// Takes what was noted of a configuration; forgets those before it, which will never serve.
+    fn reason(&self, generation: u64) -> String {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = reasons.extract_if(.., |(number, _)| *number <= generation).last();
+        found.filter(|(number, _)| *number == generation).map(|(_, reason)| reason).unwrap_or_default()
     }
 
     /// Ends all waiting, now and later.
@@ -197,8 +211,9 @@ impl Writing {
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
-                    tracing::info!(generation, "the new configuration serves");
-                    self.happened.push(Kind::Reload, "configuration", "", &format!("{generation} serves"), "");
+                    let reason = self.serving.reason(generation);
+                    tracing::info!(generation, reason, "the new configuration serves");
+                    self.happened.push(Kind::Reload, "configuration", "", &format!("{generation} serves"), &reason);
                     self.tells.tell(Told::Adopted);
                     self.serving.set(generation);
                 }

@@ -44,6 +44,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
             types: name.types(routes[name.route.index()].types),
         })
         .collect();
+    let records = zones.iter().map(|zone| super::changes::fingerprint(&zone.records)).collect();
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
@@ -59,6 +60,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         zones: tree,
         writes_hashes_down,
         settings: zones,
+        records,
         checks,
         pools,
         endpoints,

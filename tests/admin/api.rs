@@ -74,6 +74,17 @@ fn an_override_is_set_shown_and_removed() {
 }
 
 #[test]
+fn a_reload_says_what_changed_or_why_nothing_did() {
+    let running = Running::new(ZONE);
+    let reloaded = trusted(running.admin, "POST", "/api/v1/reload", r#"{"reason":"a try"}"#);
+    assert_eq!((reloaded.status, &reloaded.json()["answer"]), (200, &json!("reloaded")), "{}", reloaded.body);
+    assert_eq!((&reloaded.json()["generation"], &reloaded.json()["summary"]), (&json!(2), &json!("nothing changed")));
+    assert_eq!(get(running.admin, "/api/v1/status").json()["generation"], 2);
+    assert_eq!(trusted(running.admin, "POST", "/api/v1/reload", "").status, 200);
+    assert_eq!(trusted(running.admin, "POST", "/api/v1/reload", "[]").status, 400);
+}
+
+#[test]
 fn what_makes_no_sense_or_is_refused_says_why() {
     let running = Running::new(ZONE);
     let to = running.admin;

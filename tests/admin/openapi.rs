@@ -25,8 +25,9 @@ fn the_description_has_every_route_and_every_route_is_described() {
     assert_eq!(described, routed);
     for (path, method) in described {
         // Without the token a write is 401, which is not 404 either.
-        // A stream would go on: it is asked for what it cannot give.
+        // A stream would go on, and a simulation takes its time: they are asked for what they cannot give.
         let target = path.replace("{file}", "app.js").replace("/stream", "/stream?since=x");
+        let target = target.replace("/simulate", "/simulate?down=x");
         let reply = send(running.admin, &method, &target, &[], "");
         let missing_file = path.contains('{');
         assert!(missing_file || !matches!(reply.status, 404 | 405), "{method} {path}: {}", reply.status);

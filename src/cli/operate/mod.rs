@@ -1,14 +1,16 @@
 //! The verbs that talk to the running server: overrides (`drain`, `undrain`, `shed`, `up`, `down`, `auto`, `weight`), what is said to
-//! safeguards (`resume`, `release`) and what it knows (`status`, `pools`, `endpoints`, `events`). Exit codes: 0 done, 1 the answer is no, 2 usage, 3 no server,
+//! safeguards (`resume`, `release`), `reload`, and what it knows (`status`, `pools`, `endpoints`, `events`). Exit codes: 0 done, 1 the answer is no, 2 usage, 3 no server,
 //! 4 refused.
 
 mod let_back;
 mod orders;
+mod reload;
 mod show;
 pub(super) mod table;
 
 pub use let_back::{ReleaseArgs, ResumeArgs, release, resume};
 pub use orders::{Drain, Forced, Shed, Undrain, Weigh, drain, forced, shed, undrain, weigh};
+pub use reload::{ReloadArgs, reload};
 pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, status};
 
 use crate::config;

@@ -6,7 +6,7 @@ use super::Table;
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "ecs", "guard"],
+    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "ecs", "guard", "watch"],
     later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
@@ -21,6 +21,8 @@ pub static SERVER: Table = Table {
         ("http", "admin"),
         ("metrics", "admin"),
         ("logging", "log"),
+        ("reload", "watch"),
+        ("autoreload", "watch"),
     ],
 };
 
@@ -131,4 +133,13 @@ pub static GUARD: Table = Table {
         ("canary", "canaries"),
         ("references", "canaries"),
     ],
+};
+
+/// `[watch]`.
+pub static WATCH: Table = Table {
+    what: "[watch]",
+    path: "[watch]",
+    keys: &["enabled", "debounce"],
+    later: &[],
+    words: &[("enable", "enabled"), ("interval", "debounce"), ("settle", "debounce"), ("quiet", "debounce")],
 };
