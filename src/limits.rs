@@ -286,6 +286,8 @@ pub const WATCH_WORK: u32 = 100;
 pub const CHANGES_SHOWN: usize = 1_000;
 /// Time that the writer has to carry out an order, milliseconds.
 pub const ORDER_MS: u64 = 5_000;
+/// Requests of the admin server that wait at the desk; one more is told so.
+pub const CONTROL_QUEUE: usize = 32;
 /// Health is saved this often after a change, seconds.
 pub const SAVE_CHANGED_S: u64 = 2;
 /// Health is saved this often without a change, seconds: what is too old at a start is not believed.
@@ -305,3 +307,31 @@ pub const WEBHOOK_PAUSE_MAX_MS: u64 = 60_000;
 pub const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
 /// Most octets of the file with the key of its signature.
 pub const WEBHOOK_SECRET_MAX: usize = 4_096;
+
+/// Connections to the admin server at a time; for one more the one that has been idle for longest makes room.
+pub const ADMIN_CONNECTIONS: usize = 64;
+/// Time for the head of a request to the admin server to come in, and again for its body, milliseconds.
+pub const ADMIN_REQUEST_MS: u64 = 5_000;
+/// Largest body of a request to the admin server, octets.
+pub const ADMIN_BODY_MAX: usize = 1 << 20;
+/// Largest head of a request to the admin server, octets.
+pub const ADMIN_HEAD_MAX: usize = 16 << 10;
+/// Most headers of a request to the admin server.
+pub const ADMIN_HEADERS_MAX: usize = 64;
+/// A connection to the admin server ends after this long, milliseconds, whatever it does.
+pub const ADMIN_CONNECTION_MS: u64 = 900_000;
+/// Streams of events at a time.
+pub const ADMIN_STREAMS: usize = 16;
+/// A stream of events ends after this long, seconds: its client asks again, and says what it has seen.
+pub const ADMIN_STREAM_S: u64 = 600;
+/// A stream of events without news says so this often, seconds.
+pub const ADMIN_STREAM_BEAT_S: u64 = 15;
+/// Shortest token of the admin server, octets.
+pub const ADMIN_TOKEN_MIN: usize = 16;
+/// Longest file with the token of the admin server, octets.
+pub const ADMIN_TOKEN_MAX: usize = 4_096;
+
+/// Longest string in a TXT record, octets (RFC 1035 §3.3).
+pub const TXT_STRING_MAX: usize = 255;
+/// Most strings of an explanation over DNS: what does not fit into a UDP reply is asked for again over TCP.
+pub const EXPLAIN_STRINGS: usize = 32;

@@ -2,6 +2,7 @@
 //! answer out. Bytes in, bytes out, for every transport.
 
 mod aside;
+mod explain;
 mod records;
 mod services;
 
@@ -162,6 +163,13 @@ fn answer_any(
             return served(state, worker, request, Question { name, want, node, subnet }, query, out);
         }
         _ => {
+            if found.outcome == Outcome::NoName {
+                let client = Client::of(request.source.address, &subnet);
+                if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
+                    reply.scope = scope(subnet.wish, request.source.address.family.bits());
+                    return finish(state, &query, reply, ending);
+                }
+            }
             reply.scope = scope(subnet.wish, 0);
             let ending = records::answer(zones, &query, &found, &mut reply);
             return finish(state, &query, reply, ending);

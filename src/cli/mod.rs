@@ -14,7 +14,6 @@ pub mod probe;
 pub mod run;
 pub mod simulate;
 pub mod test;
-mod view;
 
 use crate::error::Exit;
 use crate::listen::sys;

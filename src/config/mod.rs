@@ -41,9 +41,11 @@ pub use canaries::Canary;
 pub use codes::{CODES, Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;
-pub use load::{Loaded, Options, load, load_text};
+pub use load::{Loaded, Options, load, load_text, load_text_alone};
 pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing_test_files};
-pub use server::{Admin, DatabaseRef, Dns, Events, Log, Probe, QueryLog, Server, Tls, load_server, load_server_text};
+pub use server::{
+    Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, QueryLog, Server, Tls, load_server, load_server_text,
+};
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};
 pub use watch::Watch;

@@ -13,9 +13,11 @@
 
 mod client;
 mod desk;
+mod explain;
 mod gradual;
 mod health;
 mod let_back;
+mod line;
 mod protocol;
 mod reload;
 mod server;
@@ -24,7 +26,9 @@ mod views;
 
 pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
+pub use explain::Explain;
 pub use health::{Resumed, resume};
+pub use line::{Line, LineError};
 pub use protocol::{
     Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
     Request, Resume, ResumedRow, Safe, Status,

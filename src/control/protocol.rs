@@ -1,6 +1,8 @@
 //! What is said over the control socket: one JSON object each way. Times are seconds since 1970.
 
+use super::explain::Explain;
 use super::reload::{NotReloaded, Reload, Reloaded};
+use crate::report::Report;
 use serde::{Deserialize, Serialize};
 
 /// What a client wants.
@@ -26,6 +28,8 @@ pub enum Request {
         /// Of the pools of this name only.
         pool: Option<String>,
     },
+    /// How a name is answered, and why.
+    Explain(Explain),
     /// What happened.
     Events {
         /// After the event of this number; without it the last ones.
@@ -155,6 +159,8 @@ pub enum Answer {
         /// When this run of the server started.
         started: u64,
     },
+    /// An explanation.
+    Explained(Box<Report>),
     /// There is no such thing.
     No {
         /// Why.

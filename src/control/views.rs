@@ -311,15 +311,16 @@ fn address_words(address: &Address) -> String {
     }
 }
 
-/// An event.
-pub(super) fn event(event: Happened) -> EventRow {
-    EventRow {
-        number: event.number,
-        at: event.at,
-        kind: event.kind.word().to_owned(),
-        subject: event.subject.into(),
-        from: event.from.into(),
-        to: event.to.into(),
-        reason: event.reason.into(),
+impl From<Happened> for EventRow {
+    fn from(event: Happened) -> Self {
+        Self {
+            number: event.number,
+            at: event.at,
+            kind: event.kind.word().to_owned(),
+            subject: event.subject.into(),
+            from: event.from.into(),
+            to: event.to.into(),
+            reason: event.reason.into(),
+        }
     }
 }

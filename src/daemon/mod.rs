@@ -10,6 +10,7 @@
 
 mod load;
 mod operators;
+mod people;
 mod reload;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ mod writing;
 
 pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, compiled, load, server};
 
-use crate::config::Dns;
+use crate::admin;
+use crate::config::{AdminListen, Dns};
 use crate::control::{self, NotReloaded, Reloaded, Reloads};
 use crate::events::{Events, Kind};
 use crate::limits::WEBHOOK_PAUSE_MS;
@@ -56,6 +58,8 @@ pub struct Options {
     pub tcp: Option<tcp::Limits>,
     /// The state directory in place of the server file's.
     pub state: Option<PathBuf>,
+    /// Where the admin server listens, in place of the server file's.
+    pub admin: Option<AdminListen>,
     /// What is served.
     pub sources: Sources,
 }
@@ -76,7 +80,8 @@ impl Options {
 
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], threads: Some(1), tcp: None, state: None, sources }
+        let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, sources }
     }
 
     /// The addresses to bind.
@@ -110,6 +115,8 @@ impl Options {
 pub enum StartError {
     /// An address cannot be had.
     Bind(BindError),
+    /// The admin server cannot be as it is configured; in words.
+    Admin(String),
     /// The configuration cannot serve.
     Load(LoadError),
     /// The system has no threads or descriptors left.
@@ -121,6 +128,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
+            Self::Admin(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -138,6 +146,7 @@ pub struct Server {
     serving: Arc<Serving>,
     reloads: Reloads,
     // In the order in which they end.
+    admin: Option<admin::Thread>,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
     reloading: Option<JoinHandle<()>>,
@@ -158,6 +167,7 @@ impl Server {
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
+        let people = people::Setup::new(options.admin, &file.admin)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
@@ -165,7 +175,12 @@ impl Server {
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
-        Self::run(bound, configuration, read, limits, (operators, target)).map_err(StartError::System)
+        let source = read.sources.server.clone();
+        let mut server =
+            Self::run(bound, configuration, read, limits, (operators, target)).map_err(StartError::System)?;
+        let people = people.map(|people| server.serve_people(people, source));
+        server.admin = people.transpose().map_err(StartError::System)?;
+        Ok(server)
     }
 
     fn run(
@@ -218,6 +233,7 @@ impl Server {
             happened,
             serving,
             reloads,
+            admin: None,
             tcp: Some(tcp),
             udp: Some(udp),
             reloading: Some(reloading),
@@ -227,6 +243,21 @@ impl Server {
             events: Some(events),
             helpers,
         })
+    }
+
+    fn serve_people(&self, people: people::Setup, source: ServerSource) -> io::Result<admin::Thread> {
+        let desk = self.control.as_ref().map(control::Thread::line);
+        let desk = desk.ok_or_else(|| io::Error::other("there is no desk"))?;
+        let (published, events) = (Arc::clone(&self.published), self.happened.clone());
+        let (serving, listen) = (Arc::clone(&self.serving), self.addresses.clone());
+        let daemon = Arc::new(people::Root { serving, source, listen });
+        people.start(admin::Connected { desk, published, events, daemon })
+    }
+
+    /// Where the admin server listens, if there is one.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(admin::Thread::address)
     }
 
     /// The addresses as bound, the same for UDP and TCP.
@@ -280,6 +311,7 @@ impl Server {
     }
 
     fn end(&mut self) {
+        drop(self.admin.take());
         drop(self.tcp.take());
         drop(self.udp.take());
         self.serving.give_up();
@@ -308,7 +340,7 @@ impl Drop for Server {
 
 /// True if both ask for the same sockets.
 fn same_sockets(one: &Dns, other: &Dns) -> bool {
-    let of = |dns: &Dns| Dns { nsid: None, version: None, ..dns.clone() };
+    let of = |dns: &Dns| Dns { nsid: None, version: None, explain_from: Vec::new(), ..dns.clone() };
     of(one) == of(other)
 }
 

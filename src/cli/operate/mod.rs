@@ -16,6 +16,7 @@ pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, st
 use crate::config;
 use crate::control::{Answer, AskError, Request, SOCKET, STATE, ask};
 use crate::error::Exit;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// Where the server is.
@@ -44,6 +45,13 @@ impl Where {
         })?;
         let state = server.state.unwrap_or_else(|| PathBuf::from(STATE));
         Ok(server.admin.socket.unwrap_or_else(|| state.join(SOCKET)))
+    }
+
+    /// True if a server listens there.
+    pub(super) fn is_there(&self) -> bool {
+        // Mistakes in the file are said by whoever reads it next.
+        let is_readable = self.config.as_ref().is_none_or(|file| config::load_server(file).is_ok());
+        is_readable && self.path().is_ok_and(|path| UnixStream::connect(path).is_ok())
     }
 
     /// Asks the server. Refusals and the like are said here.

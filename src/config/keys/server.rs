@@ -35,6 +35,7 @@ pub static DNS: Table = Table {
         "threads",
         "nsid",
         "version",
+        "explain_from",
         "tcp_connections",
         "tcp_connections_per_client",
         "tcp_idle",
@@ -79,9 +80,16 @@ pub static PROBE: Table =
 pub static ADMIN: Table = Table {
     what: "[admin]",
     path: "[admin]",
-    keys: &["listen", "token_file", "socket"],
+    keys: &["listen", "token_file", "hosts", "socket"],
     later: &[],
-    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file"), ("control_socket", "socket")],
+    words: &[
+        ("bind", "listen"),
+        ("address", "listen"),
+        ("token", "token_file"),
+        ("host", "hosts"),
+        ("names", "hosts"),
+        ("control_socket", "socket"),
+    ],
 };
 
 /// `[events]`.
