@@ -251,6 +251,8 @@ pub const GRADUAL_MAX_S: u64 = 30 * 86_400;
 /// Added to the moment from which a closed endpoint is out of all answers, seconds: replies on their way, and the
 /// parts of a second that times in whole seconds leave out.
 pub const CLOSED_SLACK_S: u64 = 2;
+/// Most balanced names that `[metrics] names` counts by themselves; the others are counted together.
+pub const METRICS_NAMES: usize = 1_000;
 /// Events kept in memory; the oldest go first.
 pub const EVENTS_KEPT: usize = 1_024;
 /// Events in one reply of the control socket.

@@ -67,24 +67,51 @@ impl Ending {
 /// The usual query, of an existing name and its addresses or plain records, is answered from top to bottom by code
 /// that is all inlined ([`answer_usual`]); every other one takes the long way ([`answer_any`]) to the same answers.
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
+    worker.follow(state);
+    let verdict = answer(state, worker, request, out);
+    if let (Verdict::Send(_), Some(&octet)) = (verdict, out.get(3)) {
+        worker.replied(octet);
+    }
+    verdict
+}
+
+/// The same, not yet counted as a reply.
+#[inline(always)]
+fn answer(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     if let Some(asked) = Asked::read(request.bytes) {
         let node = state.snapshot.zones.node(asked.name());
         if let Some(query) = asked.with_rest()
             && request.source.port != 0
         {
+            worker.asked(request, query.qtype());
             return answer_usual(state, worker, request, query, node, out);
         }
     }
     respond_to_any(state, worker, request, out)
 }
 
+/// The type of a query that cannot be read.
+const UNREAD: u16 = u16::MAX;
+
 /// Answers any message.
 #[cold]
 fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     match Query::parse(request.bytes, request.source.port) {
-        Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
-        Err(Fault::Reject { rcode, echo, edns }) => Verdict::Send(reject(request.bytes, rcode, echo, edns, out)),
-        Err(Fault::Ignore) => Verdict::Drop,
+        Ok(query) => {
+            worker.asked(request, query.qtype());
+            answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out)
+        }
+        Err(Fault::Reject { rcode, echo, edns }) => {
+            worker.asked(request, UNREAD);
+            if rcode == rcode::BADVERS {
+                worker.wants_other_version();
+            }
+            Verdict::Send(reject(request.bytes, rcode, echo, edns, out))
+        }
+        Err(Fault::Ignore) => {
+            worker.asked(request, UNREAD);
+            Verdict::Drop
+        }
     }
 }
 
@@ -106,6 +133,7 @@ fn answer_usual(
             Usual::Addresses(holder, name) => {
                 let subnet = heed_subnet(state, holder, request, &query);
                 if subnet.wish != Wish::Malformed {
+                    worker.found(holder.zone);
                     let asked =
                         Question { name, want: Want::Addresses(family(query.qtype())), node: Some(node), subnet };
                     return steered(state, worker, request, asked, query, out);
@@ -114,6 +142,7 @@ fn answer_usual(
             Usual::Records(holder, set) if !set.has_related() => {
                 let subnet = heed_subnet(state, holder, request, &query);
                 if subnet.wish != Wish::Malformed {
+                    worker.found(holder.zone);
                     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
                     reply.authoritative = true;
                     reply.scope = scope(subnet.wish, 0);
@@ -150,6 +179,7 @@ fn answer_any(
         let ending = Ending::explained(rcode::REFUSED, extended::NOT_AUTHORITATIVE, "");
         return finish(state, &query, reply, ending);
     };
+    worker.found(found.zone);
     let subnet = heed_subnet(state, Holder { zone: found.zone, believes_all: false }, request, &query);
     if subnet.wish == Wish::Malformed {
         return finish(state, &query, reply, Ending::plain(rcode::FORMERR));

@@ -1,8 +1,12 @@
-//! What one thread keeps between queries: its random generator, its cursors and its counters.
+//! What one thread keeps between queries: its random generator, its cursors and its counts.
 
-use crate::id::PoolId;
+use crate::id::{NameId, PoolId, ZoneId};
+use crate::metrics::{Ledger, Tally};
 use crate::pool::Picked;
+use crate::respond::{Request, Transport};
+use crate::snapshot;
 use crate::state::State;
+use std::sync::Arc;
 
 /// A thread's own memory, never shared.
 #[derive(Debug)]
@@ -16,16 +20,46 @@ pub struct Worker {
     pub generation: u64,
     /// What the last decision picked: kept here, so that no query clears or copies the room for it.
     pub(crate) picked: Picked,
+    /// What the last query came to, as far as it is counted.
+    pub(crate) trace: Trace,
+    tally: Arc<Tally>,
+    /// Where names are counted, and how many by themselves.
+    names: (usize, usize),
+    ledger: Arc<Ledger>,
+}
+
+/// What a query came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Trace {
+    /// Where the responses of its zone are counted.
+    pub responses: usize,
+    /// Where its answer is counted; 0 if no balanced name was asked for.
+    pub answer: usize,
 }
 
 impl Worker {
     /// A worker whose draws follow from `seed` alone.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { draw: Draw::new(seed), cursors: Vec::new(), generation: u64::MAX, picked: Picked::new() }
+        Self {
+            draw: Draw::new(seed),
+            cursors: Vec::new(),
+            generation: u64::MAX,
+            picked: Picked::new(),
+            trace: Trace::default(),
+            tally: Arc::default(),
+            names: (0, 0),
+            ledger: Arc::default(),
+        }
     }
 
-    /// Makes the cursors fit the state's configuration, each at a random place. Allocates at a new generation only.
+    /// The same worker, whose counts go into a ledger that others read.
+    #[must_use]
+    pub fn counting_into(self, ledger: Arc<Ledger>) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// Makes the cursors fit the state's configuration, each at a random place, and the counts. Allocates at a new generation only.
     #[inline]
     pub fn follow(&mut self, state: &State) {
         if self.generation != state.generation {
@@ -39,6 +73,53 @@ impl Worker {
         self.cursors.clear();
         self.cursors.shrink_to(2 * state.snapshot.pools.len());
         self.cursors.resize_with(2 * state.snapshot.pools.len(), || (self.draw.next() >> 32) as u32);
+        self.tally = self.ledger.tally(&state.snapshot.counted);
+        self.names = state.snapshot.counted.names();
+    }
+
+    /// Counts a query, and forgets what the one before came to.
+    #[inline(always)]
+    pub(crate) fn asked(&mut self, request: &Request<'_>, qtype: u16) {
+        let is_stream = matches!(request.transport, Transport::Stream);
+        self.tally.add(snapshot::request(is_stream, request.source.address.family, qtype));
+        self.trace = Trace { responses: snapshot::responses(None), answer: 0 };
+    }
+
+    /// The query is one for a zone of ours.
+    #[inline(always)]
+    pub(crate) fn found(&mut self, zone: ZoneId) {
+        self.trace.responses = snapshot::responses(Some(zone));
+    }
+
+    /// The reply says BADVERS.
+    pub(crate) fn wants_other_version(&mut self) {
+        self.trace.responses = snapshot::bad_version();
+    }
+
+    /// Counts a decision about a balanced name.
+    #[inline(always)]
+    pub(crate) fn decided(&mut self, name: NameId, count: usize) {
+        self.trace.answer = count;
+        self.tally.add(count);
+        self.tally.add(self.names.0 + name.index().min(self.names.1));
+    }
+
+    /// Counts a reply by the fourth octet of its header.
+    #[inline(always)]
+    pub(crate) fn replied(&self, octet: u8) {
+        self.tally.add(self.trace.responses + snapshot::code(octet));
+    }
+
+    /// What the last query came to.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        self.trace
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// The cursor of a pool in one family, the draws, and the room for picks.

@@ -73,6 +73,8 @@ enum Verb {
     Endpoints(operate::EndpointsArgs),
     /// Say what happened: changes of health, overrides, reloads
     Events(operate::EventsArgs),
+    /// Print what the running server has counted, in Prometheus' text format
+    Metrics(operate::MetricsArgs),
 }
 
 /// Runs the verb that the process's arguments name.
@@ -106,5 +108,6 @@ pub fn main() -> Exit {
         Verb::Pools(args) => operate::pools(args),
         Verb::Endpoints(args) => operate::endpoints(args),
         Verb::Events(args) => operate::events(args),
+        Verb::Metrics(args) => operate::metrics(args),
     }
 }

@@ -36,6 +36,8 @@ pub struct Server {
     pub tls: Tls,
     /// `[log]`.
     pub log: Log,
+    /// `[metrics]`.
+    pub metrics: Metrics,
     /// Client-subnet settings of zones without their own.
     pub ecs: Ecs,
     /// `[guard]`.
@@ -99,6 +101,13 @@ pub struct Events {
     pub webhook_secret_file: Option<PathBuf>,
 }
 
+/// `[metrics]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Metrics {
+    /// Balanced names are counted by themselves.
+    pub names: bool,
+}
+
 /// `[tls]`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tls {
@@ -141,6 +150,7 @@ impl Default for Server {
             events: Events::default(),
             tls: Tls::default(),
             log: Log::default(),
+            metrics: Metrics::default(),
             ecs: default_ecs(),
             guard: GuardRules::default(),
             canaries: Vec::new(),
@@ -221,6 +231,11 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     }
     if let Some(fields) = fields.value("events").and_then(|node| ctx.fields(node, &keys::EVENTS)) {
         server.events = events(ctx, &fields, folder);
+    }
+    if let Some(fields) = fields.value("metrics").and_then(|node| ctx.fields(node, &keys::METRICS))
+        && let Some(node) = fields.value("names")
+    {
+        server.metrics.names = ctx.boolean(node, "metrics.names").unwrap_or(false);
     }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {

@@ -13,6 +13,7 @@
 
 mod client;
 mod desk;
+mod facts;
 mod gradual;
 mod health;
 mod let_back;
@@ -23,10 +24,11 @@ mod views;
 
 pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
+pub use facts::Meters;
 pub use health::{Resumed, resume};
 pub use protocol::{
-    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
-    Request, Resume, ResumedRow, Safe, Status,
+    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, MoveRow, Order, OverrideRow, PoolRow,
+    Release, Request, Resume, ResumedRow, Safe, Status,
 };
 pub use server::{Thread, start};
 pub use told::Told;

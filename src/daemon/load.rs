@@ -3,7 +3,7 @@
 
 use crate::config::{self, DatabaseRef};
 use crate::geo::{Database, Databases};
-use crate::limits::MMDB_MAX;
+use crate::limits::{METRICS_NAMES, MMDB_MAX};
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
 use crate::state::Identity;
@@ -177,7 +177,8 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
         None if server.zones.is_empty() => config::load(&[PathBuf::from(ZONES)], &options),
         None => config::load(&server.zones, &options),
     };
-    let loaded = loaded.map_err(mistakes)?;
+    let mut loaded = loaded.map_err(mistakes)?;
+    loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
     Ok((loaded.spec, lines(&loaded.warnings)))
 }
 

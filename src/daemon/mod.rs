@@ -210,7 +210,10 @@ impl Server {
         let prober = Prober::start(seed(), events.clone())?;
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
         let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
-        let control = operators.start(&published, (events.clone(), hears), &happened)?;
+        let control = {
+            let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
+            operators.start(&published, (events.clone(), hears), &happened, meters)?
+        };
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -275,6 +278,7 @@ impl Server {
             log_warnings(&warnings);
             Ok((file, configuration))
         });
+        self.metrics.reloads().count(read.is_ok(), crate::clock::unix_seconds());
         if let Err(error) = &read {
             sys::give_memory_back();
             let why = error.lines().into_iter().next().unwrap_or_default();

@@ -11,6 +11,7 @@ pub mod sys;
 pub mod tcp;
 pub mod udp;
 
+use crate::metrics::Counters;
 use crate::publish::Published;
 use crate::respond::{Request, Verdict};
 use crate::state::State;
@@ -39,9 +40,10 @@ impl<F: Clone, S> Clone for Service<F, S> {
 
 /// A worker whose draws nobody can foretell.
 #[expect(clippy::disallowed_methods, reason = "the seed of a worker comes from the kernel, once")]
-fn fresh_worker() -> Worker {
+fn fresh_worker(counters: &Counters) -> Worker {
     // Without the kernel's randomness (a broken sandbox) the answers are right all the same.
-    Worker::new(getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds()))
+    let seed = getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds());
+    Worker::new(seed).counting_into(Arc::clone(&counters.ledger))
 }
 
 /// True for the first of something that may repeat forever, and ever more rarely: worth a line in the log.

@@ -1,6 +1,7 @@
 //! UDP: a thread with a socket of its own; it takes what has arrived, answers each query, and sends the
 //! answers: two system calls a batch. A panic costs the query that caused it, nothing else.
 
+use crate::clock;
 use crate::listen::sys::{self, Batch, Shape};
 use crate::listen::{Respond, Service, fresh_worker, worth_a_line};
 use crate::metrics::{Counters, Metrics};
@@ -41,10 +42,10 @@ where
 {
     let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
     for (number, socket) in sockets.into_iter().enumerate() {
-        let (service, counters, stop) = (service.clone(), metrics.counters(), Arc::clone(&running.stop));
+        let (service, counters, stop) = (service.clone(), metrics.counters(Transport::Udp), Arc::clone(&running.stop));
         let serve = move || {
             sys::prefer_this_thread();
-            Answering { worker: fresh_worker(), service, counters }.serve(&socket, &stop);
+            Answering { worker: fresh_worker(&counters), service, counters }.serve(&socket, &stop);
         };
         running.threads.push(thread::Builder::new().name(format!("udp-{number}")).spawn(serve)?);
     }
@@ -104,6 +105,7 @@ impl<S, F: Respond<S>> Answering<S, F> {
 
     /// Answers the queries of a batch under one state; after a panic it goes on with the next query.
     fn answer(&mut self, batch: &mut Batch, received: usize) {
+        let began = clock::instant();
         let state = self.service.published.load();
         self.counters.queries.add(received as u64);
         let mut next = 0;
@@ -116,12 +118,13 @@ impl<S, F: Respond<S>> Answering<S, F> {
                 self.after_panic();
             }
         }
+        self.counters.latency.add(received as u64, clock::nanoseconds_since(began));
     }
 
     #[cold]
     fn after_panic(&mut self) {
         self.counters.panics.add(1);
-        self.worker = fresh_worker();
+        self.worker = fresh_worker(&self.counters);
         let count = self.counters.panics.value();
         if worth_a_line(count) {
             tracing::error!(count, "a UDP query made the server panic; it got no answer, serving goes on");

@@ -2,10 +2,13 @@
 //! proved. [`Snapshot::build`] is the one way from a [`Spec`] to it.
 
 mod build;
+mod counted;
 mod meters;
 mod spec;
 
 pub use build::probed_addresses;
+pub use counted::{Answered, Counted, FAMILIES, Label, RCODES, TRANSPORTS, TYPES};
+pub(crate) use counted::{RowsOfClasses, bad_version, code, request, responses};
 pub use spec::{Ecs, Spec, ZoneSpec};
 
 use meters::Meters;
@@ -68,6 +71,8 @@ pub struct Snapshot {
     pub canaries: Vec<TargetId>,
     /// The databases that the maps were compiled from.
     pub databases: Arc<crate::geo::Databases>,
+    /// What is counted under it.
+    pub counted: Arc<Counted>,
 }
 
 /// One address under one check.

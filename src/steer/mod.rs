@@ -3,6 +3,7 @@
 
 mod amounts;
 mod compile;
+mod counts;
 mod decide;
 mod depends;
 mod explain;
@@ -12,6 +13,7 @@ mod gauge;
 mod live;
 mod moves;
 mod outcome;
+mod reason;
 mod reserve;
 mod resolve;
 mod service;
@@ -31,6 +33,7 @@ pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};
 pub use moves::{Move, Serves, largest_ttls, moves};
 pub use outcome::{Outcome, outcome, region_of, seen};
+pub use reason::Reason;
 pub use service::{Binding, Services, Srv};
 pub use steered::Steered;
 pub(crate) use steered::{Rows, SteeredPools};

@@ -6,7 +6,7 @@ use super::Table;
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "ecs", "guard"],
+    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "metrics", "ecs", "guard"],
     later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
@@ -19,7 +19,8 @@ pub static SERVER: Table = Table {
         ("database", "geo"),
         ("api", "admin"),
         ("http", "admin"),
-        ("metrics", "admin"),
+        ("prometheus", "metrics"),
+        ("stats", "metrics"),
         ("logging", "log"),
     ],
 };
@@ -107,6 +108,15 @@ pub static LOG: Table = Table {
     keys: &["format", "queries"],
     later: &[],
     words: &[("type", "format"), ("query_log", "queries")],
+};
+
+/// `[metrics]`.
+pub static METRICS: Table = Table {
+    what: "[metrics]",
+    path: "[metrics]",
+    keys: &["names"],
+    later: &[],
+    words: &[("per_name", "names"), ("name", "names")],
 };
 
 /// `[guard]`.

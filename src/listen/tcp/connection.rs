@@ -37,9 +37,9 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(counters: &Counters) -> Self {
         let output = vec![0; TCP_WRITE + 2 + STREAM_REPLY_MAX].into();
-        Self { input: vec![0; TCP_READ].into(), output, worker: fresh_worker() }
+        Self { input: vec![0; TCP_READ].into(), output, worker: fresh_worker(counters) }
     }
 }
 
@@ -225,6 +225,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         let hub = Rc::clone(&self.place.hub);
         let state = hub.service.published.load();
         let (mut used, mut filled, mut ended) = (0, 0, None);
+        let (began, mut answered) = (clock::instant(), 0);
         while let Some(message) = first_message(&data[used..])
             && self.unsent.is_empty()
         {
@@ -234,6 +235,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
             }
             used += 2 + message.len();
             hub.counters.queries.add(1);
+            answered += 1;
             let request = Request { bytes: message, source: self.peer.into(), transport: Transport::Stream };
             let room = &mut output[filled + 2..filled + 2 + STREAM_REPLY_MAX];
             match catch_unwind(AssertUnwindSafe(|| (hub.service.respond)(&state, worker, &request, room))) {
@@ -254,6 +256,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
                 filled = 0;
             }
         }
+        hub.counters.latency.add(answered, clock::nanoseconds_since(began));
         if filled > 0 {
             self.write(&output[..filled])?;
         }
@@ -294,7 +297,7 @@ fn after_panic(counters: &Counters) -> Worker {
     if worth_a_line(count) {
         tracing::error!(count, "a TCP query made the server panic; its connection is closed, serving goes on");
     }
-    fresh_worker()
+    fresh_worker(counters)
 }
 
 /// The message at the head of `data` without its two octets of length, if it is complete (RFC 1035 §4.2.2).
