@@ -69,8 +69,9 @@ impl Ending {
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     worker.follow(state);
     let verdict = answer(state, worker, request, out);
-    if let (Verdict::Send(_), Some(&octet)) = (verdict, out.get(3)) {
-        worker.replied(octet);
+    match (verdict, out.get(3)) {
+        (Verdict::Send(_), Some(&octet)) => worker.replied(octet),
+        _ => worker.fell_silent(),
     }
     verdict
 }
@@ -244,7 +245,7 @@ fn steered(
     out: &mut [u8],
 ) -> Verdict {
     let client = Client::of(request.source.address, &asked.subnet);
-    let decision = steer::decide(state, worker, asked.name, &client, asked.want);
+    let decision = steer::decide_as(state, worker, asked.name, &client, asked.want);
     let picks = Picks::last(state, worker, asked.want);
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
@@ -276,7 +277,7 @@ fn served(
     out: &mut [u8],
 ) -> Verdict {
     let client = Client::of(request.source.address, &asked.subnet);
-    let decision = steer::decide(state, worker, asked.name, &client, asked.want);
+    let decision = steer::decide_as(state, worker, asked.name, &client, asked.want);
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {

@@ -1,7 +1,7 @@
 //! What one thread keeps between queries: its random generator, its cursors and its counts.
 
 use crate::id::{NameId, PoolId, ZoneId};
-use crate::metrics::{Ledger, Tally};
+use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
 use crate::respond::{Request, Transport};
 use crate::snapshot;
@@ -23,18 +23,25 @@ pub struct Worker {
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
     tally: Arc<Tally>,
+    /// Those of the tally, at hand.
+    counts: Arc<[Count]>,
     /// Where names are counted, and how many by themselves.
     names: (usize, usize),
     ledger: Arc<Ledger>,
 }
 
 /// What a query came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Trace {
     /// Where the responses of its zone are counted.
-    pub responses: usize,
-    /// Where its answer is counted; 0 if no balanced name was asked for.
-    pub answer: usize,
+    pub responses: u32,
+    /// Where its answer is counted; nowhere if no balanced name was asked for.
+    pub answer: u32,
+}
+
+impl Trace {
+    /// That of a query of which nothing is known yet.
+    const NEW: Self = Self { responses: snapshot::responses(None) as u32, answer: snapshot::NOWHERE as u32 };
 }
 
 impl Worker {
@@ -46,8 +53,9 @@ impl Worker {
             cursors: Vec::new(),
             generation: u64::MAX,
             picked: Picked::new(),
-            trace: Trace::default(),
+            trace: Trace::NEW,
             tally: Arc::default(),
+            counts: Arc::new([]),
             names: (0, 0),
             ledger: Arc::default(),
         }
@@ -74,40 +82,61 @@ impl Worker {
         self.cursors.shrink_to(2 * state.snapshot.pools.len());
         self.cursors.resize_with(2 * state.snapshot.pools.len(), || (self.draw.next() >> 32) as u32);
         self.tally = self.ledger.tally(&state.snapshot.counted);
+        self.counts = Arc::clone(self.tally.counts());
         self.names = state.snapshot.counted.names();
+    }
+
+    /// Adds one. An index that the configuration does not give is passed over.
+    #[inline(always)]
+    fn count(&self, index: usize) {
+        if let Some(count) = self.counts.get(index) {
+            count.add(1);
+        }
     }
 
     /// Counts a query, and forgets what the one before came to.
     #[inline(always)]
     pub(crate) fn asked(&mut self, request: &Request<'_>, qtype: u16) {
         let is_stream = matches!(request.transport, Transport::Stream);
-        self.tally.add(snapshot::request(is_stream, request.source.address.family, qtype));
-        self.trace = Trace { responses: snapshot::responses(None), answer: 0 };
+        self.count(snapshot::request(is_stream, request.source.address.family, qtype));
+        self.trace = Trace::NEW;
     }
 
     /// The query is one for a zone of ours.
     #[inline(always)]
     pub(crate) fn found(&mut self, zone: ZoneId) {
-        self.trace.responses = snapshot::responses(Some(zone));
+        self.trace.responses = snapshot::responses(Some(zone)) as u32;
     }
 
     /// The reply says BADVERS.
     pub(crate) fn wants_other_version(&mut self) {
-        self.trace.responses = snapshot::bad_version();
+        self.trace.responses = snapshot::bad_version() as u32;
     }
 
-    /// Counts a decision about a balanced name.
+    /// Notes a decision about a balanced name.
     #[inline(always)]
-    pub(crate) fn decided(&mut self, name: NameId, count: usize) {
+    pub(crate) fn decided(&mut self, name: NameId, count: u32) {
         self.trace.answer = count;
-        self.tally.add(count);
-        self.tally.add(self.names.0 + name.index().min(self.names.1));
+        if self.names.1 > 0 {
+            self.count_name(name);
+        }
+    }
+
+    #[cold]
+    fn count_name(&self, name: NameId) {
+        self.count(self.names.0 + name.index().min(self.names.1));
     }
 
     /// Counts a reply by the fourth octet of its header.
     #[inline(always)]
     pub(crate) fn replied(&self, octet: u8) {
-        self.tally.add(self.trace.responses + snapshot::code(octet));
+        self.count(self.trace.responses as usize + snapshot::code(octet));
+        self.count(self.trace.answer as usize);
+    }
+
+    /// Counts that no reply is made.
+    pub(crate) fn fell_silent(&self) {
+        self.count(self.trace.answer as usize);
     }
 
     /// What the last query came to.

@@ -10,6 +10,7 @@ use super::walk::{Ctx, Fields, Node, entries};
 use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
+use crate::query_log;
 use crate::snapshot::Ecs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ pub struct Server {
     pub log: Log,
     /// `[metrics]`.
     pub metrics: Metrics,
+    /// `[query_log]`; none: off.
+    pub query_log: Option<query_log::Settings>,
     /// Client-subnet settings of zones without their own.
     pub ecs: Ecs,
     /// `[guard]`.
@@ -122,20 +125,6 @@ pub struct Tls {
 pub struct Log {
     /// JSON lines in place of text.
     pub json: bool,
-    /// What is logged of queries.
-    pub queries: QueryLog,
-}
-
-/// `log.queries`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum QueryLog {
-    /// Nothing.
-    #[default]
-    Off,
-    /// Text, sampled.
-    Text,
-    /// JSON, sampled.
-    Json,
 }
 
 impl Default for Server {
@@ -151,6 +140,7 @@ impl Default for Server {
             tls: Tls::default(),
             log: Log::default(),
             metrics: Metrics::default(),
+            query_log: None,
             ecs: default_ecs(),
             guard: GuardRules::default(),
             canaries: Vec::new(),
@@ -237,6 +227,11 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     {
         server.metrics.names = ctx.boolean(node, "metrics.names").unwrap_or(false);
     }
+    if let Some(node) = fields.value("query_log")
+        && let Some(fields) = ctx.fields(node, &keys::QUERY_LOG)
+    {
+        server.query_log = super::query_log::read(ctx, &fields, node, folder);
+    }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
         server.guard = super::rules::guard(ctx, &fields);
@@ -251,7 +246,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
             };
             let is_late = match section {
                 "admin" => has(&["listen", "token_file"]),
-                "log" => has(&["queries"]) && server.log.queries != QueryLog::Off,
+                "log" => false,
                 _ => true,
             };
             if is_late {
@@ -382,9 +377,6 @@ fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<
             let Some(fields) = ctx.fields(node, &keys::LOG) else { return };
             let format = fields.value("format").and_then(|node| ctx.word(node, "format", &["text", "json"], &[]));
             server.log.json = format == Some(1);
-            let queries =
-                fields.value("queries").and_then(|node| ctx.word(node, "queries", &["off", "text", "json"], &[]));
-            server.log.queries = [QueryLog::Off, QueryLog::Text, QueryLog::Json][queries.unwrap_or(0)];
         }
     }
 }
@@ -412,7 +404,6 @@ mod tests {
             certificate = "a.pem"
             [log]
             format = "json"
-            queries = "off"
             [ecs]
             max_scope_v4 = 20
         "#;

@@ -25,6 +25,7 @@ use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
 use crate::probe::Prober;
 use crate::publish::Published;
+use crate::query_log::{self, Log};
 use crate::respond::respond;
 use crate::state::State;
 use crate::webhook::{self, Webhook};
@@ -141,6 +142,7 @@ pub struct Server {
     prober: Option<Prober>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    query_log: Option<Log>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -170,7 +172,7 @@ impl Server {
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let loaded = Loaded { sources: options.sources, dns: file.dns, generation: 1 };
-        Self::run(bound, configuration, loaded, limits, (operators, target)).map_err(StartError::System)
+        Self::run(bound, configuration, loaded, limits, (operators, target), file.query_log).map_err(StartError::System)
     }
 
     fn run(
@@ -179,6 +181,7 @@ impl Server {
         loaded: Loaded,
         limits: tcp::Limits,
         (operators, target): (operators::Setup, Option<webhook::Target>),
+        query_log: Option<query_log::Settings>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, .. } = configuration;
         let generation = loaded.generation;
@@ -187,7 +190,9 @@ impl Server {
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());
+        let query_log = query_log.map(|settings| Log::start(settings, Arc::clone(&published))).transpose()?;
+        let metrics = Metrics::with_query_log(query_log.as_ref().map(Log::recorders));
+        let (serving, happened) = (Arc::<Serving>::default(), Events::default());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
         let (events, received) = channel();
         let (told, hears) = channel();
@@ -229,6 +234,7 @@ impl Server {
             prober: Some(prober),
             control: Some(control),
             webhook,
+            query_log,
             events: Some(events),
             helpers,
         })
@@ -271,6 +277,7 @@ impl Server {
     /// Any mistake: nothing has changed.
     pub fn reload(&self) -> Result<u64, LoadError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        self.query_log.iter().for_each(Log::reopen);
         let read = server(&loaded.sources.server).and_then(|(file, mut warnings)| {
             let before = Arc::clone(&self.state().snapshot.databases);
             let mut configuration = load::load_again(&file, loaded.sources.zones.as_ref(), Some(before))?;
@@ -287,6 +294,9 @@ impl Server {
         let (file, Configuration { snapshot, identity, .. }) = read?;
         if !same_sockets(&loaded.dns, &file.dns) {
             tracing::warn!("new addresses, threads or TCP limits in [dns] need a restart; the old ones stay");
+        }
+        if self.query_log.as_ref().map(Log::settings) != file.query_log.as_ref() {
+            tracing::warn!("another [query_log] needs a restart; the old one stays");
         }
         let generation = loaded.generation + 1;
         loaded.generation = generation;
@@ -317,6 +327,7 @@ impl Server {
     fn end(&mut self) {
         drop(self.tcp.take());
         drop(self.udp.take());
+        drop(self.query_log.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

@@ -39,11 +39,14 @@ impl<F: Clone, S> Clone for Service<F, S> {
 }
 
 /// A worker whose draws nobody can foretell.
-#[expect(clippy::disallowed_methods, reason = "the seed of a worker comes from the kernel, once")]
 fn fresh_worker(counters: &Counters) -> Worker {
+    Worker::new(seed()).counting_into(Arc::clone(&counters.ledger))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the seed of a worker comes from the kernel, once")]
+fn seed() -> u64 {
     // Without the kernel's randomness (a broken sandbox) the answers are right all the same.
-    let seed = getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds());
-    Worker::new(seed).counting_into(Arc::clone(&counters.ledger))
+    getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds())
 }
 
 /// True for the first of something that may repeat forever, and ever more rarely: worth a line in the log.

@@ -3,8 +3,9 @@
 
 use crate::clock;
 use crate::listen::sys::{self, Batch, Shape};
-use crate::listen::{Respond, Service, fresh_worker, worth_a_line};
+use crate::listen::{Respond, Service, fresh_worker, seed, worth_a_line};
 use crate::metrics::{Counters, Metrics};
+use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
 use crate::worker::Worker;
 use std::io;
@@ -43,9 +44,10 @@ where
     let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
     for (number, socket) in sockets.into_iter().enumerate() {
         let (service, counters, stop) = (service.clone(), metrics.counters(Transport::Udp), Arc::clone(&running.stop));
+        let recorder = metrics.recorder(seed());
         let serve = move || {
             sys::prefer_this_thread();
-            Answering { worker: fresh_worker(&counters), service, counters }.serve(&socket, &stop);
+            Answering { worker: fresh_worker(&counters), service, counters, recorder }.serve(&socket, &stop);
         };
         running.threads.push(thread::Builder::new().name(format!("udp-{number}")).spawn(serve)?);
     }
@@ -78,6 +80,7 @@ struct Answering<S, F> {
     service: Service<F, S>,
     worker: Worker,
     counters: Arc<Counters>,
+    recorder: Recorder,
 }
 
 impl<S, F: Respond<S>> Answering<S, F> {
@@ -111,8 +114,15 @@ impl<S, F: Respond<S>> Answering<S, F> {
         let mut next = 0;
         while next < received {
             let (respond, worker, counters) = (&self.service.respond, &mut self.worker, &*self.counters);
+            let recorder = &mut self.recorder;
             let rest = AssertUnwindSafe(|| {
-                answer_from(&mut next, received, batch, counters, |request, out| respond(&state, worker, request, out))
+                answer_from(&mut next, received, batch, counters, |request, out| {
+                    let verdict = respond(&state, worker, request, out);
+                    if let Verdict::Send(length) = verdict {
+                        recorder.answered(worker, request, &out[..length]);
+                    }
+                    verdict
+                })
             });
             if catch_unwind(rest).is_err() {
                 self.after_panic();

@@ -3,6 +3,7 @@
 use super::histogram::{Buckets, Latency};
 use super::tally::{Ledger, Sums};
 use super::{Count, Reloads};
+use crate::query_log::{self, Recorder, Recorders};
 use crate::respond::Transport;
 use crate::snapshot::Counted;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,6 +83,7 @@ pub struct Metrics(Arc<Shared>);
 struct Shared {
     threads: Mutex<Vec<(Transport, Arc<Counters>)>>,
     reloads: Reloads,
+    query_log: Option<Recorders>,
 }
 
 impl Metrics {
@@ -95,6 +97,24 @@ impl Metrics {
 
     fn threads(&self) -> MutexGuard<'_, Vec<(Transport, Arc<Counters>)>> {
         self.0.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, where queries are written down as well.
+    #[must_use]
+    pub fn with_query_log(query_log: Option<Recorders>) -> Self {
+        Self(Arc::new(Shared { query_log, ..Shared::default() }))
+    }
+
+    /// What one more thread keeps for the query log.
+    #[must_use]
+    pub fn recorder(&self, seed: u64) -> Recorder {
+        self.0.query_log.as_ref().map_or_else(Recorder::off, |recorders| recorders.recorder(seed))
+    }
+
+    /// What became of the query log's entries; none if there is no query log.
+    #[must_use]
+    pub fn query_log(&self) -> Option<query_log::Told> {
+        self.0.query_log.as_ref().map(Recorders::told)
     }
 
     /// What became of reloads.

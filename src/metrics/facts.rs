@@ -1,6 +1,7 @@
 //! What there is to tell, as plain data: gathered by the control desk, written by [`super::text`].
 
 use super::{Buckets, Process, Reloaded, Sums, Totals};
+use crate::query_log;
 use std::collections::BTreeSet;
 
 /// Everything that one scrape tells.
@@ -42,6 +43,8 @@ pub struct Facts {
     pub databases: Vec<DatabaseFacts>,
     /// Reloads.
     pub reloads: Reloaded,
+    /// What became of the query log's entries, if there is one.
+    pub query_log: Option<query_log::Told>,
     /// The state directory cannot be written.
     pub state_broken: bool,
     /// This process.

@@ -29,8 +29,8 @@ impl Latency {
     /// Counts `n` things that took `total_ns` nanoseconds together. Only the owning thread calls it.
     #[inline]
     pub fn add(&self, n: u64, total_ns: u64) {
-        if n > 0 {
-            self.counts[bucket(total_ns / n)].add(n);
+        if let Some(each) = total_ns.checked_div(n) {
+            self.counts[bucket(each)].add(n);
             self.total_ns.add(total_ns);
         }
     }

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The counts of one thread under one configuration.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tally {
     counted: Arc<Counted>,
-    counts: Box<[Count]>,
+    counts: Arc<[Count]>,
 }
 
 impl Tally {
@@ -20,12 +20,9 @@ impl Tally {
         Self { counted: Arc::clone(counted), counts: (0..counted.len()).map(|_| Count::default()).collect() }
     }
 
-    /// Adds one. An index that no configuration gives is passed over.
-    #[inline(always)]
-    pub fn add(&self, index: usize) {
-        if let Some(count) = self.counts.get(index) {
-            count.add(1);
-        }
+    /// The counts, for the thread that counts.
+    pub(crate) fn counts(&self) -> &Arc<[Count]> {
+        &self.counts
     }
 
     /// What is counted.
@@ -38,6 +35,12 @@ impl Tally {
     #[must_use]
     pub fn value(&self, index: usize) -> u64 {
         self.counts.get(index).map_or(0, Count::value)
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { counted: Arc::default(), counts: Arc::new([]) }
     }
 }
 

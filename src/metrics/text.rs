@@ -75,6 +75,9 @@ metrics! {
     RELOADS "geosteer_reloads_total" "counter" ["result"] "Reloads, by result (taken, refused)."
     RELOAD_OK "geosteer_reload_last_successful" "gauge" [] "0 if the last reload was refused: files and server differ."
     RELOAD_AT "geosteer_reload_last_success_timestamp_seconds" "gauge" [] "When the configuration that serves was read."
+    LOG_WRITTEN "geosteer_query_log_written_total" "counter" [] "Lines of the query log written; only with [query_log]."
+    LOG_DROPPED "geosteer_query_log_dropped_total" "counter" [] "Entries of the query log for which there was no room; only with [query_log]."
+    LOG_FAILED "geosteer_query_log_failed_total" "counter" [] "Lines of the query log that could not be written; only with [query_log]."
     DATABASE "geosteer_geo_database_build_timestamp_seconds" "gauge" ["database"] "When a geographic database was built."
     RESIDENT "process_resident_memory_bytes" "gauge" [] "Memory in use."
     CPU "process_cpu_seconds_total" "counter" [] "Processor time used."
@@ -249,6 +252,11 @@ fn operators(page: &mut Page, facts: &Facts) {
     page.sample(&RELOADS, &[("result", "refused")], facts.reloads.refused);
     page.only(&RELOAD_OK, u8::from(!facts.reloads.last_was_refused));
     page.only(&RELOAD_AT, facts.reloads.last_taken.unwrap_or(facts.started));
+    if let Some(log) = facts.query_log {
+        page.only(&LOG_WRITTEN, log.written);
+        page.only(&LOG_DROPPED, log.dropped);
+        page.only(&LOG_FAILED, log.failed);
+    }
     rows(page, &DATABASE, &facts.databases, |page, metric, one| {
         page.sample(metric, &[("database", &one.label)], one.built);
     });

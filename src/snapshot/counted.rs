@@ -24,11 +24,13 @@ pub const TYPES: [&str; 11] = ["A", "AAAA", "CNAME", "TXT", "MX", "NS", "SOA", "
 pub const RCODES: [&str; 8] = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS", "other"];
 /// What a row comes to that no pool serves.
 const OUTCOMES: usize = 3;
+/// Places of the types of one transport and family: a power of two, so that an index is quickly made.
+const KIND_PLACES: usize = 16;
 
 /// The count of responses begins here.
-const RESPONSES: usize = TRANSPORTS.len() * FAMILIES.len() * TYPES.len();
-/// The place of each type below 256 among [`TYPES`].
-const KINDS: [u8; 256] = kinds();
+const RESPONSES: usize = TRANSPORTS.len() * FAMILIES.len() * KIND_PLACES;
+/// The place of each type below 256 among [`TYPES`], and of all others.
+static KINDS: [u8; 257] = kinds();
 /// The place of each header's RCODE among [`RCODES`].
 const CODES: [u8; 16] = [0, 1, 2, 3, 4, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7];
 /// The place of BADVERS, which a header alone cannot tell.
@@ -36,7 +38,7 @@ const BADVERS: usize = 6;
 /// Most octets of the regions in one label; what is longer ends with how many more there are.
 const REGIONS_MAX: usize = 96;
 
-const fn kinds() -> [u8; 256] {
+const fn kinds() -> [u8; 257] {
     let named = [
         rtype::A,
         rtype::AAAA,
@@ -49,7 +51,7 @@ const fn kinds() -> [u8; 256] {
         rtype::SRV,
         rtype::ANY,
     ];
-    let mut kinds = [named.len() as u8; 256];
+    let mut kinds = [named.len() as u8; 257];
     let mut at = 0;
     while at < named.len() {
         kinds[named[at] as usize] = at as u8;
@@ -60,10 +62,13 @@ const fn kinds() -> [u8; 256] {
 
 /// The index of a request's count.
 #[inline(always)]
-pub(crate) const fn request(is_stream: bool, family: Family, qtype: u16) -> usize {
-    let kind = if qtype < 256 { KINDS[qtype as usize] as usize } else { TYPES.len() - 1 };
-    (is_stream as usize * FAMILIES.len() + family as usize) * TYPES.len() + kind
+pub(crate) fn request(is_stream: bool, family: Family, qtype: u16) -> usize {
+    let kind = usize::from(KINDS[usize::from(qtype.min(256))]);
+    (usize::from(is_stream) * FAMILIES.len() + family as usize) * KIND_PLACES + kind
 }
+
+/// A place among the requests that no query has: where an answer is counted that is none.
+pub(crate) const NOWHERE: usize = KIND_PLACES - 1;
 
 /// Where the responses of a zone are counted; `None`: of no zone of ours.
 #[inline(always)]
@@ -230,12 +235,8 @@ impl Counted {
     #[must_use]
     pub fn label(&self, index: usize) -> Option<Label<'_>> {
         if index < RESPONSES {
-            let (rest, kind) = (index / TYPES.len(), index % TYPES.len());
-            return Some(Label::Request(
-                TRANSPORTS[rest / FAMILIES.len()],
-                FAMILIES[rest % FAMILIES.len()],
-                TYPES[kind],
-            ));
+            let (rest, kind) = (index / KIND_PLACES, TYPES.get(index % KIND_PLACES)?);
+            return Some(Label::Request(TRANSPORTS[rest / FAMILIES.len()], FAMILIES[rest % FAMILIES.len()], kind));
         }
         if index >= self.names_at {
             let name = self.names.get(index - self.names_at).map(|name| &**name);

@@ -102,10 +102,15 @@ pub(super) fn locate(snapshot: &Snapshot, view: u32, client: &Client) -> Located
 }
 
 /// Takes the decision of one query. What it picked stands in the worker until its next decision.
-#[inline(never)]
 #[must_use]
 pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
     worker.follow(state);
+    decide_as(state, worker, name, client, want)
+}
+
+/// The same with a worker that follows the state.
+#[inline(never)]
+pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
     let located = locate(snapshot, facts.view, client);
@@ -129,7 +134,7 @@ pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client,
     };
     let answer = match served {
         Ok((pool, table, count)) => {
-            worker.decided(name, count as usize);
+            worker.decided(name, count);
             let (cursor, draw, picked) = worker.rotation(pool, lane);
             table.pick(asker, cursor, draw, picked);
             let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
@@ -137,7 +142,7 @@ pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client,
         }
         Err(answer) => {
             let class = facts.first as usize + located.class.index();
-            worker.decided(name, snapshot.counted.outcome(class, answer.place()));
+            worker.decided(name, snapshot.counted.outcome(class, answer.place()) as u32);
             answer
         }
     };

@@ -90,10 +90,11 @@ where
         listeners.into_iter().map(accept::Listener::new).collect::<io::Result<Vec<_>>>()?
     };
     let counters = metrics.counters(Transport::Stream);
+    let recorder = metrics.recorder(super::seed());
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
         sys::prefer_this_thread();
-        let desk = RefCell::new(Desk::new(&counters));
+        let desk = RefCell::new(Desk::new(&counters, recorder));
         let hub = Rc::new(Hub {
             service,
             counters,
