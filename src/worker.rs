@@ -94,29 +94,29 @@ impl Worker {
         }
     }
 
-    /// Counts a query, and forgets what the one before came to.
+    /// Counts a query.
     #[inline(always)]
-    pub(crate) fn asked(&mut self, request: &Request<'_>, qtype: u16) {
+    pub(crate) fn asked(&self, request: &Request<'_>, qtype: u16) {
         let is_stream = matches!(request.transport, Transport::Stream);
         self.count(snapshot::request(is_stream, request.source.address.family, qtype));
+    }
+
+    /// The query is one for no zone of ours, as far as is known.
+    pub(crate) fn found_nothing(&mut self) {
         self.trace = Trace::NEW;
     }
 
     /// The query is one for a zone of ours.
     #[inline(always)]
     pub(crate) fn found(&mut self, zone: ZoneId) {
-        self.trace.responses = snapshot::responses(Some(zone)) as u32;
+        self.trace = Trace { responses: snapshot::responses(Some(zone)) as u32, ..Trace::NEW };
     }
 
-    /// The reply says BADVERS.
-    pub(crate) fn wants_other_version(&mut self) {
-        self.trace.responses = snapshot::bad_version() as u32;
-    }
-
-    /// Notes a decision about a balanced name.
+    /// Counts a decision about a balanced name.
     #[inline(always)]
     pub(crate) fn decided(&mut self, name: NameId, count: u32) {
         self.trace.answer = count;
+        self.count(count as usize);
         if self.names.1 > 0 {
             self.count_name(name);
         }
@@ -127,16 +127,10 @@ impl Worker {
         self.count(self.names.0 + name.index().min(self.names.1));
     }
 
-    /// Counts a reply by the fourth octet of its header.
+    /// Counts a reply.
     #[inline(always)]
-    pub(crate) fn replied(&self, octet: u8) {
-        self.count(self.trace.responses as usize + snapshot::code(octet));
-        self.count(self.trace.answer as usize);
-    }
-
-    /// Counts that no reply is made.
-    pub(crate) fn fell_silent(&self) {
-        self.count(self.trace.answer as usize);
+    pub(crate) fn replied(&self, rcode: u16) {
+        self.count(self.trace.responses as usize + snapshot::code(rcode));
     }
 
     /// What the last query came to.

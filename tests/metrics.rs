@@ -116,3 +116,31 @@ fn a_file_for_the_textfile_collector_is_replaced_whole() {
     assert!(text.starts_with("# HELP geosteer_build_info ") && text.ends_with('\n'));
     assert!(!server.path().join("geosteer.prom.tmp").exists());
 }
+
+const MONITORING: &str = include_str!("../docs/monitoring.md");
+
+#[test]
+fn the_reference_of_metrics_and_alerts_is_whole_and_invents_none() {
+    let rows = |head: &str| {
+        let table = MONITORING.split("\n\n").find(|part| part.starts_with(head)).unwrap();
+        table.lines().skip(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let metrics = geosteer::metrics::METRICS.iter().map(|metric| {
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        format!("| `{}` | {} | {} | {} |", metric.name, metric.kind, labels.join(", "), metric.help)
+    });
+    assert_eq!(rows("| metric |"), metrics.collect::<Vec<_>>());
+    let rules = include_str!("../deploy/prometheus/alerts.yml");
+    let word = |line: &str, key: &str| Some(line.split_once(key)?.1.split([' ', '}']).next()?.to_owned());
+    let alerts = rules.lines().filter_map(|line| word(line, "- alert: "));
+    let severities = rules.lines().filter_map(|line| word(line, "severity: ")).filter(|word| !word.contains('—'));
+    let severities: Vec<_> = severities.filter(|word| word == "page" || word == "ticket").collect();
+    let severities = &severities[severities.len() - alerts.clone().count()..];
+    let begins: Vec<_> =
+        alerts.zip(severities).map(|(alert, severity)| format!("| `{alert}` | {severity} | ")).collect();
+    let found = rows("| alert |");
+    assert_eq!(found.len(), begins.len());
+    for (row, begin) in found.iter().zip(begins) {
+        assert!(row.starts_with(&begin), "{row}: {begin}");
+    }
+}

@@ -11,7 +11,7 @@ use crate::client::Family;
 use crate::id::{PolicyId, PoolId, ZoneId};
 use crate::pool::Pool;
 use crate::steer::{BalancedName, Plan, Policy, Reason, Route};
-use crate::wire::code::rtype;
+use crate::wire::code::{rcode, rtype};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How queries come in.
@@ -31,9 +31,7 @@ const KIND_PLACES: usize = 16;
 const RESPONSES: usize = TRANSPORTS.len() * FAMILIES.len() * KIND_PLACES;
 /// The place of each type below 256 among [`TYPES`], and of all others.
 static KINDS: [u8; 257] = kinds();
-/// The place of each header's RCODE among [`RCODES`].
-const CODES: [u8; 16] = [0, 1, 2, 3, 4, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7];
-/// The place of BADVERS, which a header alone cannot tell.
+/// The place of BADVERS among [`RCODES`].
 const BADVERS: usize = 6;
 /// Most octets of the regions in one label; what is longer ends with how many more there are.
 const REGIONS_MAX: usize = 96;
@@ -80,15 +78,14 @@ pub(crate) const fn responses(zone: Option<ZoneId>) -> usize {
     RESPONSES + place * RCODES.len()
 }
 
-/// The same of replies that say BADVERS, whose header says NOERROR.
-pub(crate) const fn bad_version() -> usize {
-    responses(None) + BADVERS
-}
-
-/// The place of a header's RCODE (its fourth octet) among a zone's responses.
+/// The place of an RCODE among a zone's responses.
 #[inline(always)]
-pub(crate) const fn code(octet: u8) -> usize {
-    CODES[(octet & 15) as usize] as usize
+pub(crate) const fn code(rcode: u16) -> usize {
+    match rcode {
+        0..=5 => rcode as usize,
+        rcode::BADVERS => BADVERS,
+        _ => RCODES.len() - 1,
+    }
 }
 
 /// One count, by its labels.
@@ -311,11 +308,11 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_says_noerror_with_badvers_has_its_own_count() {
+    fn each_rcode_has_its_count() {
         let counted = Counted { names_at: usize::MAX, ..Counted::default() };
-        let label = |index| counted.label(index);
-        assert_eq!(label(bad_version() + code(0x80)), Some(Label::Response("none", "BADVERS")));
-        assert_eq!(label(responses(None) + code(0x83)), Some(Label::Response("none", "NXDOMAIN")));
-        assert_eq!(label(responses(None) + code(9)), Some(Label::Response("none", "other")));
+        for (rcode, word) in [(0, "NOERROR"), (5, "REFUSED"), (rcode::BADVERS, "BADVERS"), (6, "other"), (23, "other")]
+        {
+            assert_eq!(counted.label(responses(None) + code(rcode)), Some(Label::Response("none", word)));
+        }
     }
 }

@@ -8,7 +8,7 @@ mod spec;
 
 pub use build::probed_addresses;
 pub use counted::{Answered, Counted, FAMILIES, Label, RCODES, TRANSPORTS, TYPES};
-pub(crate) use counted::{NOWHERE, RowsOfClasses, bad_version, code, request, responses};
+pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses};
 pub use spec::{Ecs, Spec, ZoneSpec};
 
 use meters::Meters;
