@@ -254,6 +254,14 @@ pub const GRADUAL_MAX_S: u64 = 30 * 86_400;
 /// Added to the moment from which a closed endpoint is out of all answers, seconds: replies on their way, and the
 /// parts of a second that times in whole seconds leave out.
 pub const CLOSED_SLACK_S: u64 = 2;
+/// Most balanced names that `[metrics] names` counts by themselves; the others are counted together.
+pub const METRICS_NAMES: usize = 1_000;
+/// Entries that each thread that answers can leave to the writer of the query log; more are dropped and counted.
+pub const QUERY_LOG_RING: usize = 4_096;
+/// Entries that the writer of the query log takes from one thread before the next one's turn, and writes at a time.
+pub const QUERY_LOG_BATCH: usize = 256;
+/// The writer of the query log looks for entries this often while there are none, milliseconds.
+pub const QUERY_LOG_PAUSE_MS: u64 = 20;
 /// Events kept in memory; the oldest go first.
 pub const EVENTS_KEPT: usize = 1_024;
 /// Events in one reply of the control socket.

@@ -158,7 +158,18 @@ const KEPT: &[(&str, &[&str])] = &[
     ("std::time::SystemTime::now", &["src/clock.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("toml_edit", &["src/cli/fmt/"]),
-    ("serde", &["src/config/", "src/cli/", "src/control/", "src/store/", "src/admin/", "src/report/"]),
+    (
+        "serde",
+        &[
+            "src/config/",
+            "src/cli/",
+            "src/control/",
+            "src/store/",
+            "src/admin/",
+            "src/report/",
+            "src/query_log/line.rs",
+        ],
+    ),
     ("axum", &["src/admin/", "src/cli/demo/"]),
 ];
 
