@@ -80,7 +80,7 @@ struct Process {
 impl Process {
     fn start(zones: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_geosteer"))
-            .args(["run", "--listen", "127.0.0.1:0", "--zones"])
+            .args(["run", "--admin", "off", "--listen", "127.0.0.1:0", "--zones"])
             .arg(zones)
             .env_remove("GEOSTEER_LOG")
             .stderr(Stdio::piped())

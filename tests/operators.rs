@@ -74,7 +74,7 @@ impl Process {
     fn spawn(folder: &Path, zones: &[&std::ffi::OsStr]) -> Self {
         let state = folder.join("state");
         let mut child = Command::new(BINARY)
-            .args(["run", "--listen", "127.0.0.1:0"])
+            .args(["run", "--admin", "off", "--listen", "127.0.0.1:0"])
             .args(zones)
             .arg("--state")
             .arg(&state)
@@ -260,7 +260,7 @@ fn a_state_directory_that_cannot_be_had_is_a_warning_and_answers_go_on() {
     let folder = folder(ZONE);
     std::fs::write(folder.path().join("state"), "a file").unwrap();
     let mut child = Command::new(BINARY);
-    child.args(["run", "--listen", "127.0.0.1:0", "--zones"]).arg(folder.path().join("zone.toml"));
+    child.args(["run", "--admin", "off", "--listen", "127.0.0.1:0", "--zones"]).arg(folder.path().join("zone.toml"));
     let mut child = child.arg("--state").arg(folder.path().join("state")).stderr(Stdio::piped()).spawn().unwrap();
     let log = Log::of(child.stderr.take().unwrap());
     let mut process = Process { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket: PathBuf::new() };

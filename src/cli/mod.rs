@@ -15,7 +15,6 @@ pub mod probe;
 pub mod run;
 pub mod simulate;
 pub mod test;
-mod view;
 
 use crate::error::Exit;
 use crate::listen::sys;
@@ -89,6 +88,8 @@ enum Verb {
     Completions(completions::CompletionsArgs),
     /// Write manual pages into a directory
     Man(completions::ManArgs),
+    /// Print what the running server has counted, in Prometheus' text format
+    Metrics(operate::MetricsArgs),
 }
 
 /// Runs the verb that the process's arguments name.
@@ -128,6 +129,7 @@ pub fn main() -> Exit {
         Verb::Events(args) => operate::events(args),
         Verb::Completions(args) => completions::completions(args),
         Verb::Man(args) => completions::man(args),
+        Verb::Metrics(args) => operate::metrics(args),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `geosteer run`: serve until SIGTERM or SIGINT; SIGHUP reloads.
 
+use crate::config::AdminListen;
 use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
@@ -25,6 +26,10 @@ pub struct Args {
     /// Keep overrides and health here, and listen for `geosteer drain` and its like; instead of the server file's `state`
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// The admin server (API, page for people, metrics) listens here, or `off`; instead of the server file's
+    /// `[admin] listen` [default: 127.0.0.1:8053]
+    #[arg(long, value_name = "ADDR", value_parser = admin)]
+    admin: Option<AdminListen>,
     /// Write the log as JSON, one object a line
     #[arg(long)]
     log_json: bool,
@@ -45,6 +50,7 @@ pub fn run(args: Args) -> Exit {
         threads: None,
         tcp: None,
         state: args.state,
+        admin: args.admin,
         sources: Sources { server, zones },
     };
     // The signals first: a SIGHUP while it starts must not end the process.
@@ -58,6 +64,13 @@ pub fn run(args: Args) -> Exit {
             host.serve(server)
         }
         Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn admin(text: &str) -> Result<AdminListen, String> {
+    match text {
+        "off" => Ok(AdminListen::Off),
+        _ => text.parse().map(AdminListen::At).map_err(|_| "an address is like 127.0.0.1:8053; or `off`".to_owned()),
     }
 }
 

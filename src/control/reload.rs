@@ -3,7 +3,6 @@
 
 use super::desk::{Peer, words};
 use super::protocol::Answer;
-use super::views;
 use crate::limits::{CHANGES_SHOWN, OWNER_MAX, REASON_MAX, RELOADS_WAITING};
 use crate::snapshot::{Became, Change, Thing};
 use serde::{Deserialize, Serialize};
@@ -171,7 +170,7 @@ fn stopped() -> Arc<ReloadOutcome> {
 
 /// Carries a request out.
 pub(super) async fn answer(reloads: &Reloads, reload: Reload, peer: &Peer) -> Answer {
-    let owner = words(reload.owner, || views::user(peer.uid), OWNER_MAX, "the owner");
+    let owner = words(reload.owner, || peer.owner(), OWNER_MAX, "the owner");
     let reason = words(Some(reload.reason), String::new, REASON_MAX, "the reason");
     let why = match owner.and_then(|owner| Ok((owner, reason?))) {
         Ok((owner, reason)) if reason.is_empty() => owner,

@@ -1,6 +1,7 @@
 //! The server's side of the control socket: bounded in connections, time and size; and the desk's clock.
 
 use super::desk::{Desk, Peer};
+use super::line::{self, Asked, Line};
 use super::protocol::{Answer, Request};
 use super::reload::{self, Reloads};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
@@ -16,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -24,6 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 #[derive(Debug)]
 pub struct Thread {
     stop: Option<oneshot::Sender<()>>,
+    line: Line,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,6 +36,7 @@ pub struct Thread {
 pub fn start(desk: Desk, socket: Option<PathBuf>, reloads: Reloads) -> io::Result<Thread> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
+    let (line, asked) = line::pair();
     let bound = {
         let _within = runtime.enter();
         socket.and_then(|path| match bind(&path) {
@@ -49,9 +52,17 @@ pub fn start(desk: Desk, socket: Option<PathBuf>, reloads: Reloads) -> io::Resul
     };
     let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
         priority::behind_answers();
-        LocalSet::new().block_on(&runtime, run(desk, bound, reloads, stopped));
+        LocalSet::new().block_on(&runtime, run(desk, bound, reloads, (asked, stopped)));
     })?;
-    Ok(Thread { stop: Some(stop), thread: Some(thread) })
+    Ok(Thread { stop: Some(stop), line, thread: Some(thread) })
+}
+
+impl Thread {
+    /// A line to the desk.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        self.line.clone()
+    }
 }
 
 impl Drop for Thread {
@@ -92,7 +103,8 @@ fn bind(path: &Path) -> io::Result<Bound> {
     Ok(Bound { listener, path: path.to_owned(), uid })
 }
 
-async fn run(desk: Desk, bound: Option<Bound>, reloads: Reloads, mut stopped: oneshot::Receiver<()>) {
+async fn run(desk: Desk, bound: Option<Bound>, reloads: Reloads, ends: (mpsc::Receiver<Asked>, oneshot::Receiver<()>)) {
+    let (mut line, mut stopped) = ends;
     let desk = Rc::new(RefCell::new(desk));
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
     let mut ticks = interval(Duration::from_secs(1));
@@ -102,6 +114,14 @@ async fn run(desk: Desk, bound: Option<Bound>, reloads: Reloads, mut stopped: on
             biased;
             _ = &mut stopped => break,
             _ = ticks.tick() => desk.borrow_mut().tick(),
+            Some(Asked { request, peer, answer }) = line.recv() => {
+                let (desk, reloads) = (Rc::clone(&desk), reloads.clone());
+                tokio::task::spawn_local(async move {
+                    let answered = answered(request, &peer, (&desk, &reloads)).await;
+                    // Whoever asked may not wait any more.
+                    let _nobody_waits = answer.send(answered);
+                });
+            }
             Some((stream, place)) = accept(bound.as_ref(), &places) => {
                 let (desk, uid) = (Rc::clone(&desk), bound.as_ref().map_or(0, |bound| bound.uid));
                 let reloads = reloads.clone();
@@ -127,6 +147,14 @@ async fn accept(bound: Option<&Bound>, places: &Arc<Semaphore>) -> Option<(UnixS
     }
 }
 
+/// Answers a request: a reload waits for its thread, all else is the desk's.
+async fn answered(request: Request, peer: &Peer, (desk, reloads): (&RefCell<Desk>, &Reloads)) -> Answer {
+    match request {
+        Request::Reload(order) => reload::answer(reloads, order, peer).await,
+        request => desk.borrow_mut().answer(request, peer),
+    }
+}
+
 async fn serve(
     mut stream: UnixStream,
     place: OwnedSemaphorePermit,
@@ -140,12 +168,13 @@ async fn serve(
         Answer::Refused { why: "only the server's own user and root are heard".into(), moves: Vec::new() }
     } else {
         match serde_json::from_slice::<Request>(&line) {
-            Ok(Request::Reload(order)) => {
-                // It takes as long as it takes; whoever wants to drain a pool meanwhile must find a place.
-                drop(place);
-                reload::answer(reloads, order, &Peer { uid }).await
+            Ok(request) => {
+                if matches!(request, Request::Reload(_)) {
+                    // It takes as long as it takes; whoever wants to drain a pool meanwhile must find a place.
+                    drop(place);
+                }
+                answered(request, &Peer::User(uid), (desk, reloads)).await
             }
-            Ok(request) => desk.borrow_mut().answer(request, &Peer { uid }),
             Err(error) => Answer::Wrong { why: format!("the request cannot be read: {error}") },
         }
     };

@@ -4,10 +4,11 @@
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
-use crate::limits::MMDB_MAX;
+use crate::limits::{METRICS_NAMES, MMDB_MAX};
+use crate::report;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
-use crate::state::Identity;
+use crate::state::{Explain, Identity};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -172,7 +173,9 @@ pub(super) fn load_again(
     if is_reload {
         test(server, zones, &snapshot)?;
     }
-    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone() };
+    let networks = server.dns.explain_from.clone();
+    let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
+    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone(), explain };
     read.extend(server.databases.iter().filter_map(|database| match database {
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,
@@ -189,6 +192,19 @@ fn test(server: &config::Server, zones: Option<&Zones>, snapshot: &Arc<Snapshot>
     if report.errors() > 0 { Err(mistakes(report)) } else { Ok(()) }
 }
 
+/// Compiles one zone's text that somebody sent, as the server file would have it, against databases that are there.
+///
+/// # Errors
+/// Any mistake; it must not name files.
+pub(super) fn proposed(
+    server: &config::Server,
+    text: &str,
+    databases: Arc<Databases>,
+) -> Result<Arc<Snapshot>, LoadError> {
+    let loaded = config::load_text_alone("zones", text, &options(server)).map_err(mistakes)?;
+    Ok(Arc::new(Snapshot::build(loaded.spec, databases).map_err(|error| LoadError::Build(error.0))?))
+}
+
 /// The files and directories that zones are read from; none for a zone in memory.
 pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<PathBuf> {
     match zones {
@@ -199,18 +215,23 @@ pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<
     }
 }
 
-fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>, Vec<PathBuf>), LoadError> {
-    let options = config::Options {
+fn options(server: &config::Server) -> config::Options {
+    config::Options {
         ecs: server.ecs.clone(),
         exec: server.probe.exec,
         guard: server.guard,
         canaries: server.canaries.clone(),
-    };
+    }
+}
+
+fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>, Vec<PathBuf>), LoadError> {
+    let options = options(server);
     let loaded = match zones {
         Some(Zones::Text { name, text }) => config::load_text(name, text, &options),
         Some(Zones::Paths(_)) | None => config::load(&zone_paths(server, zones), &options),
     };
-    let loaded = loaded.map_err(mistakes)?;
+    let mut loaded = loaded.map_err(mistakes)?;
+    loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
     let files = loaded.files.into_iter().map(|file| file.path).collect();
     Ok((loaded.spec, lines(&loaded.warnings), files))
 }

@@ -10,6 +10,7 @@
 
 mod load;
 mod operators;
+mod people;
 mod reload;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,8 @@ mod writing;
 
 pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, compiled, load, server};
 
-use crate::config::Dns;
+use crate::admin;
+use crate::config::{AdminListen, Dns};
 use crate::control::{self, NotReloaded, Reloaded, Reloads};
 use crate::events::{Events, Kind};
 use crate::limits::WEBHOOK_PAUSE_MS;
@@ -28,6 +30,7 @@ use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
 use crate::probe::Prober;
 use crate::publish::Published;
+use crate::query_log::{self, Log};
 use crate::respond::respond;
 use crate::state::State;
 use crate::webhook::{self, Webhook};
@@ -56,6 +59,8 @@ pub struct Options {
     pub tcp: Option<tcp::Limits>,
     /// The state directory in place of the server file's.
     pub state: Option<PathBuf>,
+    /// Where the admin server listens, in place of the server file's.
+    pub admin: Option<AdminListen>,
     /// What is served.
     pub sources: Sources,
 }
@@ -76,7 +81,8 @@ impl Options {
 
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], threads: Some(1), tcp: None, state: None, sources }
+        let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, sources }
     }
 
     /// The addresses to bind.
@@ -110,6 +116,8 @@ impl Options {
 pub enum StartError {
     /// An address cannot be had.
     Bind(BindError),
+    /// The admin server cannot be as it is configured; in words.
+    Admin(String),
     /// The configuration cannot serve.
     Load(LoadError),
     /// The system has no threads or descriptors left.
@@ -121,6 +129,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
+            Self::Admin(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -138,12 +147,14 @@ pub struct Server {
     serving: Arc<Serving>,
     reloads: Reloads,
     // In the order in which they end.
+    admin: Option<admin::Thread>,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
     reloading: Option<JoinHandle<()>>,
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -158,6 +169,7 @@ impl Server {
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
+        let people = people::Setup::new(options.admin, &file.admin)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
@@ -165,7 +177,12 @@ impl Server {
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
-        Self::run(bound, configuration, read, limits, (operators, target)).map_err(StartError::System)
+        let source = read.sources.server.clone();
+        let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
+            .map_err(StartError::System)?;
+        let people = people.map(|people| server.serve_people(people, source));
+        server.admin = people.transpose().map_err(StartError::System)?;
+        Ok(server)
     }
 
     fn run(
@@ -174,6 +191,7 @@ impl Server {
         read: reload::Read,
         limits: tcp::Limits,
         (operators, target): (operators::Setup, Option<webhook::Target>),
+        query_log: Option<query_log::Settings>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
         let generation = 1;
@@ -182,7 +200,10 @@ impl Server {
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());
+        let query_log =
+            query_log.map(|settings| Log::start(settings, Arc::clone(&published))).transpose()?.map(Arc::new);
+        let metrics = Metrics::with_query_log(query_log.as_deref().map(Log::recorders));
+        let (serving, happened) = (Arc::<Serving>::default(), Events::default());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
         let (events, received) = channel();
         let (told, hears) = channel();
@@ -206,8 +227,10 @@ impl Server {
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
         let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
         let told = (Arc::clone(&published), happened.clone(), Arc::clone(&serving));
-        let (reloads, reloading) = reload::start(read, files, told, events.clone(), Arc::clone(&prober))?;
-        let control = operators.start(&published, (events.clone(), hears), &happened, reloads.clone())?;
+        let counting = (metrics.clone(), query_log.clone());
+        let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
+        let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
+        let control = operators.start(&published, (events.clone(), hears), &happened, (reloads.clone(), meters))?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -218,15 +241,32 @@ impl Server {
             happened,
             serving,
             reloads,
+            admin: None,
             tcp: Some(tcp),
             udp: Some(udp),
             reloading: Some(reloading),
             prober: Some(prober),
             control: Some(control),
             webhook,
+            query_log,
             events: Some(events),
             helpers,
         })
+    }
+
+    fn serve_people(&self, people: people::Setup, source: ServerSource) -> io::Result<admin::Thread> {
+        let desk = self.control.as_ref().map(control::Thread::line);
+        let desk = desk.ok_or_else(|| io::Error::other("there is no desk"))?;
+        let (published, events) = (Arc::clone(&self.published), self.happened.clone());
+        let (serving, listen) = (Arc::clone(&self.serving), self.addresses.clone());
+        let daemon = Arc::new(people::Root { serving, source, listen });
+        people.start(admin::Connected { desk, published, events, daemon })
+    }
+
+    /// Where the admin server listens, if there is one.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(admin::Thread::address)
     }
 
     /// The addresses as bound, the same for UDP and TCP.
@@ -280,6 +320,7 @@ impl Server {
     }
 
     fn end(&mut self) {
+        drop(self.admin.take());
         drop(self.tcp.take());
         drop(self.udp.take());
         self.serving.give_up();
@@ -288,6 +329,7 @@ impl Server {
             // A panic there has been reported by the hook.
             let _panicked = reloading.join();
         }
+        drop(self.query_log.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());
@@ -308,7 +350,7 @@ impl Drop for Server {
 
 /// True if both ask for the same sockets.
 fn same_sockets(one: &Dns, other: &Dns) -> bool {
-    let of = |dns: &Dns| Dns { nsid: None, version: None, ..dns.clone() };
+    let of = |dns: &Dns| Dns { nsid: None, version: None, explain_from: Vec::new(), ..dns.clone() };
     of(one) == of(other)
 }
 

@@ -14,6 +14,7 @@ use crate::publish::Published;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::writer::{Effect, Event, Stale, Writer};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -24,6 +25,7 @@ use std::time::Duration;
 pub(super) struct Serving {
     generation: Mutex<u64>,
     changed: Condvar,
+    first_round_over: AtomicBool,
     /// Why the configurations that do not serve yet were loaded, by number.
     reasons: Mutex<Vec<(u64, String)>>,
 }
@@ -32,6 +34,16 @@ impl Serving {
     fn set(&self, generation: u64) {
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
         self.changed.notify_all();
+    }
+
+    /// The first round of probes of the first configuration is over.
+    fn first_round_over(&self) {
+        self.first_round_over.store(true, Ordering::Release);
+    }
+
+    /// True if every target was probed once since the start, or had the time for it.
+    pub(super) fn is_first_round_over(&self) -> bool {
+        self.first_round_over.load(Ordering::Acquire)
     }
 
     /// Notes why a configuration was loaded, for the event that it serves.
@@ -183,6 +195,9 @@ impl Writing {
         let retired = self.writer.publish().map(|state| self.published.store(state));
         if retired.is_some() {
             self.tells.named(&self.published.load());
+        }
+        if self.rounds.is_empty() || self.writer.waiting() == 0 {
+            self.serving.first_round_over();
         }
         for effect in effects.drain(..) {
             match effect {
