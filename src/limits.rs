@@ -290,6 +290,14 @@ pub const WATCH_DEBOUNCE_MAX_MS: u64 = 60_000;
 pub const WATCH_AGAIN_MS: u64 = 30_000;
 /// Looking at files that are watched takes at most one part in so many of the time.
 pub const WATCH_WORK: u32 = 100;
+/// Time that `geosteer doctor` waits for one answer, milliseconds.
+pub const DOCTOR_MS: u64 = 2_000;
+/// Zones that `geosteer doctor` asks for.
+pub const DOCTOR_ZONES: usize = 20;
+/// Days after which `geosteer doctor` calls a geographic database old.
+pub const DOCTOR_DATABASE_DAYS: u64 = 41;
+/// Open files below which `geosteer doctor` warns.
+pub const DOCTOR_DESCRIPTORS: u64 = 8_192;
 /// Changes that a reload lists; more are only counted.
 pub const CHANGES_SHOWN: usize = 1_000;
 /// Time that the writer has to carry out an order, milliseconds.
