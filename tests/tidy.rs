@@ -158,18 +158,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("std::time::SystemTime::now", &["src/clock.rs"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("toml_edit", &["src/cli/fmt/"]),
-    (
-        "serde",
-        &[
-            "src/config/",
-            "src/cli/",
-            "src/control/",
-            "src/store/",
-            "src/admin/",
-            "src/report/",
-            "src/query_log/line.rs",
-        ],
-    ),
+    ("serde", &["src/config/", "src/cli/", "src/control/", "src/store/", "src/admin/", "src/report/"]),
     ("axum", &["src/admin/", "src/cli/demo/"]),
 ];
 

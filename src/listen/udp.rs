@@ -119,7 +119,7 @@ impl<S, F: Respond<S>> Answering<S, F> {
                 answer_from(&mut next, received, batch, counters, |request, out| {
                     let verdict = respond(&state, worker, request, out);
                     if let Verdict::Send(length) = verdict {
-                        recorder.answered(worker, request, &out[..length]);
+                        recorder.answered(worker, request, out, length);
                     }
                     verdict
                 })
@@ -155,10 +155,7 @@ fn answer_from(
         *next = index + 1;
         let usable = batch.answer(index, |bytes, source, out| {
             match respond(&Request { bytes, source, transport: Transport::Udp }, out) {
-                Verdict::Send(length) => {
-                    counters.answered(out[3]);
-                    Some(length)
-                }
+                Verdict::Send(length) => Some(length),
                 Verdict::Drop => {
                     counters.silent.add(1);
                     None

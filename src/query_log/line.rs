@@ -1,153 +1,173 @@
-//! One entry as a line.
+//! One entry as a line. It is written by hand: a log of every query is to cost little, also off the query path.
 
-use super::Format;
+use super::reply::Reply;
 use super::ring::Entry;
-use crate::snapshot::{Answered, Counted};
-use crate::wire::Name;
-use hickory_proto::op::Message;
-use hickory_proto::rr::RecordType;
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use serde::Serialize;
+use super::{Format, digits, put};
+use crate::snapshot::Counted;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
-/// Octets of a message header (RFC 1035 §4.1.1).
-const HEADER: usize = 12;
-
-/// What a line says. `geosteer simulate --query-log` reads `subnet` and `client`.
-#[derive(Debug, Default, PartialEq, Serialize)]
-struct Line<'a> {
-    time: String,
-    client: String,
-    port: u16,
-    transport: &'static str,
-    /// The client subnet that was used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subnet: Option<String>,
-    /// For how many bits of it the answer holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<u8>,
-    name: String,
-    r#type: String,
-    rcode: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    zone: Option<&'a str>,
-    #[serde(flatten)]
-    decision: Option<Decision<'a>>,
-    /// The data of the first record.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<String>,
+/// Writes entries as lines.
+#[derive(Debug)]
+pub(super) struct Lines {
+    format: Format,
+    /// The second of the last line, and how it is written: most lines share theirs with the one before.
+    second: u64,
+    moment: String,
 }
 
-/// What steering decided.
-#[derive(Debug, PartialEq, Serialize)]
-struct Decision<'a> {
-    policy: &'a str,
-    region: &'a str,
-    pool: &'a str,
-    reason: &'a str,
+/// A line in the making.
+struct Line<'o> {
+    out: &'o mut String,
+    format: Format,
 }
 
-/// Writes an entry as a line; `counted` is what its configuration counts.
-pub(super) fn write(entry: &Entry<'_>, counted: Option<&Counted>, format: Format, out: &mut String) {
-    let line = Line::of(entry, counted);
-    match format {
-        Format::Json => out.push_str(&serde_json::to_string(&line).unwrap_or_default()),
-        Format::Text => line.text(out),
+impl Lines {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format, second: 0, moment: moment(0) }
     }
-    out.push('\n');
+
+    /// Writes an entry; `counted` is what its configuration counts. `geosteer simulate --query-log` reads `subnet` and
+    /// `client` of it.
+    pub(super) fn write(&mut self, entry: &Entry<'_>, counted: Option<&Counted>, out: &mut String) {
+        let second = entry.at_ms / 1_000;
+        if second != self.second {
+            (self.second, self.moment) = (second, moment(second));
+        }
+        let mut line = Line { out, format: self.format };
+        line.head(&self.moment, entry);
+        let reply = Reply::read(entry.reply);
+        line.question(&reply);
+        if let Some((address, bits, scope)) = reply.subnet {
+            line.raw("subnet", |out| {
+                digits::address(out, address);
+                out.push('/');
+                digits::number(out, bits.into());
+            });
+            line.number("scope", scope.into());
+        }
+        if let Some(zone) = counted.and_then(|counted| counted.zone(entry.responses as usize)) {
+            line.word("zone", zone);
+        }
+        if let Some(of) = counted.and_then(|counted| counted.answered(entry.answer as usize)) {
+            let parts = [("policy", of.policy), ("region", of.region), ("pool", of.pool), ("reason", of.reason)];
+            parts.into_iter().for_each(|(key, value)| line.word(key, value));
+        }
+        if reply.has_answer() {
+            line.words("answer", |out| reply.answer(out));
+        }
+        if self.format == Format::Json {
+            out.push('}');
+        }
+        out.push('\n');
+    }
 }
 
-impl<'a> Line<'a> {
-    fn of(entry: &Entry<'_>, counted: Option<&'a Counted>) -> Self {
-        let (name, qtype) = question(entry.reply);
-        let message = Message::from_vec(entry.reply).ok();
-        let header = entry.reply.get(3).map_or(0, |octet| u16::from(octet & 15));
-        let answered = counted.and_then(|counted| counted.answered(entry.answer as usize));
-        let (subnet, scope) = message.as_ref().and_then(subnet).unzip();
-        let answer = message.as_ref().and_then(|message| message.answers.first());
-        Self {
-            time: time(entry.at_ms),
-            client: IpAddr::from(entry.client).to_string(),
-            port: entry.port,
-            transport: if entry.is_stream { "tcp" } else { "udp" },
-            subnet,
-            scope,
-            name: name.map_or_else(|| "-".to_owned(), |name| name.to_string()),
-            r#type: qtype.map_or_else(|| "-".to_owned(), |qtype| RecordType::from(qtype).to_string()),
-            rcode: rcode(message.as_ref().map_or(header, |message| u16::from(message.metadata.response_code))),
-            zone: counted.and_then(|counted| counted.zone(entry.responses as usize)),
-            decision: answered.map(|Answered { policy, region, pool, reason, .. }| Decision {
-                policy,
-                region,
-                pool,
-                reason,
-            }),
-            answer: answer.map(|record| record.data.to_string()),
+impl Line<'_> {
+    /// What every line begins with: of a text without keys.
+    fn head(&mut self, moment: &str, entry: &Entry<'_>) {
+        let transport = if entry.is_stream { "tcp" } else { "udp" };
+        let ms = entry.at_ms % 1_000;
+        let digits = [100, 10, 1].map(|unit| char::from(b'0' + (ms / unit % 10) as u8));
+        let client = IpAddr::from(entry.client);
+        if self.format == Format::Text {
+            let out = &mut *self.out;
+            out.push_str(moment);
+            out.push('.');
+            out.extend(digits);
+            out.push_str("Z ");
+            out.push_str(transport);
+            out.push(' ');
+            digits::address(out, client);
+            out.push('#');
+            digits::number(out, entry.port.into());
+            return;
+        }
+        self.out.push_str("{\"time\":\"");
+        self.out.push_str(moment);
+        self.out.push('.');
+        self.out.extend(digits);
+        self.out.push_str("Z\"");
+        self.raw("client", |out| digits::address(out, client));
+        self.number("port", entry.port.into());
+        self.word("transport", transport);
+    }
+
+    /// Name, type and code: of a text without keys too.
+    fn question(&mut self, reply: &Reply<'_>) {
+        if self.format == Format::Json {
+            self.words("name", |out| reply.name(out));
+            self.raw("type", |out| reply.qtype(out));
+            self.raw("rcode", |out| reply.rcode(out));
+            return;
+        }
+        for write in [Reply::name, Reply::qtype, Reply::rcode] {
+            self.out.push(' ');
+            write(reply, self.out);
         }
     }
 
-    fn text(&self, out: &mut String) {
-        let Self { time, client, port, transport, name, r#type, rcode, .. } = self;
-        let mut add = |parts: &[&str]| parts.iter().for_each(|part| out.push_str(part));
-        add(&[time, " ", transport, " ", client, "#", &port.to_string(), " ", name, " ", r#type, " ", rcode]);
-        let decision = self.decision.as_ref();
-        let scope = self.scope.map(|scope| scope.to_string());
-        for (key, value) in [
-            ("subnet", self.subnet.as_deref()),
-            ("scope", scope.as_deref()),
-            ("zone", self.zone),
-            ("policy", decision.map(|decision| decision.policy)),
-            ("region", decision.map(|decision| decision.region)),
-            ("pool", decision.map(|decision| decision.pool)),
-            ("reason", decision.map(|decision| decision.reason)),
-            ("answer", self.answer.as_deref()),
-        ] {
-            if let Some(value) = value {
-                add(&[" ", key, "=", value]);
+    fn key(&mut self, key: &str) {
+        let (before, after) = if self.format == Format::Json { (",\"", "\":") } else { (" ", "=") };
+        self.out.push_str(before);
+        self.out.push_str(key);
+        self.out.push_str(after);
+    }
+
+    fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        digits::number(self.out, number);
+    }
+
+    /// A value that is written by `write` and needs no escapes.
+    fn raw(&mut self, key: &str, write: impl FnOnce(&mut String)) {
+        self.key(key);
+        let quote = if self.format == Format::Json { "\"" } else { "" };
+        self.out.push_str(quote);
+        write(self.out);
+        self.out.push_str(quote);
+    }
+
+    fn word(&mut self, key: &str, word: &str) {
+        self.words(key, |out| out.push_str(word));
+    }
+
+    /// A value that is written by `write` and may need escapes.
+    fn words(&mut self, key: &str, write: impl FnOnce(&mut String)) {
+        self.key(key);
+        if self.format == Format::Text {
+            return write(self.out);
+        }
+        self.out.push('"');
+        let start = self.out.len();
+        write(self.out);
+        if self.out.as_bytes()[start..].iter().any(|octet| matches!(octet, b'\\' | b'"' | 0..0x20 | 0x7f)) {
+            let plain = self.out.split_off(start);
+            put(self.out, format_args!("{}", Escaped(&plain)));
+        }
+        self.out.push('"');
+    }
+}
+
+/// A text as JSON has it between quotes.
+struct Escaped<'a>(&'a str);
+
+impl std::fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for letter in self.0.chars() {
+            match letter {
+                '\\' | '"' => write!(f, "\\{letter}")?,
+                _ if letter.is_control() => write!(f, "\\u{:04x}", u32::from(letter))?,
+                _ => f.write_char(letter)?,
             }
         }
+        Ok(())
     }
 }
 
-/// The question of a message: none if it has none that can be read.
-fn question(message: &[u8]) -> (Option<Name>, Option<u16>) {
-    let Some(question) = message.get(HEADER..).filter(|_| message[4..6] == [0, 1]) else { return (None, None) };
-    let mut end = 0;
-    while let Some(&length) = question.get(end).filter(|length| (1..64).contains(*length)) {
-        end += 1 + usize::from(length);
-    }
-    let name = question.get(..=end).and_then(|wire| Name::from_wire(wire).ok());
-    let octets = question.get(end + 1..end + 3).filter(|_| name.is_some());
-    (name, octets.map(|octets| u16::from_be_bytes([octets[0], octets[1]])))
-}
-
-/// The client subnet that a reply is for, and its scope.
-fn subnet(message: &Message) -> Option<(String, u8)> {
-    let options = message.edns.as_ref()?.options();
-    let Some(EdnsOption::Subnet(subnet)) = options.get(EdnsCode::Subnet) else { return None };
-    // A subnet of no bits says that none is to be used.
-    (subnet.source_prefix() > 0)
-        .then(|| (format!("{}/{}", subnet.addr(), subnet.source_prefix()), subnet.scope_prefix()))
-}
-
-fn rcode(code: u16) -> String {
-    let word = match code {
-        0 => "NOERROR",
-        1 => "FORMERR",
-        2 => "SERVFAIL",
-        3 => "NXDOMAIN",
-        4 => "NOTIMP",
-        5 => "REFUSED",
-        6 => "YXDOMAIN",
-        16 => "BADVERS",
-        _ => return format!("RCODE{code}"),
-    };
-    word.to_owned()
-}
-
-/// RFC 3339, in UTC with milliseconds.
-fn time(at_ms: u64) -> String {
-    let (days, ms) = (at_ms / 86_400_000, at_ms % 86_400_000);
+/// A second as RFC 3339 has it, in UTC, without what follows the seconds.
+fn moment(second: u64) -> String {
+    let (days, of_day) = (second / 86_400, second % 86_400);
     // By eras of 400 years that begin in March (Hinnant, "chrono-compatible low-level date algorithms").
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
@@ -157,8 +177,8 @@ fn time(at_ms: u64) -> String {
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1_000)
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 #[cfg(test)]
@@ -172,7 +192,7 @@ mod tests {
         let entry =
             Entry { at_ms, generation: 1, client, port: 5_353, is_stream: false, responses: 0, answer: 0, reply };
         let mut out = String::new();
-        write(&entry, None, Format::Text, &mut out);
+        Lines::new(Format::Text).write(&entry, None, &mut out);
         out
     }
 

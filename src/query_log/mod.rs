@@ -9,9 +9,11 @@
 //! A query that is not sampled costs a countdown. One that is costs a copy of its reply: all that a line says stands in
 //! the reply, so nothing is formatted before the writer's thread has it.
 
+mod digits;
 mod filter;
 mod line;
 mod recorder;
+mod reply;
 mod ring;
 mod writer;
 
@@ -51,4 +53,9 @@ pub struct Settings {
     pub sample: f64,
     /// Which of those are written.
     pub filter: Filter,
+}
+
+/// Writes to a string, which takes everything.
+fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+    let _never = std::fmt::Write::write_fmt(out, text);
 }

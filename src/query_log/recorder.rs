@@ -35,12 +35,12 @@ impl Recorder {
         Self { left: sampling.gap(), log: Some(sampling) }
     }
 
-    /// A query was answered.
+    /// A query was answered by the first `length` octets of `out`.
     #[inline(always)]
-    pub fn answered(&mut self, worker: &Worker, request: &Request<'_>, reply: &[u8]) {
+    pub fn answered(&mut self, worker: &Worker, request: &Request<'_>, out: &[u8], length: usize) {
         self.left -= 1;
         if self.left == 0 {
-            self.record(worker, request, reply);
+            self.record(worker, request, out.get(..length).unwrap_or_default());
         }
     }
 

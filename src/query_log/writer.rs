@@ -1,8 +1,9 @@
 //! The thread that writes lines.
 
+use super::line::Lines;
 use super::recorder::Recorder;
 use super::ring::{Entry, Ring};
-use super::{Filter, Output, Settings, line};
+use super::{Filter, Output, Settings};
 use crate::limits::{QUERY_LOG_BATCH, QUERY_LOG_PAUSE_MS};
 use crate::priority;
 use crate::publish::Published;
@@ -165,7 +166,7 @@ struct Writing {
 
 impl Writing {
     fn run(mut self, format: super::Format) {
-        let mut lines = String::new();
+        let (mut lines, mut writer) = (String::new(), Lines::new(format));
         loop {
             let stops = self.shared.stop.load(Ordering::Acquire);
             if self.shared.reopen.swap(false, Ordering::AcqRel) {
@@ -177,7 +178,7 @@ impl Writing {
                 let known = &self.known;
                 let mut put = |entry: &Entry<'_>| {
                     let counted = known.iter().find(|known| known.0 == entry.generation);
-                    line::write(entry, counted.map(|known| &*known.1), format, &mut lines);
+                    writer.write(entry, counted.map(|known| &*known.1), &mut lines);
                 };
                 let taken = (0..QUERY_LOG_BATCH).take_while(|_| ring.take(&mut put)).count();
                 count += taken as u64;

@@ -247,8 +247,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
             let room = &mut output[filled + 2..filled + 2 + STREAM_REPLY_MAX];
             match catch_unwind(AssertUnwindSafe(|| (hub.service.respond)(&state, worker, &request, room))) {
                 Ok(Verdict::Send(length)) => {
-                    hub.counters.answered(room[3]);
-                    recorder.answered(worker, &request, &room[..length]);
+                    recorder.answered(worker, &request, room, length);
                     output[filled..filled + 2].copy_from_slice(&(length as u16).to_be_bytes());
                     filled += 2 + length;
                 }
