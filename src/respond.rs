@@ -186,7 +186,7 @@ fn answer_any(
             if found.outcome == Outcome::NoName {
                 let client = Client::of(request.source.address, &subnet);
                 if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
-                    reply.scope = scope(subnet.wish, request.source.address.family.bits());
+                    reply.scope = scope(subnet.wish, subnet.address.family.bits());
                     return finish(state, worker, &query, reply, ending);
                 }
             }
