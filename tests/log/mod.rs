@@ -1,9 +1,10 @@
 //! The log of a server that a test has started: lines are waited for, and never for ever.
 
+use geosteer::clock;
 use std::io::{BufRead, BufReader};
 use std::process::ChildStderr;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a line is waited for. Only a line that never comes waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,8 +28,8 @@ impl Log {
     /// # Panics
     /// When the log ends or nothing comes for too long: with the lines that came instead.
     pub fn line(&self, words: &[&str]) -> String {
-        let (until, mut all) = (Instant::now() + PATIENCE, String::new());
-        while let Ok(line) = self.0.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        let (until, mut all) = (clock::instant() + PATIENCE, String::new());
+        while let Ok(line) = self.0.recv_timeout(until.saturating_duration_since(clock::instant())) {
             if words.iter().all(|word| line.contains(word)) {
                 return line;
             }

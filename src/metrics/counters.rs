@@ -1,28 +1,15 @@
-//! Counters: each thread that answers has its own and is their only writer; they are summed when read.
+//! What each thread that answers counts, whatever the configuration; and the register of all threads.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use super::histogram::{Buckets, Latency};
+use super::tally::{Ledger, Sums};
+use super::{Count, Reloads};
+use crate::query_log::{self, Recorder, Recorders};
+use crate::respond::Transport;
+use crate::snapshot::Counted;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Number of RCODEs that a header can carry (RFC 1035 §4.1.1).
 const RCODES: usize = 16;
-
-/// A count with one writer and any number of readers: an increment is a plain add, not a locked one.
-#[derive(Debug, Default)]
-pub struct Count(AtomicU64);
-
-impl Count {
-    /// Adds `n`. Only the thread that owns the counters calls it: two writers would lose counts.
-    #[inline]
-    pub fn add(&self, n: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
-    }
-
-    /// The count so far.
-    #[must_use]
-    pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// What one thread counts. Aligned to two cache lines, so that no two threads write the same one (x86
 /// fetches lines in pairs).
@@ -49,6 +36,10 @@ pub struct Counters {
     pub timed_out: Count,
     /// Times that accepting failed for want of descriptors or memory.
     pub starved: Count,
+    /// How long answers took.
+    pub latency: Latency,
+    /// What is counted by the configuration's words.
+    pub ledger: Arc<Ledger>,
 }
 
 impl Counters {
@@ -84,24 +75,78 @@ pub struct Totals {
     pub starved: u64,
 }
 
-/// The counters of all threads; cheap to clone.
+/// The counters of all threads, and what is counted beside them; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics(Arc<Mutex<Vec<Arc<Counters>>>>);
+pub struct Metrics(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    threads: Mutex<Vec<(Transport, Arc<Counters>)>>,
+    reloads: Reloads,
+    query_log: Option<Recorders>,
+}
 
 impl Metrics {
     /// Counters for one more thread; they stay in the sums when the thread has ended.
     #[must_use]
-    pub fn counters(&self) -> Arc<Counters> {
+    pub fn counters(&self, transport: Transport) -> Arc<Counters> {
         let counters = Arc::new(Counters::default());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&counters));
+        self.threads().push((transport, Arc::clone(&counters)));
         counters
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<(Transport, Arc<Counters>)>> {
+        self.0.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, where queries are written down as well.
+    #[must_use]
+    pub fn with_query_log(query_log: Option<Recorders>) -> Self {
+        Self(Arc::new(Shared { query_log, ..Shared::default() }))
+    }
+
+    /// What one more thread keeps for the query log.
+    #[must_use]
+    pub fn recorder(&self, seed: u64) -> Recorder {
+        self.0.query_log.as_ref().map_or_else(Recorder::off, |recorders| recorders.recorder(seed))
+    }
+
+    /// What became of the query log's entries; none if there is no query log.
+    #[must_use]
+    pub fn query_log(&self) -> Option<query_log::Told> {
+        self.0.query_log.as_ref().map(Recorders::told)
+    }
+
+    /// What became of reloads.
+    #[must_use]
+    pub fn reloads(&self) -> &Reloads {
+        &self.0.reloads
+    }
+
+    /// The sums by the words of a configuration; what was counted under others counts where their words are the same.
+    #[must_use]
+    pub fn sums(&self, counted: &Arc<Counted>) -> Sums {
+        let ledgers: Vec<_> = self.threads().iter().map(|(_, counters)| Arc::clone(&counters.ledger)).collect();
+        let mut sums = Sums::new(counted);
+        ledgers.iter().for_each(|ledger| ledger.add_to(&mut sums));
+        sums
+    }
+
+    /// The histogram of the time that answers took on the threads of a transport.
+    #[must_use]
+    pub fn latency(&self, transport: Transport) -> Buckets {
+        let mut buckets = Buckets::default();
+        for (_, counters) in self.threads().iter().filter(|(of, _)| *of == transport) {
+            counters.latency.add_to(&mut buckets);
+        }
+        buckets
     }
 
     /// The sums.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for counters in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (_, counters) in self.threads().iter() {
             totals.queries += counters.queries.value();
             for (sum, count) in totals.answers.iter_mut().zip(&counters.answers) {
                 *sum += count.value();
@@ -127,7 +172,7 @@ mod tests {
     fn the_counts_of_all_threads_are_summed_also_after_they_ended() {
         let metrics = Metrics::default();
         for rcode in [0x83, 0x80, 0x03] {
-            let counters = metrics.counters();
+            let counters = metrics.counters(Transport::Udp);
             std::thread::spawn(move || {
                 counters.queries.add(2);
                 counters.answered(rcode);
