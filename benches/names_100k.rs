@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench names_100k [-- --write FILE] [--json]`; `--write` only writes the zone.
 
+#![expect(clippy::disallowed_methods, reason = "memory is looked at until it has settled")]
+
 mod support;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //!                     └─► state directory ─► writer ─► published ─► closed endpoints' clocks ─► event, log
 //! ```
 
+use super::facts::Meters;
 use super::protocol::{Answer, Done, Lift, Order, Request};
 use super::told::Told;
 use super::{gradual, health, views};
@@ -13,6 +14,7 @@ use crate::events::{Events, Kind};
 use crate::limits::{
     EVENTS_REPLY, ORDER_MS, OVERRIDE_FOR_MAX_S, OWNER_MAX, REASON_MAX, SAVE_CHANGED_S, SAVE_S, WEIGHT_MAX,
 };
+use crate::metrics;
 use crate::overrides::{Key, Meant, Names, Override, Overrides, Said, Target};
 use crate::pool::{Gate, Share};
 use crate::publish::Published;
@@ -27,9 +29,21 @@ use std::time::Duration;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// The user's number.
-    pub uid: u32,
+pub enum Peer {
+    /// A user of this machine, by number, over the control socket.
+    User(u32),
+    /// Somebody with the token, over the admin server.
+    Web,
+}
+
+impl Peer {
+    /// The owner of what is asked for, if none is named.
+    pub(super) fn owner(&self) -> String {
+        match *self {
+            Self::User(uid) => views::user(uid),
+            Self::Web => "admin API".to_owned(),
+        }
+    }
 }
 
 /// The desk and what it is connected to.
@@ -43,6 +57,8 @@ pub struct Desk {
     pub(super) started: u64,
     /// The last write to the state directory failed.
     pub(super) problem: Option<String>,
+    /// What is counted beside the writer.
+    pub(super) meters: Meters,
     writer: Sender<Event>,
     told: Receiver<Told>,
     /// Of the last overrides that went to the writer.
@@ -85,6 +101,7 @@ impl Desk {
             events,
             started,
             problem: None,
+            meters: Meters::default(),
             writer,
             told,
             number: 0,
@@ -95,6 +112,12 @@ impl Desk {
         desk.other_configuration();
         desk.take_stock();
         desk
+    }
+
+    /// The same desk, which can say what was counted.
+    #[must_use]
+    pub fn with_meters(self, meters: Meters) -> Self {
+        Self { meters, ..self }
     }
 
     /// Answers one request.
@@ -111,6 +134,8 @@ impl Desk {
             }
             Request::Resume(resume) => self.resume(resume, peer),
             Request::Release(release) => self.release(release, peer),
+            // Waits for long; the desk goes on meanwhile.
+            Request::Reload(_) => Answer::Wrong { why: "reloads are not the desk's".to_owned() },
             Request::Status => Answer::Status(views::status(self, &self.published.load_full())),
             Request::Pools => Answer::Pools { pools: views::pools(self, &self.published.load_full()) },
             Request::Endpoints { pool } => match self.look(Writer::survey) {
@@ -120,8 +145,13 @@ impl Desk {
                 }
                 None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
             },
+            Request::Explain(asked) => self.explain(&asked),
+            Request::Metrics => match self.facts() {
+                Some(facts) => Answer::Metrics { text: metrics::text(&facts) },
+                None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
+            },
             Request::Events { after } => {
-                let events = self.events.after(after, EVENTS_REPLY).into_iter().map(views::event).collect();
+                let events = self.events.after(after, EVENTS_REPLY).into_iter().map(Into::into).collect();
                 Answer::Events { events, last: self.events.last(), started: self.started }
             }
         }
@@ -132,7 +162,7 @@ impl Desk {
         let target = Target::parse(&order.target).map_err(wrong)?;
         let said = said(&order, &target).map_err(wrong)?;
         gradual::check(order.over_s, order.for_s).map_err(wrong)?;
-        let owner = words(order.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
+        let owner = words(order.owner, || peer.owner(), OWNER_MAX, "the owner").map_err(wrong)?;
         let reason = words(Some(order.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
         if order.for_s.is_some_and(|seconds| !(1..=OVERRIDE_FOR_MAX_S).contains(&seconds)) {
             return Err(wrong(format!("an override holds for 1 second to {} days", OVERRIDE_FOR_MAX_S / 86_400)));
@@ -161,7 +191,7 @@ impl Desk {
     fn plan_lift(&self, lift: Lift, peer: &Peer) -> Result<Plan, Box<Answer>> {
         let wrong = |why: String| Box::new(Answer::Wrong { why });
         let target = Target::parse(&lift.target).map_err(wrong)?;
-        let owner = words(lift.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
+        let owner = words(lift.owner, || peer.owner(), OWNER_MAX, "the owner").map_err(wrong)?;
         let reason = words(Some(lift.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
         let mut overrides = self.kept.overrides.clone();
         let kind = match (lift.weight, lift.shed) {

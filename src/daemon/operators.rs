@@ -3,7 +3,7 @@
 use super::{Options, ServerSource};
 use crate::clock;
 use crate::config;
-use crate::control::{self, Desk, Resumed, SOCKET, STATE, Told};
+use crate::control::{self, Desk, Meters, Reloads, Resumed, SOCKET, STATE, Told};
 use crate::events::Events;
 use crate::overrides::Overrides;
 use crate::publish::Published;
@@ -57,6 +57,7 @@ impl Setup {
         published: &Arc<Published>,
         writer: (Sender<Event>, Receiver<Told>),
         events: &Events,
+        (reloads, meters): (Reloads, Meters),
     ) -> io::Result<control::Thread> {
         let overrides = self.kept.overrides.list();
         if !overrides.is_empty() {
@@ -67,7 +68,8 @@ impl Setup {
             tracing::info!(targets = known, "health of the last run is fresh and holds on");
         }
         let kept = (self.kept, self.resumed.remembered);
-        control::start(Desk::new(self.store, kept, Arc::clone(published), writer, events.clone()), self.socket)
+        let desk = Desk::new(self.store, kept, Arc::clone(published), writer, events.clone());
+        control::start(desk.with_meters(meters), self.socket, reloads)
     }
 }
 
