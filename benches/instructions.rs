@@ -1,9 +1,10 @@
 //! User-space instructions a query, counted by callgrind: repeatable on noisy machines.
 //!
-//! `cargo bench --bench instructions [-- --engine | --server] [--queries N] [--json]`
+//! `cargo bench --bench instructions [-- --engine | --server] [--queries N] [--tables TOML] [--json]`
 //!
 //! The engine's figure is `respond` alone, called in a loop. The server's figure is everything between two system
-//! calls, as the slope between a short and a long load on the built binary, so that its start cancels out.
+//! calls, as the slope between a short and a long load on the built binary, so that its start cancels out; `--tables` adds to its
+//! server file, as a query log.
 
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/proof/common/state.rs"]
@@ -147,7 +148,8 @@ fn server_count(stream: &Stream, count: u64) -> (u64, u64) {
     let wrapper =
         ["valgrind".to_owned(), "--tool=callgrind".to_owned(), format!("--callgrind-out-file={}", out.display())];
     let zone = zones::three_regions();
-    let server = Server::start(&Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() });
+    let start = Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() };
+    let server = Server::start_with(&start, &support::option("--tables").unwrap_or_default());
     let load = Load { sockets: 4, window: 16, until: Until::Answers(count), ..Load::default() };
     let run = load.run(server.address, stream);
     server.stop();

@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench names_100k [-- --write FILE] [--json]`; `--write` only writes the zone.
 
+#![expect(clippy::disallowed_methods, reason = "memory is looked at until it has settled")]
+
 mod support;
 
 use std::time::Duration;
@@ -51,6 +53,7 @@ fn main() {
 }
 
 /// What is resident once the server has dropped what it served before: when it has not become less for a second.
+#[expect(clippy::disallowed_methods, reason = "a bench looks again after a while")]
 fn settled(server: &Server) -> f64 {
     let mut least = server.megabytes("VmRSS");
     let mut quiet = 0;

@@ -34,6 +34,7 @@ pub mod pool;
 pub mod priority;
 pub mod probe;
 pub mod publish;
+pub mod query_log;
 pub mod report;
 pub mod respond;
 pub mod routing_tests;

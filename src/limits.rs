@@ -254,6 +254,14 @@ pub const GRADUAL_MAX_S: u64 = 30 * 86_400;
 /// Added to the moment from which a closed endpoint is out of all answers, seconds: replies on their way, and the
 /// parts of a second that times in whole seconds leave out.
 pub const CLOSED_SLACK_S: u64 = 2;
+/// Most balanced names that `[metrics] names` counts by themselves; the others are counted together.
+pub const METRICS_NAMES: usize = 1_000;
+/// Entries that each thread that answers can leave to the writer of the query log; more are dropped and counted.
+pub const QUERY_LOG_RING: usize = 4_096;
+/// Entries that the writer of the query log takes from one thread before the next one's turn, and writes at a time.
+pub const QUERY_LOG_BATCH: usize = 256;
+/// The writer of the query log looks for entries this often while there are none, milliseconds.
+pub const QUERY_LOG_PAUSE_MS: u64 = 20;
 /// Events kept in memory; the oldest go first.
 pub const EVENTS_KEPT: usize = 1_024;
 /// Events in one reply of the control socket.
@@ -282,6 +290,14 @@ pub const WATCH_DEBOUNCE_MAX_MS: u64 = 60_000;
 pub const WATCH_AGAIN_MS: u64 = 30_000;
 /// Looking at files that are watched takes at most one part in so many of the time.
 pub const WATCH_WORK: u32 = 100;
+/// Time that `geosteer doctor` waits for one answer, milliseconds.
+pub const DOCTOR_MS: u64 = 2_000;
+/// Zones that `geosteer doctor` asks for.
+pub const DOCTOR_ZONES: usize = 20;
+/// Days after which `geosteer doctor` calls a geographic database old.
+pub const DOCTOR_DATABASE_DAYS: u64 = 41;
+/// Open files below which `geosteer doctor` warns.
+pub const DOCTOR_DESCRIPTORS: u64 = 8_192;
 /// Changes that a reload lists; more are only counted.
 pub const CHANGES_SHOWN: usize = 1_000;
 /// Time that the writer has to carry out an order, milliseconds.

@@ -19,6 +19,7 @@ mod events;
 mod explain;
 mod guard;
 mod health;
+mod metrics;
 mod openapi;
 mod overrides;
 mod page;

@@ -4,7 +4,8 @@ use super::connections::Turn;
 use super::guard::Ends;
 use super::problem::Problem;
 use super::{
-    App, body, config, events, explain, health, openapi, overrides, page, reload, simulate, stream, views, zones,
+    App, body, config, events, explain, health, metrics, openapi, overrides, page, reload, simulate, stream, views,
+    zones,
 };
 use crate::control;
 use axum::Router;
@@ -39,6 +40,7 @@ pub fn routes() -> Vec<Route> {
         route(Method::GET, "/assets/{*file}", get(page::asset)),
         route(Method::GET, "/healthz", get(health::healthz)),
         route(Method::GET, "/readyz", get(health::readyz)),
+        route(Method::GET, "/metrics", get(metrics::text)),
         route(Method::GET, "/openapi.json", get(openapi::text)),
         route(Method::GET, "/api/v1/status", get(status)),
         route(Method::GET, "/api/v1/zones", get(zones::list)),

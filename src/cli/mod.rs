@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 pub mod explain;
 pub mod fmt;
 pub mod geo;
@@ -51,6 +52,8 @@ enum Verb {
     Test(test::Args),
     /// Probe one endpoint now, and show where the time goes; no server
     Probe(probe::Args),
+    /// Look at what stands between the server and the world: ports, delegation, sizes, clock, databases, limits
+    Doctor(doctor::Args),
     /// Ask the geographic databases
     Geo(geo::Args),
     /// Take a pool or an endpoint out of new answers of the running server; it is still probed
@@ -85,6 +88,8 @@ enum Verb {
     Completions(completions::CompletionsArgs),
     /// Write manual pages into a directory
     Man(completions::ManArgs),
+    /// Print what the running server has counted, in Prometheus' text format
+    Metrics(operate::MetricsArgs),
 }
 
 /// Runs the verb that the process's arguments name.
@@ -106,6 +111,7 @@ pub fn main() -> Exit {
         Verb::Diff(args) => diff::run(args),
         Verb::Test(args) => test::run(args),
         Verb::Probe(args) => probe::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Geo(args) => geo::run(args),
         Verb::Drain(args) => operate::drain(args),
         Verb::Undrain(args) => operate::undrain(args),
@@ -123,6 +129,7 @@ pub fn main() -> Exit {
         Verb::Events(args) => operate::events(args),
         Verb::Completions(args) => completions::completions(args),
         Verb::Man(args) => completions::man(args),
+        Verb::Metrics(args) => operate::metrics(args),
     }
 }
 

@@ -22,6 +22,7 @@ mod names;
 mod policies;
 mod pool_load;
 mod pools;
+mod query_log;
 mod records;
 mod regions;
 mod render;
@@ -44,7 +45,7 @@ pub use files::FileRead;
 pub use load::{Loaded, Options, load, load_text, load_text_alone};
 pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing_test_files};
 pub use server::{
-    Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, QueryLog, Server, Tls, load_server, load_server_text,
+    Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Server, Tls, load_server, load_server_text,
 };
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};

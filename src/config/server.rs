@@ -11,6 +11,7 @@ use super::watch::{self, Watch};
 use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
+use crate::query_log;
 use crate::snapshot::Ecs;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -38,6 +39,10 @@ pub struct Server {
     pub tls: Tls,
     /// `[log]`.
     pub log: Log,
+    /// `[metrics]`.
+    pub metrics: Metrics,
+    /// `[query_log]`; none: off.
+    pub query_log: Option<query_log::Settings>,
     /// Client-subnet settings of zones without their own.
     pub ecs: Ecs,
     /// `[watch]`.
@@ -119,6 +124,13 @@ pub struct Events {
     pub webhook_secret_file: Option<PathBuf>,
 }
 
+/// `[metrics]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Metrics {
+    /// Balanced names are counted by themselves.
+    pub names: bool,
+}
+
 /// `[tls]`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tls {
@@ -133,20 +145,6 @@ pub struct Tls {
 pub struct Log {
     /// JSON lines in place of text.
     pub json: bool,
-    /// What is logged of queries.
-    pub queries: QueryLog,
-}
-
-/// `log.queries`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum QueryLog {
-    /// Nothing.
-    #[default]
-    Off,
-    /// Text, sampled.
-    Text,
-    /// JSON, sampled.
-    Json,
 }
 
 impl Default for Server {
@@ -161,6 +159,8 @@ impl Default for Server {
             events: Events::default(),
             tls: Tls::default(),
             log: Log::default(),
+            metrics: Metrics::default(),
+            query_log: None,
             ecs: default_ecs(),
             watch: Watch::default(),
             guard: GuardRules::default(),
@@ -244,6 +244,16 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     if let Some(fields) = fields.value("events").and_then(|node| ctx.fields(node, &keys::EVENTS)) {
         server.events = events(ctx, &fields, folder);
     }
+    if let Some(fields) = fields.value("metrics").and_then(|node| ctx.fields(node, &keys::METRICS))
+        && let Some(node) = fields.value("names")
+    {
+        server.metrics.names = ctx.boolean(node, "metrics.names").unwrap_or(false);
+    }
+    if let Some(node) = fields.value("query_log")
+        && let Some(fields) = ctx.fields(node, &keys::QUERY_LOG)
+    {
+        server.query_log = super::query_log::read(ctx, &fields, node, folder);
+    }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
     server.watch = fields.value("watch").map_or(server.watch, |node| watch::read(ctx, node));
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
@@ -254,15 +264,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);
             let found = Diagnostic::new(Code::NotServedYet, key, format!("nothing serves [{section}] in this version"));
-            let has = |wanted: &[&str]| {
-                node.entries().is_some_and(|mut entries| entries.any(|(key, _)| wanted.contains(&key.text)))
-            };
-            let is_late = match section {
-                "admin" => false,
-                "log" => has(&["queries"]) && server.log.queries != QueryLog::Off,
-                _ => true,
-            };
-            if is_late {
+            if section == "tls" {
                 ctx.push(found.label("read, and without effect"));
             }
         }
@@ -411,9 +413,6 @@ fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<
             let Some(fields) = ctx.fields(node, &keys::LOG) else { return };
             let format = fields.value("format").and_then(|node| ctx.word(node, "format", &["text", "json"], &[]));
             server.log.json = format == Some(1);
-            let queries =
-                fields.value("queries").and_then(|node| ctx.word(node, "queries", &["off", "text", "json"], &[]));
-            server.log.queries = [QueryLog::Off, QueryLog::Text, QueryLog::Json][queries.unwrap_or(0)];
         }
     }
 }
@@ -441,7 +440,6 @@ mod tests {
             certificate = "a.pem"
             [log]
             format = "json"
-            queries = "off"
             [ecs]
             max_scope_v4 = 20
         "#;

@@ -35,6 +35,7 @@ pub(super) fn ecs(ctx: &mut Ctx, node: Option<Node<'_>>, base: &Ecs) -> Ecs {
     ecs
 }
 
+/// Networks, or one alone.
 pub(super) fn networks(ctx: &mut Ctx, node: Node<'_>, what: &str) -> Box<[IpNet]> {
     let mut networks = Vec::new();
     for (span, text) in ctx.strings(node, what) {

@@ -5,6 +5,7 @@
 //!                     └─► state directory ─► writer ─► published ─► closed endpoints' clocks ─► event, log
 //! ```
 
+use super::facts::Meters;
 use super::protocol::{Answer, Done, Lift, Order, Request};
 use super::told::Told;
 use super::{gradual, health, views};
@@ -13,6 +14,7 @@ use crate::events::{Events, Kind};
 use crate::limits::{
     EVENTS_REPLY, ORDER_MS, OVERRIDE_FOR_MAX_S, OWNER_MAX, REASON_MAX, SAVE_CHANGED_S, SAVE_S, WEIGHT_MAX,
 };
+use crate::metrics;
 use crate::overrides::{Key, Meant, Names, Override, Overrides, Said, Target};
 use crate::pool::{Gate, Share};
 use crate::publish::Published;
@@ -55,6 +57,8 @@ pub struct Desk {
     pub(super) started: u64,
     /// The last write to the state directory failed.
     pub(super) problem: Option<String>,
+    /// What is counted beside the writer.
+    pub(super) meters: Meters,
     writer: Sender<Event>,
     told: Receiver<Told>,
     /// Of the last overrides that went to the writer.
@@ -97,6 +101,7 @@ impl Desk {
             events,
             started,
             problem: None,
+            meters: Meters::default(),
             writer,
             told,
             number: 0,
@@ -107,6 +112,12 @@ impl Desk {
         desk.other_configuration();
         desk.take_stock();
         desk
+    }
+
+    /// The same desk, which can say what was counted.
+    #[must_use]
+    pub fn with_meters(self, meters: Meters) -> Self {
+        Self { meters, ..self }
     }
 
     /// Answers one request.
@@ -135,6 +146,10 @@ impl Desk {
                 None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
             },
             Request::Explain(asked) => self.explain(&asked),
+            Request::Metrics => match self.facts() {
+                Some(facts) => Answer::Metrics { text: metrics::text(&facts) },
+                None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
+            },
             Request::Events { after } => {
                 let events = self.events.after(after, EVENTS_REPLY).into_iter().map(Into::into).collect();
                 Answer::Events { events, last: self.events.last(), started: self.started }

@@ -14,6 +14,7 @@
 mod client;
 mod desk;
 mod explain;
+mod facts;
 mod gradual;
 mod health;
 mod let_back;
@@ -27,11 +28,12 @@ mod views;
 pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
 pub use explain::Explain;
+pub use facts::Meters;
 pub use health::{Resumed, resume};
 pub use line::{Line, LineError};
 pub use protocol::{
-    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
-    Request, Resume, ResumedRow, Safe, Status,
+    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, MoveRow, Order, OverrideRow, PoolRow,
+    Release, Request, Resume, ResumedRow, Safe, Status,
 };
 pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
 pub use server::{Thread, start};

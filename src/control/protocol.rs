@@ -30,6 +30,8 @@ pub enum Request {
     },
     /// How a name is answered, and why.
     Explain(Explain),
+    /// What was counted, as Prometheus reads it.
+    Metrics,
     /// What happened.
     Events {
         /// After the event of this number; without it the last ones.
@@ -149,6 +151,11 @@ pub enum Answer {
     Endpoints {
         /// One a row.
         endpoints: Vec<EndpointRow>,
+    },
+    /// What was counted.
+    Metrics {
+        /// Prometheus' text format.
+        text: String,
     },
     /// Events.
     Events {
@@ -314,12 +321,26 @@ pub struct Status {
     /// The blast guard.
     #[serde(default)]
     pub guard: GuardRow,
+    /// How long answers take; none before the first.
+    #[serde(default)]
+    pub latency: Option<LatencyRow>,
     /// The state directory.
     pub state: Option<String>,
     /// What is wrong with it.
     pub problem: Option<String>,
     /// All overrides.
     pub overrides: Vec<OverrideRow>,
+}
+
+/// How long answers take, microseconds: so many percent take no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyRow {
+    /// 50 percent.
+    pub p50_us: f64,
+    /// 95 percent.
+    pub p95_us: f64,
+    /// 99 percent.
+    pub p99_us: f64,
 }
 
 /// One override.

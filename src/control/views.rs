@@ -160,6 +160,7 @@ pub(super) fn status(desk: &Desk, state: &State) -> Status {
         targets: [snapshot.targets.len(), survey.as_ref().map_or(0, unknown)],
         stale: survey.as_ref().map_or(0, |survey| survey.stale.len()),
         guard: survey.as_ref().map_or_else(GuardRow::default, guard),
+        latency: desk.latency(),
         state: desk.store.as_ref().map(|store| store.folder().display().to_string()),
         problem: desk.problem.clone(),
         overrides: desk.kept.overrides.list().iter().map(|one| override_row(desk, state, &names, one)).collect(),

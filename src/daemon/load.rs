@@ -4,7 +4,7 @@
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
-use crate::limits::MMDB_MAX;
+use crate::limits::{METRICS_NAMES, MMDB_MAX};
 use crate::report;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
@@ -230,7 +230,8 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
         Some(Zones::Text { name, text }) => config::load_text(name, text, &options),
         Some(Zones::Paths(_)) | None => config::load(&zone_paths(server, zones), &options),
     };
-    let loaded = loaded.map_err(mistakes)?;
+    let mut loaded = loaded.map_err(mistakes)?;
+    loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
     let files = loaded.files.into_iter().map(|file| file.path).collect();
     Ok((loaded.spec, lines(&loaded.warnings), files))
 }

@@ -30,6 +30,7 @@ use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
 use crate::probe::Prober;
 use crate::publish::Published;
+use crate::query_log::{self, Log};
 use crate::respond::respond;
 use crate::state::State;
 use crate::webhook::{self, Webhook};
@@ -153,6 +154,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -176,8 +178,8 @@ impl Server {
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
         let source = read.sources.server.clone();
-        let mut server =
-            Self::run(bound, configuration, read, limits, (operators, target)).map_err(StartError::System)?;
+        let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
+            .map_err(StartError::System)?;
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         Ok(server)
@@ -189,6 +191,7 @@ impl Server {
         read: reload::Read,
         limits: tcp::Limits,
         (operators, target): (operators::Setup, Option<webhook::Target>),
+        query_log: Option<query_log::Settings>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
         let generation = 1;
@@ -197,7 +200,10 @@ impl Server {
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());
+        let query_log =
+            query_log.map(|settings| Log::start(settings, Arc::clone(&published))).transpose()?.map(Arc::new);
+        let metrics = Metrics::with_query_log(query_log.as_deref().map(Log::recorders));
+        let (serving, happened) = (Arc::<Serving>::default(), Events::default());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
         let (events, received) = channel();
         let (told, hears) = channel();
@@ -221,8 +227,10 @@ impl Server {
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
         let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
         let told = (Arc::clone(&published), happened.clone(), Arc::clone(&serving));
-        let (reloads, reloading) = reload::start(read, files, told, events.clone(), Arc::clone(&prober))?;
-        let control = operators.start(&published, (events.clone(), hears), &happened, reloads.clone())?;
+        let counting = (metrics.clone(), query_log.clone());
+        let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
+        let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
+        let control = operators.start(&published, (events.clone(), hears), &happened, (reloads.clone(), meters))?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -240,6 +248,7 @@ impl Server {
             prober: Some(prober),
             control: Some(control),
             webhook,
+            query_log,
             events: Some(events),
             helpers,
         })
@@ -320,6 +329,7 @@ impl Server {
             // A panic there has been reported by the hook.
             let _panicked = reloading.join();
         }
+        drop(self.query_log.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

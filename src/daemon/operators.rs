@@ -3,7 +3,7 @@
 use super::{Options, ServerSource};
 use crate::clock;
 use crate::config;
-use crate::control::{self, Desk, Reloads, Resumed, SOCKET, STATE, Told};
+use crate::control::{self, Desk, Meters, Reloads, Resumed, SOCKET, STATE, Told};
 use crate::events::Events;
 use crate::overrides::Overrides;
 use crate::publish::Published;
@@ -57,7 +57,7 @@ impl Setup {
         published: &Arc<Published>,
         writer: (Sender<Event>, Receiver<Told>),
         events: &Events,
-        reloads: Reloads,
+        (reloads, meters): (Reloads, Meters),
     ) -> io::Result<control::Thread> {
         let overrides = self.kept.overrides.list();
         if !overrides.is_empty() {
@@ -69,7 +69,7 @@ impl Setup {
         }
         let kept = (self.kept, self.resumed.remembered);
         let desk = Desk::new(self.store, kept, Arc::clone(published), writer, events.clone());
-        control::start(desk, self.socket, reloads)
+        control::start(desk.with_meters(meters), self.socket, reloads)
     }
 }
 

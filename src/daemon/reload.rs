@@ -11,9 +11,11 @@ use crate::control::{NotReloaded, ReloadOrder, ReloadOutcome, ReloadReply as Rep
 use crate::events::{Events, Kind};
 use crate::limits::FIRST_ROUND_SLACK_MS;
 use crate::listen::sys;
+use crate::metrics::Metrics;
 use crate::priority;
 use crate::probe::Prober;
 use crate::publish::Published;
+use crate::query_log::Log;
 use crate::snapshot::{Became, Change, Snapshot, Thing, changes};
 use crate::state::{Identity, State};
 use crate::writer::Event;
@@ -45,11 +47,16 @@ pub(super) struct Read {
     pub(super) started: u64,
 }
 
+/// What is published, what is told, and who waits for a configuration.
+type Told = (Arc<Published>, Events, Arc<Serving>);
+/// Where reloads are counted, and the query log, whose file is opened again.
+type Counting = (Metrics, Option<Arc<Log>>);
+
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
     Read { sources, dns, watch, started }: Read,
     files: Files,
-    (published, happened, serving): (Arc<Published>, Events, Arc<Serving>),
+    ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
     prober: Arc<Prober>,
 ) -> io::Result<(Reloads, JoinHandle<()>)> {
@@ -68,6 +75,8 @@ pub(super) fn start(
         serving,
         events,
         prober,
+        metrics,
+        query_log,
     };
     let (reloads, orders) = Reloads::new();
     let run = move || reloading.run(&orders, started);
@@ -92,6 +101,8 @@ struct Reloading {
     serving: Arc<Serving>,
     events: Sender<Event>,
     prober: Arc<Prober>,
+    metrics: Metrics,
+    query_log: Option<Arc<Log>>,
 }
 
 impl Reloading {
@@ -169,6 +180,7 @@ impl Reloading {
         // A fault of ours must not end this thread: the next reload may be what mends it.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.try_reload(why, by).map_err(NotReloaded::from)));
         let outcome = outcome.unwrap_or_else(|_| Err(NotReloaded::because("a fault of geosteer: its log says more")));
+        self.metrics.reloads().count(outcome.is_ok(), clock::unix_seconds());
         match &outcome {
             Ok(_) => self.told.clear(),
             Err(not) => self.refused(not, why, by),
@@ -196,6 +208,7 @@ impl Reloading {
     }
 
     fn try_reload(&mut self, why: &str, by: By) -> Result<Reloaded, LoadError> {
+        self.query_log.iter().for_each(|log| log.reopen());
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
         let databases = Arc::clone(&before.snapshot.databases);
@@ -210,6 +223,9 @@ impl Reloading {
         }
         if !same_sockets(&self.dns, &file.dns) {
             warnings.push("new addresses, threads or TCP limits in [dns] need a restart; the old ones stay".to_owned());
+        }
+        if self.query_log.as_ref().map(|log| log.settings()) != file.query_log.as_ref() {
+            warnings.push("another [query_log] needs a restart; the old one stays".to_owned());
         }
         log_warnings(&warnings);
         (self.files, self.watch) = (files, file.watch);

@@ -1,5 +1,6 @@
 //! From a specification to a snapshot: maps, routes, targets, record data and zones.
 
+use super::counted::Counted;
 use super::meters::{Meter, Meters};
 use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
 use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits, View};
@@ -23,7 +24,8 @@ type MapOf = Vec<Option<MapId>>;
 
 /// Compiles a specification.
 pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, BuildError> {
-    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard, canaries } = spec;
+    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard, canaries, names_counted } =
+        spec;
     let groups = groups(&zones, &names, &policies, &pools, &endpoints);
     let (maps, map_of) = maps(&zones, &names, &groups, &databases)?;
     let sources = Sources { pools: &pools, endpoints: &endpoints, policies: &policies };
@@ -34,7 +36,9 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         let limits = zones[zone].ecs.limits;
         name.route = compiler.route(name, (map, &maps[map.index()]), &groups[zone], limits);
     }
-    let (plan, routes, views) = compiler.finish();
+    let (plan, routes, views, rows) = compiler.finish();
+    let counted = Counted::new((&zones, &pools, &policies), (&plan, &routes, &rows), &names, names_counted);
+    drop(rows);
     let views = lay_out_views(views, &maps);
     let owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
         .map(|(index, name)| BalancedOwner {
@@ -84,6 +88,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         guard,
         canaries,
         databases,
+        counted: Arc::new(counted),
     })
 }
 

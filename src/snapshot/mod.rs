@@ -3,11 +3,14 @@
 
 mod build;
 mod changes;
+mod counted;
 mod meters;
 mod spec;
 
 pub use build::probed_addresses;
 pub use changes::{Became, Change, Thing, changes};
+pub use counted::{Answered, Counted, FAMILIES, Label, RCODES, TRANSPORTS, TYPES};
+pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses};
 pub use spec::{Ecs, Spec, ZoneSpec};
 
 use meters::Meters;
@@ -74,6 +77,8 @@ pub struct Snapshot {
     pub canaries: Vec<TargetId>,
     /// The databases that the maps were compiled from.
     pub databases: Arc<crate::geo::Databases>,
+    /// What is counted under it.
+    pub counted: Arc<Counted>,
 }
 
 /// One address under one check.

@@ -3,12 +3,14 @@
 //! 4 refused.
 
 mod let_back;
+mod metrics;
 mod orders;
 mod reload;
 mod show;
 pub(super) mod table;
 
 pub use let_back::{ReleaseArgs, ResumeArgs, release, resume};
+pub use metrics::{MetricsArgs, metrics};
 pub use orders::{Drain, Forced, Shed, Undrain, Weigh, drain, forced, shed, undrain, weigh};
 pub use reload::{ReloadArgs, reload};
 pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, status};

@@ -6,7 +6,22 @@ use super::Table;
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "ecs", "guard", "watch"],
+    keys: &[
+        "zones",
+        "state",
+        "dns",
+        "geo",
+        "probe",
+        "admin",
+        "events",
+        "tls",
+        "log",
+        "query_log",
+        "metrics",
+        "ecs",
+        "guard",
+        "watch",
+    ],
     later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
@@ -19,10 +34,13 @@ pub static SERVER: Table = Table {
         ("database", "geo"),
         ("api", "admin"),
         ("http", "admin"),
-        ("metrics", "admin"),
+        ("prometheus", "metrics"),
+        ("stats", "metrics"),
         ("logging", "log"),
         ("reload", "watch"),
         ("autoreload", "watch"),
+        ("querylog", "query_log"),
+        ("queries", "query_log"),
     ],
 };
 
@@ -114,9 +132,43 @@ pub static TLS: Table = Table {
 pub static LOG: Table = Table {
     what: "[log]",
     path: "[log]",
-    keys: &["format", "queries"],
+    keys: &["format"],
     later: &[],
-    words: &[("type", "format"), ("query_log", "queries")],
+    words: &[("type", "format"), ("json", "format")],
+};
+
+/// `[query_log]`.
+pub static QUERY_LOG: Table = Table {
+    what: "[query_log]",
+    path: "[query_log]",
+    keys: &["path", "format", "sample", "filter"],
+    later: &[],
+    words: &[("to", "path"), ("output", "path"), ("rate", "sample"), ("where", "filter"), ("type", "format")],
+};
+
+/// `[query_log.filter]`.
+pub static QUERY_LOG_FILTER: Table = Table {
+    what: "[query_log.filter]",
+    path: "[query_log.filter]",
+    keys: &["zone", "name", "client", "rcode", "type"],
+    later: &[],
+    words: &[
+        ("suffix", "name"),
+        ("names", "name"),
+        ("network", "client"),
+        ("subnet", "client"),
+        ("qtype", "type"),
+        ("code", "rcode"),
+    ],
+};
+
+/// `[metrics]`.
+pub static METRICS: Table = Table {
+    what: "[metrics]",
+    path: "[metrics]",
+    keys: &["names"],
+    later: &[],
+    words: &[("per_name", "names"), ("name", "names")],
 };
 
 /// `[guard]`.
