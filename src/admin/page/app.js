@@ -73,6 +73,8 @@ async function askConfiguration(generation) {
 function draw() {
   const { status } = model;
   at("server").textContent = `${status.version} · up ${span(now() - status.started)} · configuration ${status.generation} · ${status.pools[1]} of ${status.pools[0]} pools, ${status.endpoints[1]} of ${status.endpoints[0]} endpoints live`;
+  // Shares of another moment are not shown beside the states of this one.
+  if (simulated.drawn !== picture()) Object.assign(model, { shares: undefined, regions: undefined });
   drawProblems(model);
   drawOverrides(model);
   drawPools(model);
@@ -80,7 +82,7 @@ function draw() {
   simulate();
 }
 
-let simulated = { at: 0, of: "" };
+let simulated = { at: 0, of: "", drawn: "" };
 let simulating = false;
 
 /** What the map is of: it is drawn again when this changes. */
@@ -91,9 +93,10 @@ async function simulate() {
   const age = now() - simulated.at;
   if (simulating || !at("name").value || age < SIMULATE_LEAST_S || (of === simulated.of && age < SIMULATE_S)) return;
   simulating = true;
-  simulated = { at: now(), of };
+  simulated = { at: now(), of, drawn: simulated.drawn };
   try {
     await takeSimulation(await get(`simulate?name=${encodeURIComponent(at("name").value)}`));
+    simulated.drawn = of;
   } catch (error) {
     simulated.of = "";
     at("country").textContent = `The map is not of this moment: ${error.message}`;
@@ -131,7 +134,7 @@ async function whereTheyGo(name, out) {
 startTheme();
 startExplain();
 at("find").addEventListener("input", () => model.status && drawPools(model));
-at("name").addEventListener("change", () => { simulated.at = 0; simulate(); });
+at("name").addEventListener("change", () => { simulated.at = 0; model.moved = undefined; draw(); });
 await refresh();
 await drawWorld().catch((error) => { at("country").textContent = error.message; });
 simulated.at = 0;

@@ -12,6 +12,7 @@ const ROOM = [170, 120];
 const outlines = new Map();
 let lane = null;
 let failures = new Map();
+let told = null;
 
 /** Draws the land; colours come with `paintWorld`. */
 export async function drawWorld() {
@@ -68,6 +69,7 @@ export function paintWorld(simulated, down) {
     path.dataset.pool = first ?? "";
     text.textContent = first && text.dataset.room ? letter(first) : "";
   }
+  if (told) at("country").textContent = words(told);
   legend();
 }
 
@@ -81,6 +83,7 @@ function words(code) {
 
 function tell(path) {
   const code = path.dataset.country;
+  told = code;
   for (const { path: other } of outlines.values()) other.classList.toggle("told", other === path);
   at("country").textContent = words(code);
 }
