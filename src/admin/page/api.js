@@ -36,6 +36,8 @@ async function ask(method, path, body) {
   let response = await once(method, path, body);
   for (let tries = 0; response.status === 401 && tries < 3; tries += 1) {
     const why = await response.json().then((told) => told.error?.message, () => "");
+    // A server without a token takes none.
+    if (why?.includes("has no `[admin] token_file`")) throw new Refused(401, why);
     sessionStorage.removeItem(KEY);
     const token = await askToken(why);
     if (!token) throw new Refused(401, "not done: no token was given");

@@ -74,7 +74,8 @@ function draw() {
   const { status } = model;
   at("server").textContent = `${status.version} · up ${span(now() - status.started)} · configuration ${status.generation} · ${status.pools[1]} of ${status.pools[0]} pools, ${status.endpoints[1]} of ${status.endpoints[0]} endpoints live`;
   // Shares of another moment are not shown beside the states of this one.
-  if (simulated.drawn !== picture()) Object.assign(model, { shares: undefined, regions: undefined });
+  const lane = simulated.drawn === picture() ? simulated.lane : null;
+  Object.assign(model, { shares: lane?.before, regions: lane?.regions });
   drawProblems(model);
   drawOverrides(model);
   drawPools(model);
@@ -82,7 +83,7 @@ function draw() {
   simulate();
 }
 
-let simulated = { at: 0, of: "", drawn: "" };
+const simulated = { at: 0, of: "", drawn: "", lane: null };
 let simulating = false;
 
 /** What the map is of: it is drawn again when this changes. */
@@ -93,10 +94,9 @@ async function simulate() {
   const age = now() - simulated.at;
   if (simulating || !at("name").value || age < SIMULATE_LEAST_S || (of === simulated.of && age < SIMULATE_S)) return;
   simulating = true;
-  simulated = { at: now(), of, drawn: simulated.drawn };
+  Object.assign(simulated, { at: now(), of });
   try {
-    await takeSimulation(await get(`simulate?name=${encodeURIComponent(at("name").value)}`));
-    simulated.drawn = of;
+    await takeSimulation(await get(`simulate?name=${encodeURIComponent(at("name").value)}`), of);
   } catch (error) {
     simulated.of = "";
     at("country").textContent = `The map is not of this moment: ${error.message}`;
@@ -104,18 +104,17 @@ async function simulate() {
   simulating = false;
 }
 
-async function takeSimulation(told) {
+async function takeSimulation(told, of) {
   const name = at("name").value;
   const lane = told.names[name];
   if (!lane) throw new Error(`${name} was not counted`);
-  Object.assign(model, { shares: lane.before, regions: lane.regions });
+  Object.assign(simulated, { drawn: of, lane });
   const out = model.pools.filter((pool) => !pool.live);
   const word = (pool) => (pool.state === "drain" ? "drained" : pool.state === "down" ? "taken down" : "DOWN");
   paintWorld(lane, new Map(out.map((pool) => [pool.pool, word(pool)])));
   at("credit").textContent = `Shares of ${told.clients.unit}. ${told.attribution ?? ""}`;
   await whereTheyGo(name, out);
-  drawProblems(model);
-  drawPools(model);
+  draw();
 }
 
 /** Where the clients of dead pools are: the other way round, what would move if each were up. */
