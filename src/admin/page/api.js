@@ -5,6 +5,16 @@ import { askToken } from "./token.js";
 const KEY = "geosteer-token";
 const LIMIT_MS = 15_000;
 
+/** An address may bring the token behind `#`, as the one that the demo prints: it is kept as one that is typed, and leaves the address bar. */
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  sessionStorage.setItem(KEY, token);
+  history.replaceState(null, "", location.pathname);
+}
+takeToken();
+addEventListener("hashchange", takeToken);
+
 /** What the server refused, in its words; `status` is that of HTTP. */
 export class Refused extends Error {
   constructor(status, message) {
