@@ -54,7 +54,9 @@ impl Answer {
     }
 }
 
-/// The decision with its scope.
+/// The decision with its scope. Aligned so that it is wider than two words: a narrower one would be packed into
+/// registers where it is returned, and taken apart again.
+#[repr(align(32))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decision {
     /// What to answer.
@@ -65,7 +67,8 @@ pub struct Decision {
     pub class: ClassId,
 }
 
-/// Whose clients an answer is for: the class of the address that decides, and the scope.
+/// Whose clients an answer is for: the class of the address that decides, and the scope. Wide as [`Decision`] is.
+#[repr(align(32))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Located {
     pub(super) class: ClassId,

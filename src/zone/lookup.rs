@@ -105,19 +105,18 @@ impl Zones {
         {
             return Usual::Records(holder, set);
         }
-        self.less_usual(node, holder, qtype)
+        self.less_usual(node, qtype).map_or(Usual::Other, |set| Usual::Records(holder, set))
     }
 
-    /// The same, when it takes several looks.
+    /// The static records of the asked type, when it takes several looks.
     #[inline(never)]
-    fn less_usual(&self, node: &Node, holder: Holder, qtype: u16) -> Usual<'_> {
+    fn less_usual(&self, node: &Node, qtype: u16) -> Option<&Set> {
         let hides = Flags::HIDDEN | Flags::BALANCED_CNAME;
         if node.flags.has(hides) || qtype == rtype::DS {
-            return Usual::Other;
+            return None;
         }
         let start = node.sets as usize;
-        let mut sets = self.sets[start..start + usize::from(node.set_count)].iter();
-        sets.find(|set| set.rtype == qtype).map_or(Usual::Other, |set| Usual::Records(holder, set))
+        self.sets[start..start + usize::from(node.set_count)].iter().find(|set| set.rtype == qtype)
     }
 
     /// The RRset of a type at a node.
