@@ -286,3 +286,12 @@ pub const WEBHOOK_PAUSE_MAX_MS: u64 = 60_000;
 pub const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
 /// Most octets of the file with the key of its signature.
 pub const WEBHOOK_SECRET_MAX: usize = 4_096;
+
+/// Tries of a question to a UDP socket of our own before it counts as silent.
+pub const SERVING_TRIES: u32 = 3;
+/// Time for one try, and for each step over TCP, milliseconds.
+pub const SERVING_TIMEOUT_MS: u64 = 500;
+/// Datagrams that are looked at in one try: what answers another question is passed over.
+pub const SERVING_REPLIES: u32 = 4;
+/// A server that cannot ask itself says so after this many rounds of tries, and goes on trying.
+pub const SERVING_ROUNDS_TOLD: u32 = 3;

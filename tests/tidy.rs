@@ -149,6 +149,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("http_body_util", &["src/probe/http/exchange.rs"]),
     ("rustix", &["src/probe/exec.rs", "src/priority.rs"]),
     ("reqwest", &["src/webhook.rs"]),
+    ("sd_notify", &["src/supervisor.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
     // Beside the system calls: the error numbers that say that a probe could not be judged.

@@ -65,8 +65,8 @@ enum Verb {
     Resume(operate::ResumeArgs),
     /// Believe the failures that the blast guard holds
     Release(operate::ReleaseArgs),
-    /// Say how the running server is, and which overrides hold
-    Status(operate::ListArgs),
+    /// Say how the running server is, and which overrides hold; with --serving: whether this node answers DNS
+    Status(operate::StatusArgs),
     /// List the pools of the running server
     Pools(operate::ListArgs),
     /// List the endpoints of the running server

@@ -4,6 +4,7 @@ use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
 use crate::priority;
+use crate::supervisor;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -134,8 +135,10 @@ impl Host {
     pub fn serve(mut self, server: Server) -> Exit {
         // Room for one: however many signals come while a reload runs, one more reload sees all their changes.
         let (order, orders) = sync_channel(1);
+        let (watch, watched) = sync_channel(0);
         std::thread::scope(|scope| {
             scope.spawn(|| reload_when_told(&server, orders));
+            scope.spawn(|| daemon::supervise(&server, &{ watched }));
             self.runtime.block_on(async {
                 loop {
                     tokio::select! {
@@ -147,9 +150,10 @@ impl Host {
                     }
                 }
             });
-            drop(order);
+            drop((order, watch));
             server.wait_no_longer();
         });
+        supervisor::stopping();
         tracing::info!("draining");
         let totals = server.totals();
         server.stop();

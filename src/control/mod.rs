@@ -26,7 +26,7 @@ pub use desk::{Desk, Peer};
 pub use health::{Resumed, resume};
 pub use protocol::{
     Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
-    Request, Resume, ResumedRow, Safe, Status,
+    Request, Resume, ResumedRow, Safe, Serving, Status,
 };
 pub use server::{Thread, start};
 pub use told::Told;

@@ -16,6 +16,8 @@ pub enum Request {
     Release(Release),
     /// How the server is.
     Status,
+    /// Where DNS is answered, and for which zones.
+    Serving,
     /// All pools.
     Pools,
     /// Endpoints.
@@ -129,6 +131,8 @@ pub enum Answer {
     },
     /// How the server is.
     Status(Status),
+    /// Where DNS is answered.
+    Serving(Serving),
     /// Pools.
     Pools {
         /// One a row.
@@ -307,6 +311,15 @@ pub struct Status {
     pub problem: Option<String>,
     /// All overrides.
     pub overrides: Vec<OverrideRow>,
+}
+
+/// Where DNS is answered, and for which zones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Serving {
+    /// The sockets as bound, each for UDP and TCP.
+    pub addresses: Vec<String>,
+    /// The zones.
+    pub zones: Vec<String>,
 }
 
 /// One override.

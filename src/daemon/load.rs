@@ -14,9 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-/// The folder of zones unless something else is said.
-const ZONES: &str = "zones";
-
 /// Where zones come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Zones {
@@ -29,6 +26,11 @@ pub enum Zones {
         /// Zone TOML.
         text: Box<str>,
     },
+}
+
+impl Zones {
+    /// The folder of zones unless something else is said.
+    pub const USUAL: &str = "zones";
 }
 
 /// What a configuration is made of; read again at every reload.
@@ -153,7 +155,7 @@ pub(super) fn load_again(
 /// Runs the routing tests that lie beside the zones. Only for a reload: a server that starts serves what it has, since
 /// a database that is newer than a test would else keep it down.
 fn test(server: &config::Server, zones: Option<&Zones>, snapshot: &Arc<Snapshot>) -> Result<(), LoadError> {
-    let usual = [PathBuf::from(ZONES)];
+    let usual = [PathBuf::from(Zones::USUAL)];
     let files = match zones {
         Some(Zones::Text { .. }) => return Ok(()),
         Some(Zones::Paths(paths)) => config::routing_test_files(paths),
@@ -174,7 +176,7 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
     let loaded = match zones {
         Some(Zones::Text { name, text }) => config::load_text(name, text, &options),
         Some(Zones::Paths(paths)) => config::load(paths, &options),
-        None if server.zones.is_empty() => config::load(&[PathBuf::from(ZONES)], &options),
+        None if server.zones.is_empty() => config::load(&[PathBuf::from(Zones::USUAL)], &options),
         None => config::load(&server.zones, &options),
     };
     let loaded = loaded.map_err(mistakes)?;

@@ -10,11 +10,13 @@
 
 mod load;
 mod operators;
+mod supervised;
 #[cfg(test)]
 mod tests;
 mod writing;
 
 pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, compiled, load, server};
+pub use supervised::supervise;
 
 use crate::config::Dns;
 use crate::control;
@@ -26,7 +28,9 @@ use crate::metrics::{Metrics, Totals};
 use crate::probe::Prober;
 use crate::publish::Published;
 use crate::respond::respond;
+use crate::snapshot::Snapshot;
 use crate::state::State;
+use crate::supervisor;
 use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
 use std::fmt;
@@ -210,7 +214,7 @@ impl Server {
         let prober = Prober::start(seed(), events.clone())?;
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
         let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
-        let control = operators.start(&published, (events.clone(), hears), &happened)?;
+        let control = operators.start(&published, (events.clone(), hears), &happened, &bound.addresses)?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -268,6 +272,7 @@ impl Server {
     /// Any mistake: nothing has changed.
     pub fn reload(&self) -> Result<u64, LoadError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = supervisor::reloading();
         let read = server(&loaded.sources.server).and_then(|(file, mut warnings)| {
             let before = Arc::clone(&self.state().snapshot.databases);
             let mut configuration = load::load_again(&file, loaded.sources.zones.as_ref(), Some(before))?;
@@ -293,11 +298,28 @@ impl Server {
             let _alive = events.send(stage);
             prober.adopt(generation, &snapshot);
         }
+        let status = served(&snapshot, generation);
         drop(snapshot);
         if !self.serving.wait(generation, limit) {
             tracing::error!(generation, "the new configuration is loaded but does not serve yet");
         }
+        told.done(status);
         Ok(generation)
+    }
+
+    /// Waits until the first round of probes after the start is over: from then on balanced names are answered. False
+    /// if that takes too long.
+    #[must_use]
+    pub fn wait_for_first_round(&self) -> bool {
+        let round = writing::first_round(&self.state().snapshot);
+        self.serving.wait(1, Duration::from_millis(round + 40 * FIRST_ROUND_SLACK_MS))
+    }
+
+    /// What is served, in one line for the service manager.
+    #[must_use]
+    pub fn served(&self) -> String {
+        let state = self.state();
+        served(&state.snapshot, state.generation)
     }
 
     /// Lets a [`Server::reload`] that waits for first probes return: the server is about to stop.
@@ -329,6 +351,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn served(snapshot: &Snapshot, generation: u64) -> String {
+    let (zones, names) = (snapshot.settings.len(), snapshot.names.len());
+    format!("serving {zones} zones, {names} balanced names (configuration {generation})")
 }
 
 /// True if both ask for the same sockets.

@@ -11,6 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::store::{Operators, Store};
 use crate::writer::Event;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -57,6 +58,7 @@ impl Setup {
         published: &Arc<Published>,
         writer: (Sender<Event>, Receiver<Told>),
         events: &Events,
+        addresses: &[SocketAddr],
     ) -> io::Result<control::Thread> {
         let overrides = self.kept.overrides.list();
         if !overrides.is_empty() {
@@ -67,7 +69,8 @@ impl Setup {
             tracing::info!(targets = known, "health of the last run is fresh and holds on");
         }
         let kept = (self.kept, self.resumed.remembered);
-        control::start(Desk::new(self.store, kept, Arc::clone(published), writer, events.clone()), self.socket)
+        let desk = Desk::new(self.store, kept, Arc::clone(published), writer, events.clone());
+        control::start(desk.listening(addresses), self.socket)
     }
 }
 

@@ -4,11 +4,13 @@
 
 mod let_back;
 mod orders;
+mod serving;
 mod show;
 pub(super) mod table;
 
 pub use let_back::{ReleaseArgs, ResumeArgs, release, resume};
 pub use orders::{Drain, Forced, Shed, Undrain, Weigh, drain, forced, shed, undrain, weigh};
+pub use serving::StatusArgs;
 pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, status};
 
 use crate::config;

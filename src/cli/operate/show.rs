@@ -1,6 +1,7 @@
 //! `geosteer status`, `pools`, `endpoints`, `events`.
 
 use super::orders::safe_text;
+use super::serving::StatusArgs;
 use super::table::{moment, plain, span, table};
 use super::{Where, print_json, strange};
 use crate::clock;
@@ -13,7 +14,7 @@ use std::time::Duration;
 /// `events --follow` asks this often.
 const FOLLOW: Duration = Duration::from_secs(1);
 
-/// Arguments of `geosteer status` and `geosteer pools`.
+/// Arguments of `geosteer pools`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ListArgs {
     #[command(flatten)]
@@ -56,9 +57,12 @@ fn show(server: &Where, request: &Request, text: impl Fn(&Answer) -> Option<Stri
     Exit::Ok
 }
 
-/// How the server is.
+/// How the server is, or whether it answers.
 #[must_use]
-pub fn status(args: ListArgs) -> Exit {
+pub fn status(args: StatusArgs) -> Exit {
+    if args.serving {
+        return super::serving::serving(&args.server);
+    }
     show(&args.server, &Request::Status, |answer| match answer {
         Answer::Status(status) => Some(status_text(status, clock::unix_seconds())),
         _ => None,
