@@ -1,9 +1,10 @@
 //! User-space instructions a query, counted by callgrind: repeatable on noisy machines.
 //!
-//! `cargo bench --bench instructions [-- --engine | --server] [--queries N] [--json]`
+//! `cargo bench --bench instructions [-- --engine | --server] [--queries N] [--tables TOML] [--json]`
 //!
 //! The engine's figure is `respond` alone, called in a loop. The server's figure is everything between two system
-//! calls, as the slope between a short and a long load on the built binary, so that its start cancels out.
+//! calls, as the slope between a short and a long load on the built binary, so that its start cancels out; `--tables` adds to its
+//! server file, as a query log.
 
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/proof/common/state.rs"]
@@ -17,10 +18,9 @@ use geosteer::state::State;
 use geosteer::steer::Observed;
 use geosteer::worker::Worker;
 use std::hint::black_box;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use support::ask::Ask;
+use support::callgrind;
 use support::load::{Load, Until};
 use support::queries::Stream;
 use support::server::{Server, Start, has, static_probe};
@@ -41,7 +41,7 @@ fn main() {
     let (engine, server) = (support::flag("--engine"), support::flag("--server"));
     if engine || !server {
         let mut table = Table::new("instructions a query: respond alone", &["queries", "instructions"]);
-        for zone in ["small", "methods", "100k"] {
+        for zone in ["small", "methods", "equally near", "100k"] {
             for (stream, count) in streams(zone).iter().zip(engine_counts(zone)) {
                 table.row(vec![stream.name.clone(), count.to_string()]);
             }
@@ -65,6 +65,7 @@ fn zone_text(zone: &str) -> String {
     match zone {
         "small" => zones::three_regions(),
         "methods" => zones::methods(),
+        "equally near" => zones::equally_near(),
         "100k" => zones::many_names(NAMES, POLICIES),
         _ => panic!("no zone is called {zone}"),
     }
@@ -84,6 +85,7 @@ fn streams(zone: &str) -> Vec<Stream> {
                 |(method, name): &(&str, &str)| Stream::subnets(method, &format!("{name}.example.com"), 100_000);
             METHODS.iter().map(stream).collect()
         }
+        "equally near" => vec![Stream::subnets("nearest, all four equally near", "nearest.example.com", 100_000)],
         _ => vec![Stream::many_names("100,000 names + subnet", NAMES as u32, 100_000)],
     }
 }
@@ -94,25 +96,7 @@ fn engine_counts(zone: &str) -> Vec<u64> {
 }
 
 fn engine_count(zone: &str, stream: usize) -> u64 {
-    let directory = tempfile::tempdir().expect("a scratch directory");
-    let out = directory.path().join("counts");
-    let program = std::env::current_exe().expect("this program has a path");
-    let status = Command::new("valgrind")
-        .args(["--tool=callgrind", "--toggle-collect=*measured*"])
-        .arg(format!("--callgrind-out-file={}", out.display()))
-        .arg(program)
-        .args(["--inner", zone, "--stream", &stream.to_string(), "--queries", &queries().to_string()])
-        .stderr(Stdio::null())
-        .status();
-    assert!(status.is_ok_and(|status| status.success()), "callgrind runs");
-    total(&out)
-}
-
-/// The instructions that one of callgrind's files counts.
-fn total(file: &Path) -> u64 {
-    let text = std::fs::read_to_string(file).unwrap_or_else(|problem| panic!("{}: {problem}", file.display()));
-    let line = text.lines().find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")));
-    line.and_then(|count| count.trim().parse().ok()).expect("callgrind writes a total")
+    callgrind::count(&["--inner", zone, "--stream", &stream.to_string(), "--queries", &queries().to_string()])
 }
 
 /// The part that runs under callgrind: one stream. The first query's allocations drown in the number.
@@ -164,9 +148,10 @@ fn server_count(stream: &Stream, count: u64) -> (u64, u64) {
     let wrapper =
         ["valgrind".to_owned(), "--tool=callgrind".to_owned(), format!("--callgrind-out-file={}", out.display())];
     let zone = zones::three_regions();
-    let server = Server::start(&Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() });
+    let start = Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() };
+    let server = Server::start_with(&start, &support::option("--tables").unwrap_or_default());
     let load = Load { sockets: 4, window: 16, until: Until::Answers(count), ..Load::default() };
     let run = load.run(server.address, stream);
     server.stop();
-    (run.answered, total(&out))
+    (run.answered, callgrind::total(&out))
 }

@@ -46,6 +46,7 @@ pub struct Source {
 }
 
 impl From<SocketAddr> for Source {
+    #[inline]
     fn from(source: SocketAddr) -> Self {
         Self { address: Bits::from(source.ip().to_canonical()), port: source.port() }
     }

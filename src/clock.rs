@@ -14,6 +14,12 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// Nanoseconds since a reading of the monotonic clock.
+#[must_use]
+pub fn nanoseconds_since(then: Instant) -> u64 {
+    u64::try_from(instant().saturating_duration_since(then).as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Where the monotonic clock begins, milliseconds: a day, so that what happened before the start has a time as well.
 const START_MS: u64 = 86_400_000;
 

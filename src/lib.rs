@@ -14,6 +14,7 @@
 #![warn(clippy::unwrap_used, unreachable_pub)]
 
 pub mod address;
+pub mod admin;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -33,6 +34,8 @@ pub mod pool;
 pub mod priority;
 pub mod probe;
 pub mod publish;
+pub mod query_log;
+pub mod report;
 pub mod respond;
 pub mod routing_tests;
 pub mod serving;

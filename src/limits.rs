@@ -20,6 +20,9 @@ pub const VIEWS_SIZE: usize = 8 << 20;
 /// Most pools that balance by `hash` for which it is written down who wins which place, 16 KiB for a pool or twice that
 /// while its families differ; in a configuration with more it is found out per query.
 pub const HASHES_WRITTEN_DOWN: usize = 1_024;
+/// The same for pools that balance by `nearest`: 4 KiB for each choice among equally near members, shared by up to 64
+/// rows of clients.
+pub const TIES_WRITTEN_DOWN: usize = 1_024;
 /// Most addresses in one balanced answer.
 pub const ANSWERS_MAX: u8 = 16;
 /// Most addresses that `balance = "all"` gives in one answer, and its default.
@@ -251,6 +254,14 @@ pub const GRADUAL_MAX_S: u64 = 30 * 86_400;
 /// Added to the moment from which a closed endpoint is out of all answers, seconds: replies on their way, and the
 /// parts of a second that times in whole seconds leave out.
 pub const CLOSED_SLACK_S: u64 = 2;
+/// Most balanced names that `[metrics] names` counts by themselves; the others are counted together.
+pub const METRICS_NAMES: usize = 1_000;
+/// Entries that each thread that answers can leave to the writer of the query log; more are dropped and counted.
+pub const QUERY_LOG_RING: usize = 4_096;
+/// Entries that the writer of the query log takes from one thread before the next one's turn, and writes at a time.
+pub const QUERY_LOG_BATCH: usize = 256;
+/// The writer of the query log looks for entries this often while there are none, milliseconds.
+pub const QUERY_LOG_PAUSE_MS: u64 = 20;
 /// Events kept in memory; the oldest go first.
 pub const EVENTS_KEPT: usize = 1_024;
 /// Events in one reply of the control socket.
@@ -265,8 +276,34 @@ pub const CONTROL_REPLY_MAX: u64 = 256 << 20;
 pub const CONTROL_CONNECTIONS: usize = 16;
 /// Time for a request on the control socket to come in, and for its reply to be taken, milliseconds.
 pub const CONTROL_MS: u64 = 5_000;
+/// Reloads that can wait for one that runs; all of them are one reload.
+pub const RELOADS_WAITING: usize = 16;
+/// Time that `geosteer reload` waits for the server's answer, milliseconds: a large configuration, then first probes.
+pub const RELOAD_MS: u64 = 600_000;
+/// Files that are watched must be quiet for so long before they are read again, milliseconds.
+pub const WATCH_DEBOUNCE_MS: u64 = 500;
+/// Shortest such time that can be set, milliseconds.
+pub const WATCH_DEBOUNCE_MIN_MS: u64 = 100;
+/// Longest such time that can be set, milliseconds.
+pub const WATCH_DEBOUNCE_MAX_MS: u64 = 60_000;
+/// Files that are watched and were refused are read again after so long, milliseconds: what they name may be there now.
+pub const WATCH_AGAIN_MS: u64 = 30_000;
+/// Looking at files that are watched takes at most one part in so many of the time.
+pub const WATCH_WORK: u32 = 100;
+/// Time that `geosteer doctor` waits for one answer, milliseconds.
+pub const DOCTOR_MS: u64 = 2_000;
+/// Zones that `geosteer doctor` asks for.
+pub const DOCTOR_ZONES: usize = 20;
+/// Days after which `geosteer doctor` calls a geographic database old.
+pub const DOCTOR_DATABASE_DAYS: u64 = 41;
+/// Open files below which `geosteer doctor` warns.
+pub const DOCTOR_DESCRIPTORS: u64 = 8_192;
+/// Changes that a reload lists; more are only counted.
+pub const CHANGES_SHOWN: usize = 1_000;
 /// Time that the writer has to carry out an order, milliseconds.
 pub const ORDER_MS: u64 = 5_000;
+/// Requests of the admin server that wait at the desk; one more is told so.
+pub const CONTROL_QUEUE: usize = 32;
 /// Health is saved this often after a change, seconds.
 pub const SAVE_CHANGED_S: u64 = 2;
 /// Health is saved this often without a change, seconds: what is too old at a start is not believed.
@@ -286,6 +323,34 @@ pub const WEBHOOK_PAUSE_MAX_MS: u64 = 60_000;
 pub const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
 /// Most octets of the file with the key of its signature.
 pub const WEBHOOK_SECRET_MAX: usize = 4_096;
+
+/// Connections to the admin server at a time; for one more the one that has been idle for longest makes room.
+pub const ADMIN_CONNECTIONS: usize = 64;
+/// Time for the head of a request to the admin server to come in, and again for its body, milliseconds.
+pub const ADMIN_REQUEST_MS: u64 = 5_000;
+/// Largest body of a request to the admin server, octets.
+pub const ADMIN_BODY_MAX: usize = 1 << 20;
+/// Largest head of a request to the admin server, octets.
+pub const ADMIN_HEAD_MAX: usize = 16 << 10;
+/// Most headers of a request to the admin server.
+pub const ADMIN_HEADERS_MAX: usize = 64;
+/// A connection to the admin server ends after this long, milliseconds, whatever it does.
+pub const ADMIN_CONNECTION_MS: u64 = 900_000;
+/// Streams of events at a time.
+pub const ADMIN_STREAMS: usize = 16;
+/// A stream of events ends after this long, seconds: its client asks again, and says what it has seen.
+pub const ADMIN_STREAM_S: u64 = 600;
+/// A stream of events without news says so this often, seconds.
+pub const ADMIN_STREAM_BEAT_S: u64 = 15;
+/// Shortest token of the admin server, octets.
+pub const ADMIN_TOKEN_MIN: usize = 16;
+/// Longest file with the token of the admin server, octets.
+pub const ADMIN_TOKEN_MAX: usize = 4_096;
+
+/// Longest string in a TXT record, octets (RFC 1035 §3.3).
+pub const TXT_STRING_MAX: usize = 255;
+/// Most strings of an explanation over DNS: what does not fit into a UDP reply is asked for again over TCP.
+pub const EXPLAIN_STRINGS: usize = 32;
 
 /// Tries of a question to a UDP socket of our own before it counts as silent.
 pub const SERVING_TRIES: u32 = 3;

@@ -2,6 +2,7 @@
 //! answer out. Bytes in, bytes out, for every transport.
 
 mod aside;
+mod explain;
 mod records;
 mod services;
 
@@ -67,24 +68,40 @@ impl Ending {
 /// The usual query, of an existing name and its addresses or plain records, is answered from top to bottom by code
 /// that is all inlined ([`answer_usual`]); every other one takes the long way ([`answer_any`]) to the same answers.
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
+    worker.follow(state);
     if let Some(asked) = Asked::read(request.bytes) {
         let node = state.snapshot.zones.node(asked.name());
         if let Some(query) = asked.with_rest()
             && request.source.port != 0
         {
+            worker.asked(request, query.qtype());
             return answer_usual(state, worker, request, query, node, out);
         }
     }
     respond_to_any(state, worker, request, out)
 }
 
+/// The type of a query that cannot be read.
+const UNREAD: u16 = u16::MAX;
+
 /// Answers any message.
 #[cold]
 fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     match Query::parse(request.bytes, request.source.port) {
-        Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
-        Err(Fault::Reject { rcode, echo, edns }) => Verdict::Send(reject(request.bytes, rcode, echo, edns, out)),
-        Err(Fault::Ignore) => Verdict::Drop,
+        Ok(query) => {
+            worker.asked(request, query.qtype());
+            answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out)
+        }
+        Err(Fault::Reject { rcode, echo, edns }) => {
+            worker.asked(request, UNREAD);
+            worker.found_nothing();
+            worker.replied(rcode);
+            Verdict::Send(reject(request.bytes, rcode, echo, edns, out))
+        }
+        Err(Fault::Ignore) => {
+            worker.asked(request, UNREAD);
+            Verdict::Drop
+        }
     }
 }
 
@@ -106,6 +123,7 @@ fn answer_usual(
             Usual::Addresses(holder, name) => {
                 let subnet = heed_subnet(state, holder, request, &query);
                 if subnet.wish != Wish::Malformed {
+                    worker.found(holder.zone);
                     let asked =
                         Question { name, want: Want::Addresses(family(query.qtype())), node: Some(node), subnet };
                     return steered(state, worker, request, asked, query, out);
@@ -114,12 +132,13 @@ fn answer_usual(
             Usual::Records(holder, set) if !set.has_related() => {
                 let subnet = heed_subnet(state, holder, request, &query);
                 if subnet.wish != Wish::Malformed {
+                    worker.found(holder.zone);
                     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
                     reply.authoritative = true;
                     reply.scope = scope(subnet.wish, 0);
                     return match reply.append(Section::Answer, set.count, zones.image(set)) {
-                        Some(_) => finish(state, &query, reply, Ending::plain(rcode::NOERROR)),
-                        None => truncated(state, query, reply),
+                        Some(_) => finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR)),
+                        None => truncated(state, worker, query, reply),
                     };
                 }
             }
@@ -140,19 +159,21 @@ fn answer_any(
     out: &mut [u8],
 ) -> Verdict {
     let zones = &state.snapshot.zones;
+    worker.found_nothing();
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, &mut *out);
     if (query.qclass() != class::IN || matches!(query.qtype(), rtype::AXFR | rtype::IXFR))
         && let Some(ending) = aside::answer(&state.identity, &query, &mut reply)
     {
-        return finish(state, &query, reply, ending);
+        return finish(state, worker, &query, reply, ending);
     }
     let Some(found) = zones.find_from(node, query.name(), query.qtype()) else {
         let ending = Ending::explained(rcode::REFUSED, extended::NOT_AUTHORITATIVE, "");
-        return finish(state, &query, reply, ending);
+        return finish(state, worker, &query, reply, ending);
     };
+    worker.found(found.zone);
     let subnet = heed_subnet(state, Holder { zone: found.zone, believes_all: false }, request, &query);
     if subnet.wish == Wish::Malformed {
-        return finish(state, &query, reply, Ending::plain(rcode::FORMERR));
+        return finish(state, worker, &query, reply, Ending::plain(rcode::FORMERR));
     }
     let (name, want) = match found.outcome {
         Outcome::Addresses(name) => (name, Want::Addresses(family(query.qtype()))),
@@ -162,9 +183,16 @@ fn answer_any(
             return served(state, worker, request, Question { name, want, node, subnet }, query, out);
         }
         _ => {
+            if found.outcome == Outcome::NoName {
+                let client = Client::of(request.source.address, &subnet);
+                if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
+                    reply.scope = scope(subnet.wish, subnet.address.family.bits());
+                    return finish(state, worker, &query, reply, ending);
+                }
+            }
             reply.scope = scope(subnet.wish, 0);
             let ending = records::answer(zones, &query, &found, &mut reply);
-            return finish(state, &query, reply, ending);
+            return finish(state, worker, &query, reply, ending);
         }
     };
     steered(state, worker, request, Question { name, want, node, subnet }, query, out)
@@ -214,12 +242,12 @@ fn steered(
     out: &mut [u8],
 ) -> Verdict {
     let client = Client::of(request.source.address, &asked.subnet);
-    let decision = steer::decide(state, worker, asked.name, &client, asked.want);
+    let decision = steer::decide_as(state, worker, asked.name, &client, asked.want);
     let picks = Picks::last(state, worker, asked.want);
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
-        return nothing(state, decision.answer, query, asked.node, reply);
+        return nothing(state, worker, (decision.answer, asked.node), query, reply);
     };
     reply.authoritative = true;
     let fits = match asked.want {
@@ -230,9 +258,9 @@ fn steered(
         }
     };
     if !fits {
-        return truncated(state, query, reply);
+        return truncated(state, worker, query, reply);
     }
-    finish(state, &query, reply, Ending::plain(rcode::NOERROR))
+    finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
 /// Answers with service records of what steering decides for a balanced name.
@@ -250,19 +278,25 @@ fn served(
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
-        return nothing(state, decision.answer, query, asked.node, reply);
+        return nothing(state, worker, (decision.answer, asked.node), query, reply);
     };
     reply.authoritative = true;
     let picks = Picks::last(state, worker, asked.want);
     match services::answer(state, asked.name, query.qtype(), picks.endpoints(), ttl, &mut reply) {
-        Some(()) => finish(state, &query, reply, Ending::plain(rcode::NOERROR)),
-        None => truncated(state, query, reply),
+        Some(()) => finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR)),
+        None => truncated(state, worker, query, reply),
     }
 }
 
 /// Says that a balanced name has no records for this client, or nothing at all.
 #[cold]
-fn nothing(state: &State, answer: Answer, query: Query<'_>, node: Option<NodeId>, mut reply: Reply<'_>) -> Verdict {
+fn nothing(
+    state: &State,
+    worker: &Worker,
+    (answer, node): (Answer, Option<NodeId>),
+    query: Query<'_>,
+    mut reply: Reply<'_>,
+) -> Verdict {
     let zones = &state.snapshot.zones;
     let ending = match answer {
         // A row that has nothing live answers NODATA where another row has records: the scope says for whom.
@@ -273,18 +307,25 @@ fn nothing(state: &State, answer: Answer, query: Query<'_>, node: Option<NodeId>
         Answer::ServFail => Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy"),
         Answer::Pending | Answer::Records { .. } => return Verdict::Drop,
     };
-    finish(state, &query, reply, ending)
+    finish(state, worker, &query, reply, ending)
 }
 
 /// Says that the answer has no room.
 #[cold]
-fn truncated(state: &State, query: Query<'_>, mut reply: Reply<'_>) -> Verdict {
+fn truncated(state: &State, worker: &Worker, query: Query<'_>, mut reply: Reply<'_>) -> Verdict {
     reply.truncate();
-    finish(state, &query, reply, Ending::plain(rcode::NOERROR))
+    finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
-/// Ends a reply.
+/// Ends a reply, and counts it.
 #[inline(always)]
-fn finish(state: &State, query: &Query<'_>, reply: Reply<'_>, Ending { rcode, error }: Ending) -> Verdict {
+fn finish(
+    state: &State,
+    worker: &Worker,
+    query: &Query<'_>,
+    reply: Reply<'_>,
+    Ending { rcode, error }: Ending,
+) -> Verdict {
+    worker.replied(rcode);
     Verdict::Send(reply.finish(query, rcode, error, || state.identity.nsid.as_deref()))
 }

@@ -1,9 +1,9 @@
 //! Runs routing tests: each is one query through the live code, and what was answered is held against what is expected.
 //! `geosteer test`, `geosteer check` and every reload call this.
 
-use crate::cli::explain::{Question, Report};
 use crate::config::{self, RoutingTest, RoutingTests, Span};
 use crate::overrides::Target;
+use crate::report::{Question, Report};
 use crate::simulate::Scenario;
 use crate::snapshot::Snapshot;
 use crate::state::State;

@@ -1,8 +1,10 @@
 //! The published state: one immutable value that a batch of queries walks.
 
-use crate::id::EndpointId;
+use crate::client::Client;
+use crate::id::{EndpointId, NameId};
 use crate::snapshot::Snapshot;
 use crate::steer::{Live, Observed};
+use ipnet::IpNet;
 use std::sync::Arc;
 
 /// Everything an answer depends on.
@@ -41,4 +43,15 @@ pub struct Identity {
     pub nsid: Option<Box<str>>,
     /// `version.bind`; hidden if none.
     pub version: Option<Box<str>>,
+    /// Who is told how names are answered, as TXT records of `_explain.NAME`; nobody if none.
+    pub explain: Option<Explain>,
+}
+
+/// Explanations over DNS.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    /// Who may ask.
+    pub networks: Vec<IpNet>,
+    /// Says how a balanced name is decided for a client, each string of at most 255 octets.
+    pub strings: fn(&State, NameId, &Client) -> Vec<String>,
 }

@@ -123,11 +123,12 @@ impl Courier {
     /// Sends until told to stop.
     async fn run(self, mut stopped: oneshot::Receiver<()>) {
         let mut sent = 0;
+        let mut news = self.events.follow();
         loop {
             let batch = self.events.after(Some(sent), WEBHOOK_BATCH);
             let Some(last) = batch.last() else {
                 tokio::select! {
-                    () = self.events.news() => continue,
+                    _ = news.wait_for(|last| *last > sent) => continue,
                     _ = &mut stopped => return,
                 }
             };

@@ -1,8 +1,12 @@
-//! What one thread keeps between queries: its random generator, its cursors and its counters.
+//! What one thread keeps between queries: its random generator, its cursors and its counts.
 
-use crate::id::PoolId;
+use crate::id::{NameId, PoolId, ZoneId};
+use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
+use crate::respond::{Request, Transport};
+use crate::snapshot;
 use crate::state::State;
+use std::sync::Arc;
 
 /// A thread's own memory, never shared.
 #[derive(Debug)]
@@ -16,16 +20,54 @@ pub struct Worker {
     pub generation: u64,
     /// What the last decision picked: kept here, so that no query clears or copies the room for it.
     pub(crate) picked: Picked,
+    /// What the last query came to, as far as it is counted.
+    pub(crate) trace: Trace,
+    tally: Arc<Tally>,
+    /// Those of the tally, at hand.
+    counts: Arc<[Count]>,
+    /// Where names are counted, and how many by themselves.
+    names: (usize, usize),
+    ledger: Arc<Ledger>,
+}
+
+/// What a query came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trace {
+    /// Where the responses of its zone are counted.
+    pub responses: u32,
+    /// Where its answer is counted; nowhere if no balanced name was asked for.
+    pub answer: u32,
+}
+
+impl Trace {
+    /// That of a query of which nothing is known yet.
+    const NEW: Self = Self { responses: snapshot::responses(None) as u32, answer: snapshot::NOWHERE as u32 };
 }
 
 impl Worker {
     /// A worker whose draws follow from `seed` alone.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { draw: Draw::new(seed), cursors: Vec::new(), generation: u64::MAX, picked: Picked::new() }
+        Self {
+            draw: Draw::new(seed),
+            cursors: Vec::new(),
+            generation: u64::MAX,
+            picked: Picked::new(),
+            trace: Trace::NEW,
+            tally: Arc::default(),
+            counts: Arc::new([]),
+            names: (0, 0),
+            ledger: Arc::default(),
+        }
     }
 
-    /// Makes the cursors fit the state's configuration, each at a random place. Allocates at a new generation only.
+    /// The same worker, whose counts go into a ledger that others read.
+    #[must_use]
+    pub fn counting_into(self, ledger: Arc<Ledger>) -> Self {
+        Self { ledger, ..self }
+    }
+
+    /// Makes the cursors fit the state's configuration, each at a random place, and the counts. Allocates at a new generation only.
     #[inline]
     pub fn follow(&mut self, state: &State) {
         if self.generation != state.generation {
@@ -39,6 +81,68 @@ impl Worker {
         self.cursors.clear();
         self.cursors.shrink_to(2 * state.snapshot.pools.len());
         self.cursors.resize_with(2 * state.snapshot.pools.len(), || (self.draw.next() >> 32) as u32);
+        self.tally = self.ledger.tally(&state.snapshot.counted);
+        self.counts = Arc::clone(self.tally.counts());
+        self.names = state.snapshot.counted.names();
+    }
+
+    /// Adds one. An index that the configuration does not give is passed over.
+    #[inline(always)]
+    fn count(&self, index: usize) {
+        if let Some(count) = self.counts.get(index) {
+            count.add(1);
+        }
+    }
+
+    /// Counts a query.
+    #[inline(always)]
+    pub(crate) fn asked(&self, request: &Request<'_>, qtype: u16) {
+        let is_stream = matches!(request.transport, Transport::Stream);
+        self.count(snapshot::request(is_stream, request.source.address.family, qtype));
+    }
+
+    /// The query is one for no zone of ours, as far as is known.
+    pub(crate) fn found_nothing(&mut self) {
+        self.trace = Trace::NEW;
+    }
+
+    /// The query is one for a zone of ours.
+    #[inline(always)]
+    pub(crate) fn found(&mut self, zone: ZoneId) {
+        self.trace = Trace { responses: snapshot::responses(Some(zone)) as u32, ..Trace::NEW };
+    }
+
+    /// Counts a decision about a balanced name.
+    #[inline(always)]
+    pub(crate) fn decided(&mut self, name: NameId, count: u32) {
+        self.trace.answer = count;
+        self.count(count as usize);
+        if self.names.1 > 0 {
+            self.count_name(name);
+        }
+    }
+
+    #[cold]
+    fn count_name(&self, name: NameId) {
+        self.count(self.names.0 + name.index().min(self.names.1));
+    }
+
+    /// Counts a reply.
+    #[inline(always)]
+    pub(crate) fn replied(&self, rcode: u16) {
+        self.count(self.trace.responses as usize + snapshot::code(rcode));
+    }
+
+    /// What the last query came to.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        self.trace
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// The cursor of a pool in one family, the draws, and the room for picks.

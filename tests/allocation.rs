@@ -5,11 +5,15 @@ mod answers;
 use answers::{balanced_state, query, subnet};
 use geosteer::health::Load;
 use geosteer::id::EndpointId;
+use geosteer::metrics::Metrics;
 use geosteer::pool::{ALONE, Asker, Balance, Candidate, Picked, Table};
-use geosteer::respond::{Request, Transport, respond};
+use geosteer::publish::Published;
+use geosteer::query_log::{Filter, Format, Log, Output, Settings};
+use geosteer::respond::{Request, Transport, Verdict, respond};
 use geosteer::worker::{Draw, Worker};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
 struct Counting;
 
@@ -72,6 +76,43 @@ fn no_answer_of_any_kind_allocates_after_the_first() {
         counts.push(COUNT.with(Cell::get) - before);
     }
     assert_eq!(counts[1], 0, "allocations in the second round");
+}
+
+#[test]
+fn neither_counting_nor_the_query_log_allocates_on_the_threads_that_answer() {
+    let state = balanced_state("", &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let published = Arc::new(Published::new(state.clone()));
+    let filter = Filter {
+        names: vec![geosteer::wire::Name::parse("example.com").unwrap()],
+        rcodes: vec![0],
+        ..Filter::default()
+    };
+    let output = Output::File(folder.path().join("queries.log"));
+    let log = Log::start(Settings { output, format: Format::Json, sample: 1.0, filter }, published).unwrap();
+    let (recorders, metrics) = (log.recorders(), Metrics::default());
+    let (mut recorder, counters) = (recorders.recorder(1), metrics.counters(Transport::Udp));
+    let mut worker = Worker::new(1).counting_into(Arc::clone(&counters.ledger));
+    let source: std::net::SocketAddr = "198.51.100.9:53".parse().unwrap();
+    let (message, mut out) = (query("www.example.com", "A").build(), vec![0; 65_535]);
+    let mut answer = |count: usize| {
+        let before = COUNT.with(Cell::get);
+        for _ in 0..count {
+            let request = Request { bytes: &message, source: source.into(), transport: Transport::Udp };
+            let Verdict::Send(length) = respond(&state, &mut worker, &request, &mut out) else { panic!("no answer") };
+            recorder.answered(&worker, &request, &out, length);
+        }
+        COUNT.with(Cell::get) - before
+    };
+    answer(1);
+    assert_eq!(answer(20_000), 0);
+    drop(log);
+    let told = recorders.told();
+    assert_eq!((told.written + told.dropped, told.failed), (20_001, 0));
+    assert!(told.written >= 4_096, "a ring is written at least: {told:?}");
+    let sums = metrics.sums(&state.snapshot.counted);
+    let answered = (0..sums.counted().len()).filter(|&index| sums.counted().is_of_answers(index));
+    assert_eq!(answered.map(|index| sums.value(index)).sum::<u64>(), 20_001);
 }
 
 #[test]

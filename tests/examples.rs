@@ -1,9 +1,10 @@
 //! Every zone of `examples/` is loaded and asked, in-process, as `tests/examples/NAME.toml` says: whom it answers, with
 //! what scope, and what happens when something is down.
 
-use geosteer::cli::explain::{Question, Report, failed};
+use geosteer::cli::explain::failed;
 use geosteer::config::{self, Options};
 use geosteer::geo::Databases;
+use geosteer::report::{Question, Report};
 use geosteer::snapshot::Snapshot;
 use geosteer::state::State;
 use hickory_proto::rr::RecordType;
@@ -115,7 +116,7 @@ fn check_share(example: &str, snapshot: &Arc<Snapshot>, share: &Share) {
             other => panic!("shares are counted over networks or queries, not {other}"),
         };
         let question = question(&share.name, "A", (IpAddr::V4(client), 24));
-        let reply = geosteer::cli::explain::ask(&state, &mut worker, &question).unwrap().unwrap();
+        let reply = geosteer::report::ask(&state, &mut worker, &question).unwrap().unwrap();
         *count.entry(reply.answers[0].clone()).or_default() += 1;
     }
     let found = f64::from(count[&share.of]) * 100.0 / f64::from(ASKED);

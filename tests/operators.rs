@@ -14,6 +14,10 @@ use log::Log;
 mod half_dead;
 #[path = "operators/let_back.rs"]
 mod let_back;
+#[path = "operators/reload.rs"]
+mod reload;
+#[path = "operators/watch.rs"]
+mod watch;
 
 const LONG: Duration = Duration::from_secs(30);
 const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
@@ -48,7 +52,15 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path) -> Self {
-        let mut process = Self::start_quietly(folder);
+        Self::listening(Self::start_quietly(folder))
+    }
+
+    /// With the zones that the server file names.
+    fn start_by_file(folder: &Path) -> Self {
+        Self::listening(Self::spawn(folder, &[]))
+    }
+
+    fn listening(mut process: Self) -> Self {
         let line = process.line(&["listening", "udp="]);
         process.address = line.split("udp=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
         process
@@ -56,10 +68,14 @@ impl Process {
 
     /// The same without a look at its log.
     fn start_quietly(folder: &Path) -> Self {
+        Self::spawn(folder, &["--zones".as_ref(), folder.join("zone.toml").as_os_str()])
+    }
+
+    fn spawn(folder: &Path, zones: &[&std::ffi::OsStr]) -> Self {
         let state = folder.join("state");
         let mut child = Command::new(BINARY)
-            .args(["run", "--listen", "127.0.0.1:0", "--zones"])
-            .arg(folder.join("zone.toml"))
+            .args(["run", "--admin", "off", "--listen", "127.0.0.1:0"])
+            .args(zones)
             .arg("--state")
             .arg(&state)
             .args(
@@ -244,7 +260,7 @@ fn a_state_directory_that_cannot_be_had_is_a_warning_and_answers_go_on() {
     let folder = folder(ZONE);
     std::fs::write(folder.path().join("state"), "a file").unwrap();
     let mut child = Command::new(BINARY);
-    child.args(["run", "--listen", "127.0.0.1:0", "--zones"]).arg(folder.path().join("zone.toml"));
+    child.args(["run", "--admin", "off", "--listen", "127.0.0.1:0", "--zones"]).arg(folder.path().join("zone.toml"));
     let mut child = child.arg("--state").arg(folder.path().join("state")).stderr(Stdio::piped()).spawn().unwrap();
     let log = Log::of(child.stderr.take().unwrap());
     let mut process = Process { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket: PathBuf::new() };

@@ -120,7 +120,7 @@ fn a_reload_runs_the_routing_tests_and_is_refused_by_one_that_fails() {
     server.reload().expect("nothing is wrong yet");
     std::fs::write(folder.path().join("x.tests.toml"), FAILING).unwrap();
     let refused = server.reload().expect_err("a test fails");
-    assert!(refused.lines().iter().any(|line| line.contains("E071")), "{refused}");
+    assert!(refused.lines.iter().any(|line| line.contains("E071")), "{refused}");
     std::fs::write(folder.path().join("x.tests.toml"), FAILING.replace("tyo", "lon")).unwrap();
     server.reload().expect("the test passes");
 }

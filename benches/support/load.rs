@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a load generator measures time")]
 
 use super::queries::Stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,23 @@ impl Outcome {
     }
 }
 
+/// The load stands for clients on other machines: while it lasts, the server's threads do not make it wait, or its
+/// own waiting would be counted as theirs. Needs rights; without them nothing changes.
+struct First;
+
+impl First {
+    fn now() -> Self {
+        let _without_rights = rustix::process::setpriority_process(None, -20);
+        Self
+    }
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        let _nothing_to_do = rustix::process::setpriority_process(None, 0);
+    }
+}
+
 struct Flow {
     socket: UdpSocket,
     open: Vec<Option<Instant>>,
@@ -74,6 +92,7 @@ struct Flow {
 impl Load {
     /// Puts the load on `server`; the local side is on the same address family's loopback.
     pub(crate) fn run(&self, server: SocketAddr, stream: &Stream) -> Outcome {
+        let _first = First::now();
         let mut flows: Vec<Flow> = (0..self.sockets).map(|_| Flow::open(server, self.window)).collect();
         let mut outcome = Outcome::default();
         let (start, mut sent, mut swept) = (Instant::now(), 0u64, Instant::now());
@@ -93,12 +112,23 @@ impl Load {
                 outcome.lost += flows.iter_mut().map(|flow| flow.sweep(now)).sum::<u64>();
             }
             if idle {
-                std::thread::yield_now();
+                self.wait(&flows, start.elapsed(), sent);
             }
         }
         outcome.elapsed = start.elapsed();
         outcome.micros.sort_unstable();
         outcome
+    }
+
+    /// At a fixed rate: sleeps until the next query is due or an answer is there, and leaves the core to others.
+    fn wait(&self, flows: &[Flow], elapsed: Duration, sent: u64) {
+        if self.rate == 0.0 {
+            return std::thread::yield_now();
+        }
+        let due = Duration::from_secs_f64((sent + 1) as f64 / self.rate).saturating_sub(elapsed);
+        let due = Timespec { tv_sec: 0, tv_nsec: due.min(LOST).as_nanos() as i64 };
+        let mut sockets: Vec<_> = flows.iter().map(|flow| PollFd::new(&flow.socket, PollFlags::IN)).collect();
+        let _woken = poll(&mut sockets, Some(&due));
     }
 
     fn room(&self, elapsed: Duration, sent: u64, free: usize) -> usize {

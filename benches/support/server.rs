@@ -165,7 +165,7 @@ impl Drop for Server {
 fn command(wrapper: &[String], directory: &Path) -> Command {
     let mut words = wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_geosteer")]);
     let mut command = Command::new(words.next().expect("the binary at least"));
-    command.args(words).arg("run").arg("--config").arg(directory.join("geosteer.toml"));
+    command.args(words).args(["run", "--admin", "off"]).arg("--config").arg(directory.join("geosteer.toml"));
     command.current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -58,16 +58,26 @@ pub(crate) const METHODS: [(&str, &str); 10] = [
 
 /// One name for each balance method over the same three regions; pools of four endpoints, one address an answer.
 pub(crate) fn methods() -> String {
+    balanced(&METHODS, 8.0)
+}
+
+/// The name `nearest` alone, whose pools have all four endpoints at one place.
+pub(crate) fn equally_near() -> String {
+    balanced(&[("nearest", "nearest")], 0.0)
+}
+
+/// Such names, where the members of a pool that picks the nearest are so many degrees apart.
+fn balanced(methods: &[(&str, &str)], apart: f64) -> String {
     let mut zone = HEAD.to_owned();
     let places = [("us", 0, "[39.0, -77.5]"), ("eu", 10, "[50.1, 8.7]"), ("ap", 20, "[35.7, 139.7]")];
-    for (method, name) in METHODS {
+    for &(method, name) in methods {
         for (region, base, place) in places {
             write!(zone, "[pools.{name}-{region}]\nbalance = \"{method}\"\ncheck = \"none\"\nendpoints = [\n")
                 .expect("a String takes all");
             for member in 1..=4 {
                 let (address, weight) = (base + member, member);
                 let shift = if method == "nearest" {
-                    format!(", location = {}", shifted(place, member))
+                    format!(", location = {}", shifted(place, apart * f64::from(member - 1)))
                 } else {
                     String::new()
                 };
@@ -79,7 +89,7 @@ pub(crate) fn methods() -> String {
         policy(&mut zone, &format!("policies.{name}"), &format!("{name}-"));
     }
     zone.push_str("[names]\n");
-    for (_, name) in METHODS {
+    for (_, name) in methods {
         writeln!(zone, "{name} = {{ policy = \"{name}\", ttl = 60 }}").expect("a String takes all");
     }
     zone
@@ -136,8 +146,9 @@ fn policy(zone: &mut String, table: &str, prefix: &str) {
     .expect("a String takes all");
 }
 
-fn shifted(place: &str, member: i32) -> String {
+/// A place so many degrees further south.
+fn shifted(place: &str, degrees: f64) -> String {
     let (latitude, longitude) = place.trim_matches(['[', ']']).split_once(',').expect("a pair");
     let latitude: f64 = latitude.trim().parse().expect("degrees");
-    format!("[{:.1}, {}]", latitude - 8.0 * f64::from(member - 1), longitude.trim())
+    format!("[{:.1}, {}]", latitude - degrees, longitude.trim())
 }

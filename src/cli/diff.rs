@@ -2,18 +2,14 @@
 //! `--max-moved` a gate for CI.
 
 use super::explain::Paint;
-use super::simulate::view::{ClientsView, NameView, SimulationView, owner};
 use super::simulate::{Clients, Progress, moved_tables, names_word, percent, usage};
-use super::view::attribution;
 use crate::config::{DatabaseRef, Server};
 use crate::daemon::{self, Configuration, LoadError, ServerSource, Zones};
 use crate::error::Exit;
 use crate::geo::Databases;
-use crate::id::NameId;
+use crate::report::{Compared, SimulationView, attribution};
 use crate::simulate::{Simulation, common_names, compare};
 use crate::state::State;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,14 +67,13 @@ fn compared(args: &Args) -> Result<Exit, Exit> {
     let (pairs, alone) = common_names(states);
     let done = compare(states, &population, &pairs, &mut |part| progress.part(part));
     progress.clear();
-    let moved = done.groups.iter().flat_map(|group| &group.lanes).map(|lane| lane.all.moved).fold(0.0, f64::max);
-    let found = Found { states, alone, moved, most: args.max_moved };
+    let found = Compared::new(states, &done, alone, args.max_moved);
     if args.json {
         let credit = databases.iter().find_map(|databases| attribution(databases));
         let all = SimulationView::new(states, &done, &population, &[], credit);
         println!("{}", serde_json::to_string_pretty(&found.view(all)).expect("strings and numbers are JSON"));
     } else {
-        print!("{}", found.human(&done, Paint::of_stdout()));
+        print!("{}", human(&found, &done, Paint::of_stdout()));
         if let Some(line) = databases.iter().find_map(|databases| attribution(databases)) {
             println!("{line}");
         }
@@ -109,86 +104,40 @@ fn share(text: &str) -> Result<f64, String> {
     number.map(|number| number / 100.0).ok_or_else(|| "a share is like 5% or 0.5%".to_owned())
 }
 
-/// What was found.
-struct Found<'s> {
-    states: [&'s State; 2],
-    /// Names that one side has alone.
-    alone: [Vec<NameId>; 2],
-    /// The largest share of the clients of a name that moves.
-    moved: f64,
-    most: Option<f64>,
-}
-
-/// What `--json` prints.
-#[derive(Serialize)]
-struct DiffView {
-    /// The largest share of the clients of a name that moves, 0 to 1.
-    moved: f64,
-    /// No more than `--max-moved`.
-    ok: bool,
-    clients: ClientsView,
-    names: BTreeMap<String, NameView>,
-    only_old: Vec<String>,
-    only_new: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attribution: Option<&'static str>,
-}
-
-impl Found<'_> {
-    fn is_within(&self) -> bool {
-        self.most.is_none_or(|most| self.moved <= most)
-    }
-
-    fn names(&self, side: usize) -> Vec<String> {
-        self.alone[side].iter().map(|&id| owner(self.states[side], id)).collect()
-    }
-
-    fn view(&self, all: SimulationView) -> DiffView {
-        DiffView {
-            moved: self.moved,
-            ok: self.is_within(),
-            clients: all.clients,
-            names: all.names,
-            only_old: self.names(0),
-            only_new: self.names(1),
-            attribution: all.attribution,
-        }
-    }
-
-    fn human(&self, done: &Simulation, paint: Paint) -> String {
-        let mut text = String::new();
-        let mut still = 0;
-        for group in &done.groups {
-            for (index, lane) in group.lanes.iter().enumerate() {
-                let repeats = index > 0 && lane.same(&group.lanes[0]);
-                if lane.all.moved < 1e-9 {
-                    still += usize::from(index == 0) * group.names.len();
-                } else if !repeats {
-                    let name = names_word(self.states, group);
-                    text.push_str(&format!("{}  {}\n", paint.strong(&name), lane.rtype));
-                    text.push_str(&moved_tables(lane, paint));
-                }
+/// For people.
+fn human(found: &Compared<'_>, done: &Simulation, paint: Paint) -> String {
+    let mut text = String::new();
+    let mut still = 0;
+    for group in &done.groups {
+        for (index, lane) in group.lanes.iter().enumerate() {
+            let repeats = index > 0 && lane.same(&group.lanes[0]);
+            if lane.all.moved < 1e-9 {
+                still += usize::from(index == 0) * group.names.len();
+            } else if !repeats {
+                let name = names_word(found.states, group);
+                text.push_str(&format!("{}  {}\n", paint.strong(&name), lane.rtype));
+                text.push_str(&moved_tables(lane, paint));
             }
         }
-        for (side, word) in [(0, "only before"), (1, "only after")] {
-            let names = self.names(side);
-            if !names.is_empty() {
-                text.push_str(&format!("{}: {}\n", paint.strong(word), names.join(", ")));
-            }
-        }
-        if still > 0 {
-            text.push_str(&format!("{still} name{} of which nobody moves\n", if still == 1 { "" } else { "s" }));
-        }
-        match self.most {
-            Some(most) if self.is_within() => {
-                text.push_str(&format!("ok: at most {} move, {} may\n", percent(self.moved), percent(most)));
-            }
-            Some(most) => {
-                let line = format!("too many: {} move, {} may", percent(self.moved), percent(most));
-                text.push_str(&format!("{}\n", paint.bad(&line)));
-            }
-            None => {}
-        }
-        text
     }
+    for (side, word) in [(0, "only before"), (1, "only after")] {
+        let names = found.names(side);
+        if !names.is_empty() {
+            text.push_str(&format!("{}: {}\n", paint.strong(word), names.join(", ")));
+        }
+    }
+    if still > 0 {
+        text.push_str(&format!("{still} name{} of which nobody moves\n", if still == 1 { "" } else { "s" }));
+    }
+    match found.most {
+        Some(most) if found.is_within() => {
+            text.push_str(&format!("ok: at most {} move, {} may\n", percent(found.moved), percent(most)));
+        }
+        Some(most) => {
+            let line = format!("too many: {} move, {} may", percent(found.moved), percent(most));
+            text.push_str(&format!("{}\n", paint.bad(&line)));
+        }
+        None => {}
+    }
+    text
 }

@@ -1,8 +1,8 @@
 //! `geosteer geo`: what the databases know of an address.
 
-use super::view::{LocationView, attribution};
 use crate::error::Exit;
 use crate::geo::{Database, Databases, GeoError, Location};
+use crate::report::{LocationView, attribution};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -130,8 +130,8 @@ fn known(location: &Location) -> Vec<&'static str> {
 
 fn human(found: &Found) -> String {
     let place = &found.location;
-    let country = place.country.as_ref().map(|code| format!("{code} {}", place.country_name.unwrap_or("")));
-    let middle = if place.coordinates_from == Some("country") { " (the middle of the country)" } else { "" };
+    let country = place.country.as_ref().map(|code| format!("{code} {}", place.country_name.as_deref().unwrap_or("")));
+    let middle = if place.coordinates_from.as_deref() == Some("country") { " (the middle of the country)" } else { "" };
     let coordinates = place.coordinates.map(|[north, east]| format!("{north:.2}, {east:.2}{middle}"));
     let asn = place.asn.map(|asn| format!("AS{asn} {}", place.organisation.as_deref().unwrap_or("")));
     let rows = [

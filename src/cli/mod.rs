@@ -2,16 +2,19 @@
 //! goes to stdout, everything else to stderr.
 
 pub mod check;
+pub mod completions;
 pub mod demo;
 pub mod diff;
+pub mod doctor;
 pub mod explain;
+pub mod fmt;
 pub mod geo;
+pub mod init;
 pub mod operate;
 pub mod probe;
 pub mod run;
 pub mod simulate;
 pub mod test;
-mod view;
 
 use crate::error::Exit;
 use crate::listen::sys;
@@ -31,6 +34,10 @@ struct Cli {
 enum Verb {
     /// Serve zones until SIGTERM; SIGHUP reloads all or nothing
     Run(run::Args),
+    /// Write a first zone that passes `check`
+    Init(init::Args),
+    /// Format zone files; comments stay, the meaning is the same
+    Fmt(fmt::Args),
     /// Serve the built-in demo zone with toy endpoints to take down and bring back
     Demo(demo::Args),
     /// Read zones and say every mistake at once; no server, no network
@@ -45,6 +52,8 @@ enum Verb {
     Test(test::Args),
     /// Probe one endpoint now, and show where the time goes; no server
     Probe(probe::Args),
+    /// Look at what stands between the server and the world: ports, delegation, sizes, clock, databases, limits
+    Doctor(doctor::Args),
     /// Ask the geographic databases
     Geo(geo::Args),
     /// Take a pool or an endpoint out of new answers of the running server; it is still probed
@@ -65,6 +74,8 @@ enum Verb {
     Resume(operate::ResumeArgs),
     /// Believe the failures that the blast guard holds
     Release(operate::ReleaseArgs),
+    /// Have the running server read its files again, all or nothing; say what changed
+    Reload(operate::ReloadArgs),
     /// Say how the running server is, and which overrides hold; with --serving: whether this node answers DNS
     Status(operate::StatusArgs),
     /// List the pools of the running server
@@ -73,6 +84,12 @@ enum Verb {
     Endpoints(operate::EndpointsArgs),
     /// Say what happened: changes of health, overrides, reloads
     Events(operate::EventsArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages into a directory
+    Man(completions::ManArgs),
+    /// Print what the running server has counted, in Prometheus' text format
+    Metrics(operate::MetricsArgs),
 }
 
 /// Runs the verb that the process's arguments name.
@@ -85,6 +102,8 @@ pub fn main() -> Exit {
     }
     match verb {
         Verb::Run(args) => run::run(args),
+        Verb::Init(args) => init::run(args),
+        Verb::Fmt(args) => fmt::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Explain(args) => explain::run(args),
@@ -92,6 +111,7 @@ pub fn main() -> Exit {
         Verb::Diff(args) => diff::run(args),
         Verb::Test(args) => test::run(args),
         Verb::Probe(args) => probe::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Geo(args) => geo::run(args),
         Verb::Drain(args) => operate::drain(args),
         Verb::Undrain(args) => operate::undrain(args),
@@ -102,9 +122,35 @@ pub fn main() -> Exit {
         Verb::Weight(args) => operate::weigh(args),
         Verb::Resume(args) => operate::resume(args),
         Verb::Release(args) => operate::release(args),
+        Verb::Reload(args) => operate::reload(args),
         Verb::Status(args) => operate::status(args),
         Verb::Pools(args) => operate::pools(args),
         Verb::Endpoints(args) => operate::endpoints(args),
         Verb::Events(args) => operate::events(args),
+        Verb::Completions(args) => completions::completions(args),
+        Verb::Man(args) => completions::man(args),
+        Verb::Metrics(args) => operate::metrics(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_reference_lists_every_verb_in_order_with_what_it_does_and_invents_none() {
+        let reference = include_str!("../../docs/cli.md");
+        let rows = reference.lines().skip_while(|line| *line != "## Verbs").filter(|line| line.starts_with("| `"));
+        let row = |line: &str| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            assert!(cells.len() == 5 && cells[3].starts_with('0'), "verb, what it does, exit codes: {line}");
+            (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+        };
+        let written: Vec<_> = rows.map(row).collect();
+        let about =
+            |verb: &clap::Command| (verb.get_name().to_owned(), verb.get_about().unwrap_or_default().to_string());
+        let known: Vec<_> = Cli::command().get_subcommands().map(about).collect();
+        assert_eq!(written, known);
     }
 }

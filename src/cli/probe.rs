@@ -1,12 +1,12 @@
 //! `geosteer probe`: probes one endpoint now, as the server would, and shows where the time went. It reads the zones;
 //! no server is needed.
 
-use super::explain::nearest;
 use crate::config::{self, Options, Report};
 use crate::daemon::{self, ServerSource};
 use crate::error::Exit;
 use crate::health::{CheckKind, Load, Outcome, TargetAddress};
 use crate::probe::{Job, Probed, probe_once};
+use crate::report::nearest;
 use crate::snapshot::{Spec, probed_addresses};
 use serde::Serialize;
 use std::fmt::Write as _;

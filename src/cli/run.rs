@@ -1,15 +1,15 @@
 //! `geosteer run`: serve until SIGTERM or SIGINT; SIGHUP reloads.
 
+use crate::config::AdminListen;
 use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
-use crate::priority;
 use crate::supervisor;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -28,6 +28,10 @@ pub struct Args {
     /// Keep overrides and health here, and listen for `geosteer drain` and its like; instead of the server file's `state`
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// The admin server (API, page for people, metrics) listens here, or `off`; instead of the server file's
+    /// `[admin] listen` [default: 127.0.0.1:8053]
+    #[arg(long, value_name = "ADDR", value_parser = admin)]
+    admin: Option<AdminListen>,
     /// Write the log as JSON, one object a line
     #[arg(long)]
     log_json: bool,
@@ -48,6 +52,7 @@ pub fn run(args: Args) -> Exit {
         threads: None,
         tcp: None,
         state: args.state,
+        admin: args.admin,
         sources: Sources { server, zones },
     };
     // The signals first: a SIGHUP while it starts must not end the process.
@@ -61,6 +66,13 @@ pub fn run(args: Args) -> Exit {
             host.serve(server)
         }
         Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn admin(text: &str) -> Result<AdminListen, String> {
+    match text {
+        "off" => Ok(AdminListen::Off),
+        _ => text.parse().map(AdminListen::At).map_err(|_| "an address is like 127.0.0.1:8053; or `off`".to_owned()),
     }
 }
 
@@ -133,24 +145,19 @@ impl Host {
     /// Serves until SIGTERM or SIGINT, reloads at SIGHUP, then drains.
     #[must_use]
     pub fn serve(mut self, server: Server) -> Exit {
-        // Room for one: however many signals come while a reload runs, one more reload sees all their changes.
-        let (order, orders) = sync_channel(1);
         let (watch, watched) = sync_channel(0);
         std::thread::scope(|scope| {
-            scope.spawn(|| reload_when_told(&server, orders));
             scope.spawn(|| daemon::supervise(&server, &{ watched }));
             self.runtime.block_on(async {
                 loop {
                     tokio::select! {
                         _ = self.terminate.recv() => return,
                         _ = self.interrupt.recv() => return,
-                        _ = self.hang_up.recv() => {
-                            let _one_waits_already = order.try_send(());
-                        }
+                        _ = self.hang_up.recv() => server.reloads().order("SIGHUP"),
                     }
                 }
             });
-            drop((order, watch));
+            drop(watch);
             server.wait_no_longer();
         });
         supervisor::stopping();
@@ -159,18 +166,5 @@ impl Host {
         server.stop();
         tracing::info!(queries = totals.queries, panics = totals.panics, "stopped");
         Exit::Ok
-    }
-}
-
-fn reload_when_told(server: &Server, orders: Receiver<()>) {
-    priority::behind_answers();
-    for () in orders {
-        tracing::info!("reloading");
-        if let Err(error) = server.reload() {
-            for line in error.lines() {
-                tracing::error!("{line}");
-            }
-            tracing::error!("nothing was reloaded: the configuration and the databases from before serve on");
-        }
     }
 }

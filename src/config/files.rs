@@ -24,12 +24,23 @@ pub(super) struct Files {
     root: PathBuf,
     paths: HashMap<FileId, PathBuf>,
     pub(super) read: Vec<FileRead>,
+    /// No file may be read: the text came from elsewhere.
+    alone: bool,
 }
 
 impl Files {
     /// The files of a zone whose TOML stands in `folder`.
     pub(super) fn new(root: &Path) -> Self {
         Self { root: root.to_owned(), ..Self::default() }
+    }
+
+    /// Of a text that came from elsewhere: it must not name files, whose content would show in messages.
+    pub(super) fn alone() -> Self {
+        Self { alone: true, ..Self::default() }
+    }
+
+    fn may_read(&self) -> Result<(), String> {
+        if self.alone { Err("a text that was sent cannot name files".to_owned()) } else { Ok(()) }
     }
 
     /// The folder that nothing may leave.
@@ -47,6 +58,7 @@ impl Files {
     /// # Errors
     /// Why not, as a sentence.
     pub(super) fn read(&mut self, ctx: &mut Ctx, path: &Path) -> Result<(FileId, Arc<str>), String> {
+        self.may_read()?;
         let (text, modified) = read_text(path)?;
         let text: Arc<str> = text.into();
         let file = ctx.report.sources.add(&path.display().to_string(), Arc::clone(&text));
@@ -83,6 +95,7 @@ impl Files {
     /// # Errors
     /// Why not, as a sentence.
     pub(super) fn bytes_beside(&mut self, ctx: &Ctx, from: FileId, path: &str, most: u64) -> Result<Vec<u8>, String> {
+        self.may_read()?;
         let path = self.folder(ctx, from).join(path);
         let fail = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
         let about = std::fs::metadata(&path).map_err(fail)?;

@@ -63,10 +63,21 @@ pub fn load(paths: &[PathBuf], options: &Options) -> Result<Loaded, Report> {
 /// # Errors
 /// As [`load`].
 pub fn load_text(name: &str, text: &str, options: &Options) -> Result<Loaded, Report> {
+    let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    of_text(Files::new(folder), name, text, options)
+}
+
+/// The same for a text that somebody sent: it cannot name files.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text_alone(name: &str, text: &str, options: &Options) -> Result<Loaded, Report> {
+    of_text(Files::alone(), name, text, options)
+}
+
+fn of_text(mut files: Files, name: &str, text: &str, options: &Options) -> Result<Loaded, Report> {
     let mut load = Load::default();
-    let path = Path::new(name);
-    let mut files = Files::new(path.parent().unwrap_or(Path::new("")));
-    let file = files.take(&mut load.ctx, path, Arc::from(text));
+    let file = files.take(&mut load.ctx, Path::new(name), Arc::from(text));
     zone::read(&mut load.ctx, &mut load.spec, &mut files, file, options);
     load.note(file);
     load.finish(options)

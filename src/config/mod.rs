@@ -22,6 +22,7 @@ mod names;
 mod policies;
 mod pool_load;
 mod pools;
+mod query_log;
 mod records;
 mod regions;
 mod render;
@@ -33,6 +34,7 @@ mod settings;
 mod source;
 mod verify;
 mod walk;
+mod watch;
 mod zone;
 mod zonetext;
 
@@ -40,8 +42,11 @@ pub use canaries::Canary;
 pub use codes::{CODES, Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;
-pub use load::{Loaded, Options, load, load_text};
+pub use load::{Loaded, Options, load, load_text, load_text_alone};
 pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing_test_files};
-pub use server::{Admin, DatabaseRef, Dns, Events, Log, Probe, QueryLog, Server, Tls, load_server, load_server_text};
+pub use server::{
+    Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Server, Tls, load_server, load_server_text,
+};
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};
+pub use watch::Watch;

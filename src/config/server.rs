@@ -5,12 +5,15 @@ use super::canaries::{self, Canary};
 use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
 use super::keys;
-use super::settings::{default_ecs, ecs};
+use super::settings::{default_ecs, ecs, networks};
 use super::walk::{Ctx, Fields, Node, entries};
+use super::watch::{self, Watch};
 use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
+use crate::query_log;
 use crate::snapshot::Ecs;
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,8 +39,14 @@ pub struct Server {
     pub tls: Tls,
     /// `[log]`.
     pub log: Log,
+    /// `[metrics]`.
+    pub metrics: Metrics,
+    /// `[query_log]`; none: off.
+    pub query_log: Option<query_log::Settings>,
     /// Client-subnet settings of zones without their own.
     pub ecs: Ecs,
+    /// `[watch]`.
+    pub watch: Watch,
     /// `[guard]`.
     pub guard: GuardRules,
     /// `[guard] canaries`.
@@ -55,6 +64,8 @@ pub struct Dns {
     pub nsid: Option<Box<str>>,
     /// `version.bind`; hidden if none.
     pub version: Option<Box<str>>,
+    /// Who may ask for `_explain.NAME`; nobody if empty.
+    pub explain_from: Vec<IpNet>,
     /// TCP connections in all.
     pub tcp_connections: usize,
     /// TCP connections of one client.
@@ -83,11 +94,25 @@ pub struct Probe {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Admin {
     /// Where it listens.
-    pub listen: Option<SocketAddr>,
+    pub listen: AdminListen,
     /// A file with the token.
     pub token_file: Option<PathBuf>,
+    /// Names by which people call it.
+    pub hosts: Vec<Box<str>>,
     /// The control socket, if not in the state directory.
     pub socket: Option<PathBuf>,
+}
+
+/// `admin.listen`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AdminListen {
+    /// Nothing is said: the usual address, if it is free.
+    #[default]
+    Usual,
+    /// Nowhere.
+    Off,
+    /// Here.
+    At(SocketAddr),
 }
 
 /// `[events]`.
@@ -97,6 +122,13 @@ pub struct Events {
     pub webhook: Option<Box<str>>,
     /// A file with the key of the signature.
     pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Metrics {
+    /// Balanced names are counted by themselves.
+    pub names: bool,
 }
 
 /// `[tls]`.
@@ -113,20 +145,6 @@ pub struct Tls {
 pub struct Log {
     /// JSON lines in place of text.
     pub json: bool,
-    /// What is logged of queries.
-    pub queries: QueryLog,
-}
-
-/// `log.queries`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum QueryLog {
-    /// Nothing.
-    #[default]
-    Off,
-    /// Text, sampled.
-    Text,
-    /// JSON, sampled.
-    Json,
 }
 
 impl Default for Server {
@@ -141,7 +159,10 @@ impl Default for Server {
             events: Events::default(),
             tls: Tls::default(),
             log: Log::default(),
+            metrics: Metrics::default(),
+            query_log: None,
             ecs: default_ecs(),
+            watch: Watch::default(),
             guard: GuardRules::default(),
             canaries: Vec::new(),
         }
@@ -155,6 +176,7 @@ impl Default for Dns {
             threads: 0,
             nsid: None,
             version: None,
+            explain_from: Vec::new(),
             tcp_connections: TCP_CONNECTIONS,
             tcp_connections_per_client: TCP_CONNECTIONS_CLIENT,
             tcp_idle_ms: TCP_IDLE_MS,
@@ -222,7 +244,18 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     if let Some(fields) = fields.value("events").and_then(|node| ctx.fields(node, &keys::EVENTS)) {
         server.events = events(ctx, &fields, folder);
     }
+    if let Some(fields) = fields.value("metrics").and_then(|node| ctx.fields(node, &keys::METRICS))
+        && let Some(node) = fields.value("names")
+    {
+        server.metrics.names = ctx.boolean(node, "metrics.names").unwrap_or(false);
+    }
+    if let Some(node) = fields.value("query_log")
+        && let Some(fields) = ctx.fields(node, &keys::QUERY_LOG)
+    {
+        server.query_log = super::query_log::read(ctx, &fields, node, folder);
+    }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
+    server.watch = fields.value("watch").map_or(server.watch, |node| watch::read(ctx, node));
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
         server.guard = super::rules::guard(ctx, &fields);
         server.canaries = fields.value("canaries").map_or_else(Vec::new, |node| canaries::read(ctx, node));
@@ -231,15 +264,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);
             let found = Diagnostic::new(Code::NotServedYet, key, format!("nothing serves [{section}] in this version"));
-            let has = |wanted: &[&str]| {
-                node.entries().is_some_and(|mut entries| entries.any(|(key, _)| wanted.contains(&key.text)))
-            };
-            let is_late = match section {
-                "admin" => has(&["listen", "token_file"]),
-                "log" => has(&["queries"]) && server.log.queries != QueryLog::Off,
-                _ => true,
-            };
-            if is_late {
+            if section == "tls" {
                 ctx.push(found.label("read, and without effect"));
             }
         }
@@ -297,6 +322,9 @@ fn dns(ctx: &mut Ctx, fields: &Fields<'_>) -> Dns {
         dns.tcp_idle_ms = ctx.millis(node, "tcp_idle", 1_000..=3_600_000).unwrap_or(dns.tcp_idle_ms);
     }
     dns.nsid = fields.value("nsid").and_then(|node| identity(ctx, node, "nsid"));
+    if let Some(node) = fields.value("explain_from") {
+        dns.explain_from = networks(ctx, node, "explain_from").into();
+    }
     dns.version = fields.value("version").and_then(|node| identity(ctx, node, "version"));
     for key in ["tls_listen", "https_listen", "quic_listen"] {
         if let Some((span, node)) = fields.entry(key)
@@ -348,12 +376,30 @@ fn socket(ctx: &mut Ctx, node: Node<'_>, port: u16) -> Option<SocketAddr> {
     address
 }
 
+/// A name by which browsers call the server: without scheme and port.
+fn host(ctx: &mut Ctx, node: Node<'_>) -> Option<Box<str>> {
+    let text = ctx.string(node, "a host")?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if text.is_empty() || !text.chars().all(is_part) {
+        let found = Diagnostic::new(Code::BadValue, node.span, format!("\"{text}\" is no host name"));
+        ctx.push(found.label("not a name").help("write it without scheme and port, like \"geosteer.example.net\""));
+        return None;
+    }
+    Some(text.into())
+}
+
 /// The sections that later issues serve: read in full, so that a mistake in them shows today.
 fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<'_>, folder: &Path) {
     match section {
         "admin" => {
             let Some(fields) = ctx.fields(node, &keys::ADMIN) else { return };
-            server.admin.listen = fields.value("listen").and_then(|node| socket(ctx, node, 8053));
+            server.admin.listen = fields.value("listen").map_or(AdminListen::Usual, |node| match node.as_str() {
+                Some("off") => AdminListen::Off,
+                _ => socket(ctx, node, 8053).map_or(AdminListen::Off, AdminListen::At),
+            });
+            if let Some(node) = fields.value("hosts") {
+                server.admin.hosts = node.items().filter_map(|item| host(ctx, item)).collect();
+            }
             server.admin.token_file = fields.value("token_file").and_then(|node| path(ctx, node, "token_file", folder));
             server.admin.socket = fields.value("socket").and_then(|node| path(ctx, node, "socket", folder));
         }
@@ -367,9 +413,6 @@ fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<
             let Some(fields) = ctx.fields(node, &keys::LOG) else { return };
             let format = fields.value("format").and_then(|node| ctx.word(node, "format", &["text", "json"], &[]));
             server.log.json = format == Some(1);
-            let queries =
-                fields.value("queries").and_then(|node| ctx.word(node, "queries", &["off", "text", "json"], &[]));
-            server.log.queries = [QueryLog::Off, QueryLog::Text, QueryLog::Json][queries.unwrap_or(0)];
         }
     }
 }
@@ -397,7 +440,6 @@ mod tests {
             certificate = "a.pem"
             [log]
             format = "json"
-            queries = "off"
             [ecs]
             max_scope_v4 = 20
         "#;
@@ -410,7 +452,7 @@ mod tests {
         assert_eq!(server.ecs.limits.v4, 20);
         assert!(server.log.json);
         let said: Vec<_> = warnings.found().iter().map(|found| found.message.as_str()).collect();
-        assert_eq!(said, ["nothing serves [admin] in this version", "nothing serves [tls] in this version"]);
+        assert_eq!(said, ["nothing serves [tls] in this version"]);
     }
 
     #[test]

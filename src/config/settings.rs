@@ -35,7 +35,8 @@ pub(super) fn ecs(ctx: &mut Ctx, node: Option<Node<'_>>, base: &Ecs) -> Ecs {
     ecs
 }
 
-fn networks(ctx: &mut Ctx, node: Node<'_>, what: &str) -> Box<[IpNet]> {
+/// Networks, or one alone.
+pub(super) fn networks(ctx: &mut Ctx, node: Node<'_>, what: &str) -> Box<[IpNet]> {
     let mut networks = Vec::new();
     for (span, text) in ctx.strings(node, what) {
         match network(text) {

@@ -46,7 +46,7 @@ impl DataReader {
 
     /// The number of a type's mnemonic, `TYPE123` included.
     pub(super) fn rtype(text: &str) -> Option<u16> {
-        Rtype::from_str(text).ok().map(Rtype::to_int)
+        rtype(text)
     }
 
     /// The wire form of `text`, the data of one record, parentheses and comments included.
@@ -130,6 +130,11 @@ impl DataReader {
         let at = if line <= 2 { column.saturating_sub(1 + head) } else { lines + column.saturating_sub(1) };
         DataError { message: message.trim().to_owned(), at: at.min(text.len()), no_text_form: false }
     }
+}
+
+/// The number of a type's mnemonic, `TYPE123` included.
+pub(super) fn rtype(text: &str) -> Option<u16> {
+    Rtype::from_str(text).ok().map(Rtype::to_int)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The client's side of the control socket: blocking, one request.
 
 use super::protocol::{Answer, Request};
-use crate::limits::{CONTROL_MS, CONTROL_REPLY_MAX, ORDER_MS};
+use crate::limits::{CONTROL_MS, CONTROL_REPLY_MAX, ORDER_MS, RELOAD_MS};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -27,7 +27,11 @@ pub fn ask(socket: &Path, request: &Request) -> Result<Answer, AskError> {
 
 fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
     stream.set_write_timeout(Some(Duration::from_millis(CONTROL_MS)))?;
-    stream.set_read_timeout(Some(Duration::from_millis(4 * (CONTROL_MS + ORDER_MS))))?;
+    let patience = match request {
+        Request::Reload(_) => RELOAD_MS,
+        _ => 4 * (CONTROL_MS + ORDER_MS),
+    };
+    stream.set_read_timeout(Some(Duration::from_millis(patience)))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;

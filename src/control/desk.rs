@@ -5,6 +5,7 @@
 //!                     └─► state directory ─► writer ─► published ─► closed endpoints' clocks ─► event, log
 //! ```
 
+use super::facts::Meters;
 use super::protocol::{Answer, Done, Lift, Order, Request};
 use super::told::Told;
 use super::{gradual, health, views};
@@ -13,6 +14,7 @@ use crate::events::{Events, Kind};
 use crate::limits::{
     EVENTS_REPLY, ORDER_MS, OVERRIDE_FOR_MAX_S, OWNER_MAX, REASON_MAX, SAVE_CHANGED_S, SAVE_S, WEIGHT_MAX,
 };
+use crate::metrics;
 use crate::overrides::{Key, Meant, Names, Override, Overrides, Said, Target};
 use crate::pool::{Gate, Share};
 use crate::publish::Published;
@@ -28,9 +30,21 @@ use std::time::Duration;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// The user's number.
-    pub uid: u32,
+pub enum Peer {
+    /// A user of this machine, by number, over the control socket.
+    User(u32),
+    /// Somebody with the token, over the admin server.
+    Web,
+}
+
+impl Peer {
+    /// The owner of what is asked for, if none is named.
+    pub(super) fn owner(&self) -> String {
+        match *self {
+            Self::User(uid) => views::user(uid),
+            Self::Web => "admin API".to_owned(),
+        }
+    }
 }
 
 /// The desk and what it is connected to.
@@ -46,6 +60,8 @@ pub struct Desk {
     addresses: Vec<SocketAddr>,
     /// The last write to the state directory failed.
     pub(super) problem: Option<String>,
+    /// What is counted beside the writer.
+    pub(super) meters: Meters,
     writer: Sender<Event>,
     told: Receiver<Told>,
     /// Of the last overrides that went to the writer.
@@ -89,6 +105,7 @@ impl Desk {
             started,
             addresses: Vec::new(),
             problem: None,
+            meters: Meters::default(),
             writer,
             told,
             number: 0,
@@ -108,6 +125,12 @@ impl Desk {
         self
     }
 
+    /// The same desk, which can say what was counted.
+    #[must_use]
+    pub fn with_meters(self, meters: Meters) -> Self {
+        Self { meters, ..self }
+    }
+
     /// Answers one request.
     #[must_use]
     pub fn answer(&mut self, request: Request, peer: &Peer) -> Answer {
@@ -122,6 +145,8 @@ impl Desk {
             }
             Request::Resume(resume) => self.resume(resume, peer),
             Request::Release(release) => self.release(release, peer),
+            // Waits for long; the desk goes on meanwhile.
+            Request::Reload(_) => Answer::Wrong { why: "reloads are not the desk's".to_owned() },
             Request::Status => Answer::Status(views::status(self, &self.published.load_full())),
             Request::Serving => Answer::Serving(views::serving(&self.published.load_full(), &self.addresses)),
             Request::Pools => Answer::Pools { pools: views::pools(self, &self.published.load_full()) },
@@ -132,8 +157,13 @@ impl Desk {
                 }
                 None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
             },
+            Request::Explain(asked) => self.explain(&asked),
+            Request::Metrics => match self.facts() {
+                Some(facts) => Answer::Metrics { text: metrics::text(&facts) },
+                None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
+            },
             Request::Events { after } => {
-                let events = self.events.after(after, EVENTS_REPLY).into_iter().map(views::event).collect();
+                let events = self.events.after(after, EVENTS_REPLY).into_iter().map(Into::into).collect();
                 Answer::Events { events, last: self.events.last(), started: self.started }
             }
         }
@@ -144,7 +174,7 @@ impl Desk {
         let target = Target::parse(&order.target).map_err(wrong)?;
         let said = said(&order, &target).map_err(wrong)?;
         gradual::check(order.over_s, order.for_s).map_err(wrong)?;
-        let owner = words(order.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
+        let owner = words(order.owner, || peer.owner(), OWNER_MAX, "the owner").map_err(wrong)?;
         let reason = words(Some(order.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
         if order.for_s.is_some_and(|seconds| !(1..=OVERRIDE_FOR_MAX_S).contains(&seconds)) {
             return Err(wrong(format!("an override holds for 1 second to {} days", OVERRIDE_FOR_MAX_S / 86_400)));
@@ -173,7 +203,7 @@ impl Desk {
     fn plan_lift(&self, lift: Lift, peer: &Peer) -> Result<Plan, Box<Answer>> {
         let wrong = |why: String| Box::new(Answer::Wrong { why });
         let target = Target::parse(&lift.target).map_err(wrong)?;
-        let owner = words(lift.owner, || super::views::user(peer.uid), OWNER_MAX, "the owner").map_err(wrong)?;
+        let owner = words(lift.owner, || peer.owner(), OWNER_MAX, "the owner").map_err(wrong)?;
         let reason = words(Some(lift.reason), String::new, REASON_MAX, "the reason").map_err(wrong)?;
         let mut overrides = self.kept.overrides.clone();
         let kind = match (lift.weight, lift.shed) {

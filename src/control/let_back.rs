@@ -114,7 +114,7 @@ fn rules_of(snapshot: &Snapshot, id: EndpointId) -> &crate::health::ComebackRule
 }
 
 fn who_and_why(owner: Option<String>, reason: String, peer: &Peer) -> Result<String, String> {
-    let owner = words(owner, || views::user(peer.uid), OWNER_MAX, "the owner")?;
+    let owner = words(owner, || peer.owner(), OWNER_MAX, "the owner")?;
     let reason = words(Some(reason), String::new, REASON_MAX, "the reason")?;
     Ok(if reason.is_empty() { owner } else { format!("{owner}: {reason}") })
 }

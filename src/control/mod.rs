@@ -13,21 +13,29 @@
 
 mod client;
 mod desk;
+mod explain;
+mod facts;
 mod gradual;
 mod health;
 mod let_back;
+mod line;
 mod protocol;
+mod reload;
 mod server;
 mod told;
 mod views;
 
 pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
+pub use explain::Explain;
+pub use facts::Meters;
 pub use health::{Resumed, resume};
+pub use line::{Line, LineError};
 pub use protocol::{
-    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, Lift, MoveRow, Order, OverrideRow, PoolRow, Release,
-    Request, Resume, ResumedRow, Safe, Serving, Status,
+    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, MoveRow, Order, OverrideRow, PoolRow,
+    Release, Request, Resume, ResumedRow, Safe, Serving, Status,
 };
+pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
 pub use server::{Thread, start};
 pub use told::Told;
 pub(crate) use views::key;

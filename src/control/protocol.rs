@@ -1,5 +1,8 @@
 //! What is said over the control socket: one JSON object each way. Times are seconds since 1970.
 
+use super::explain::Explain;
+use super::reload::{NotReloaded, Reload, Reloaded};
+use crate::report::Report;
 use serde::{Deserialize, Serialize};
 
 /// What a client wants.
@@ -14,6 +17,8 @@ pub enum Request {
     Resume(Resume),
     /// Believe what the blast guard holds.
     Release(Release),
+    /// Read the files again.
+    Reload(Reload),
     /// How the server is.
     Status,
     /// Where DNS is answered, and for which zones.
@@ -25,6 +30,10 @@ pub enum Request {
         /// Of the pools of this name only.
         pool: Option<String>,
     },
+    /// How a name is answered, and why.
+    Explain(Explain),
+    /// What was counted, as Prometheus reads it.
+    Metrics,
     /// What happened.
     Events {
         /// After the event of this number; without it the last ones.
@@ -129,6 +138,10 @@ pub enum Answer {
         /// Answers follow it already.
         confirmed: bool,
     },
+    /// What was read again is in force.
+    Reloaded(Reloaded),
+    /// It cannot serve, and nothing has changed.
+    NotReloaded(NotReloaded),
     /// How the server is.
     Status(Status),
     /// Where DNS is answered.
@@ -143,6 +156,11 @@ pub enum Answer {
         /// One a row.
         endpoints: Vec<EndpointRow>,
     },
+    /// What was counted.
+    Metrics {
+        /// Prometheus' text format.
+        text: String,
+    },
     /// Events.
     Events {
         /// In the order of their numbers.
@@ -152,6 +170,8 @@ pub enum Answer {
         /// When this run of the server started.
         started: u64,
     },
+    /// An explanation.
+    Explained(Box<Report>),
     /// There is no such thing.
     No {
         /// Why.
@@ -305,6 +325,9 @@ pub struct Status {
     /// The blast guard.
     #[serde(default)]
     pub guard: GuardRow,
+    /// How long answers take; none before the first.
+    #[serde(default)]
+    pub latency: Option<LatencyRow>,
     /// The state directory.
     pub state: Option<String>,
     /// What is wrong with it.
@@ -320,6 +343,17 @@ pub struct Serving {
     pub addresses: Vec<String>,
     /// The zones.
     pub zones: Vec<String>,
+}
+
+/// How long answers take, microseconds: so many percent take no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyRow {
+    /// 50 percent.
+    pub p50_us: f64,
+    /// 95 percent.
+    pub p95_us: f64,
+    /// 99 percent.
+    pub p99_us: f64,
 }
 
 /// One override.

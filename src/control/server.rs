@@ -1,7 +1,9 @@
 //! The server's side of the control socket: bounded in connections, time and size; and the desk's clock.
 
 use super::desk::{Desk, Peer};
+use super::line::{self, Asked, Line};
 use super::protocol::{Answer, Request};
+use super::reload::{self, Reloads};
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
 use crate::priority;
 use std::cell::RefCell;
@@ -15,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -23,6 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 #[derive(Debug)]
 pub struct Thread {
     stop: Option<oneshot::Sender<()>>,
+    line: Line,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -30,9 +33,10 @@ pub struct Thread {
 ///
 /// # Errors
 /// The thread or its runtime cannot be made.
-pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
+pub fn start(desk: Desk, socket: Option<PathBuf>, reloads: Reloads) -> io::Result<Thread> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
+    let (line, asked) = line::pair();
     let bound = {
         let _within = runtime.enter();
         socket.and_then(|path| match bind(&path) {
@@ -48,9 +52,17 @@ pub fn start(desk: Desk, socket: Option<PathBuf>) -> io::Result<Thread> {
     };
     let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
         priority::behind_answers();
-        LocalSet::new().block_on(&runtime, run(desk, bound, stopped));
+        LocalSet::new().block_on(&runtime, run(desk, bound, reloads, (asked, stopped)));
     })?;
-    Ok(Thread { stop: Some(stop), thread: Some(thread) })
+    Ok(Thread { stop: Some(stop), line, thread: Some(thread) })
+}
+
+impl Thread {
+    /// A line to the desk.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        self.line.clone()
+    }
 }
 
 impl Drop for Thread {
@@ -91,7 +103,8 @@ fn bind(path: &Path) -> io::Result<Bound> {
     Ok(Bound { listener, path: path.to_owned(), uid })
 }
 
-async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()>) {
+async fn run(desk: Desk, bound: Option<Bound>, reloads: Reloads, ends: (mpsc::Receiver<Asked>, oneshot::Receiver<()>)) {
+    let (mut line, mut stopped) = ends;
     let desk = Rc::new(RefCell::new(desk));
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
     let mut ticks = interval(Duration::from_secs(1));
@@ -101,12 +114,20 @@ async fn run(desk: Desk, bound: Option<Bound>, mut stopped: oneshot::Receiver<()
             biased;
             _ = &mut stopped => break,
             _ = ticks.tick() => desk.borrow_mut().tick(),
+            Some(Asked { request, peer, answer }) = line.recv() => {
+                let (desk, reloads) = (Rc::clone(&desk), reloads.clone());
+                tokio::task::spawn_local(async move {
+                    let answered = answered(request, &peer, (&desk, &reloads)).await;
+                    // Whoever asked may not wait any more.
+                    let _nobody_waits = answer.send(answered);
+                });
+            }
             Some((stream, place)) = accept(bound.as_ref(), &places) => {
                 let (desk, uid) = (Rc::clone(&desk), bound.as_ref().map_or(0, |bound| bound.uid));
+                let reloads = reloads.clone();
                 tokio::task::spawn_local(async move {
                     // A client that is slow or gone is its own affair.
-                    let _gone = serve(stream, &desk, uid).await;
-                    drop(place);
+                    let _gone = serve(stream, place, (&desk, &reloads), uid).await;
                 });
             }
         }
@@ -126,7 +147,20 @@ async fn accept(bound: Option<&Bound>, places: &Arc<Semaphore>) -> Option<(UnixS
     }
 }
 
-async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Result<()> {
+/// Answers a request: a reload waits for its thread, all else is the desk's.
+async fn answered(request: Request, peer: &Peer, (desk, reloads): (&RefCell<Desk>, &Reloads)) -> Answer {
+    match request {
+        Request::Reload(order) => reload::answer(reloads, order, peer).await,
+        request => desk.borrow_mut().answer(request, peer),
+    }
+}
+
+async fn serve(
+    mut stream: UnixStream,
+    place: OwnedSemaphorePermit,
+    (desk, reloads): (&RefCell<Desk>, &Reloads),
+    own: u32,
+) -> io::Result<()> {
     let limit = Duration::from_millis(CONTROL_MS);
     let uid = stream.peer_cred()?.uid();
     let line = timeout(limit, line(&mut stream)).await??;
@@ -134,7 +168,13 @@ async fn serve(mut stream: UnixStream, desk: &RefCell<Desk>, own: u32) -> io::Re
         Answer::Refused { why: "only the server's own user and root are heard".into(), moves: Vec::new() }
     } else {
         match serde_json::from_slice::<Request>(&line) {
-            Ok(request) => desk.borrow_mut().answer(request, &Peer { uid }),
+            Ok(request) => {
+                if matches!(request, Request::Reload(_)) {
+                    // It takes as long as it takes; whoever wants to drain a pool meanwhile must find a place.
+                    drop(place);
+                }
+                answered(request, &Peer::User(uid), (desk, reloads)).await
+            }
             Err(error) => Answer::Wrong { why: format!("the request cannot be read: {error}") },
         }
     };

@@ -169,6 +169,7 @@ pub(super) fn status(desk: &Desk, state: &State) -> Status {
         targets: [snapshot.targets.len(), survey.as_ref().map_or(0, unknown)],
         stale: survey.as_ref().map_or(0, |survey| survey.stale.len()),
         guard: survey.as_ref().map_or_else(GuardRow::default, guard),
+        latency: desk.latency(),
         state: desk.store.as_ref().map(|store| store.folder().display().to_string()),
         problem: desk.problem.clone(),
         overrides: desk.kept.overrides.list().iter().map(|one| override_row(desk, state, &names, one)).collect(),
@@ -320,15 +321,16 @@ fn address_words(address: &Address) -> String {
     }
 }
 
-/// An event.
-pub(super) fn event(event: Happened) -> EventRow {
-    EventRow {
-        number: event.number,
-        at: event.at,
-        kind: event.kind.word().to_owned(),
-        subject: event.subject.into(),
-        from: event.from.into(),
-        to: event.to.into(),
-        reason: event.reason.into(),
+impl From<Happened> for EventRow {
+    fn from(event: Happened) -> Self {
+        Self {
+            number: event.number,
+            at: event.at,
+            kind: event.kind.word().to_owned(),
+            subject: event.subject.into(),
+            from: event.from.into(),
+            to: event.to.into(),
+            reason: event.reason.into(),
+        }
     }
 }

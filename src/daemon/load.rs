@@ -2,11 +2,13 @@
 //! configuration that can serve, or every reason why not.
 
 use crate::config::{self, DatabaseRef};
+use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
-use crate::limits::MMDB_MAX;
+use crate::limits::{METRICS_NAMES, MMDB_MAX};
+use crate::report;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
-use crate::state::Identity;
+use crate::state::{Explain, Identity};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -60,6 +62,17 @@ pub struct Configuration {
     pub identity: Arc<Identity>,
     /// What is probably not meant, each one line with its place.
     pub warnings: Vec<String>,
+    /// What it was read from.
+    pub files: Files,
+}
+
+/// The files of a configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Files {
+    /// Those that were read: zones, what they include, databases.
+    pub read: Vec<PathBuf>,
+    /// The files and directories that zones are read from.
+    pub zones: Vec<PathBuf>,
 }
 
 /// Why a configuration cannot serve.
@@ -71,6 +84,8 @@ pub enum LoadError {
     Geo(Box<str>),
     /// A bound of the compiler.
     Build(Box<str>),
+    /// Files that served are gone.
+    Vanished(Box<str>),
 }
 
 impl LoadError {
@@ -79,8 +94,20 @@ impl LoadError {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Config(report) => lines(report),
-            Self::Geo(why) | Self::Build(why) => vec![why.to_string()],
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => vec![why.to_string()],
         }
+    }
+}
+
+impl From<LoadError> for NotReloaded {
+    fn from(error: LoadError) -> Self {
+        let diagnostics = match &error {
+            LoadError::Config(report) => {
+                report.view().iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
+            }
+            LoadError::Geo(_) | LoadError::Build(_) | LoadError::Vanished(_) => Vec::new(),
+        };
+        Self { lines: error.lines(), text: error.to_string().trim_end().to_owned(), diagnostics }
     }
 }
 
@@ -89,7 +116,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.human(false)),
-            Self::Geo(why) | Self::Build(why) => write!(f, "error: {why}"),
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => write!(f, "error: {why}"),
         }
     }
 }
@@ -143,44 +170,72 @@ pub(super) fn load_again(
         let databases = databases.join().unwrap_or_else(|_| Err(LoadError::Geo("reading a database panicked".into())));
         (spec, databases)
     });
-    let (spec, warnings) = spec?;
+    let (spec, warnings, mut read) = spec?;
     let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
     if is_reload {
         test(server, zones, &snapshot)?;
     }
-    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone() };
-    Ok(Configuration { snapshot, identity: Arc::new(identity), warnings })
+    let networks = server.dns.explain_from.clone();
+    let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
+    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone(), explain };
+    read.extend(server.databases.iter().filter_map(|database| match database {
+        DatabaseRef::File(path) => Some(path.clone()),
+        DatabaseRef::Embedded => None,
+    }));
+    let files = Files { read, zones: zone_paths(server, zones) };
+    Ok(Configuration { snapshot, identity: Arc::new(identity), warnings, files })
 }
 
 /// Runs the routing tests that lie beside the zones. Only for a reload: a server that starts serves what it has, since
 /// a database that is newer than a test would else keep it down.
 fn test(server: &config::Server, zones: Option<&Zones>, snapshot: &Arc<Snapshot>) -> Result<(), LoadError> {
-    let usual = [PathBuf::from(Zones::USUAL)];
-    let files = match zones {
-        Some(Zones::Text { .. }) => return Ok(()),
-        Some(Zones::Paths(paths)) => config::routing_test_files(paths),
-        None if server.zones.is_empty() => config::routing_test_files(&usual),
-        None => config::routing_test_files(&server.zones),
-    };
+    let files = config::routing_test_files(&zone_paths(server, zones));
     let report = routing_tests::run(snapshot, &files).report;
     if report.errors() > 0 { Err(mistakes(report)) } else { Ok(()) }
 }
 
-fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>), LoadError> {
-    let options = config::Options {
+/// Compiles one zone's text that somebody sent, as the server file would have it, against databases that are there.
+///
+/// # Errors
+/// Any mistake; it must not name files.
+pub(super) fn proposed(
+    server: &config::Server,
+    text: &str,
+    databases: Arc<Databases>,
+) -> Result<Arc<Snapshot>, LoadError> {
+    let loaded = config::load_text_alone("zones", text, &options(server)).map_err(mistakes)?;
+    Ok(Arc::new(Snapshot::build(loaded.spec, databases).map_err(|error| LoadError::Build(error.0))?))
+}
+
+/// The files and directories that zones are read from; none for a zone in memory.
+pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<PathBuf> {
+    match zones {
+        Some(Zones::Text { .. }) => Vec::new(),
+        Some(Zones::Paths(paths)) => paths.clone(),
+        None if server.zones.is_empty() => vec![PathBuf::from(Zones::USUAL)],
+        None => server.zones.clone(),
+    }
+}
+
+fn options(server: &config::Server) -> config::Options {
+    config::Options {
         ecs: server.ecs.clone(),
         exec: server.probe.exec,
         guard: server.guard,
         canaries: server.canaries.clone(),
-    };
+    }
+}
+
+fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<String>, Vec<PathBuf>), LoadError> {
+    let options = options(server);
     let loaded = match zones {
         Some(Zones::Text { name, text }) => config::load_text(name, text, &options),
-        Some(Zones::Paths(paths)) => config::load(paths, &options),
-        None if server.zones.is_empty() => config::load(&[PathBuf::from(Zones::USUAL)], &options),
-        None => config::load(&server.zones, &options),
+        Some(Zones::Paths(_)) | None => config::load(&zone_paths(server, zones), &options),
     };
-    let loaded = loaded.map_err(mistakes)?;
-    Ok((loaded.spec, lines(&loaded.warnings)))
+    let mut loaded = loaded.map_err(mistakes)?;
+    loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
+    let files = loaded.files.into_iter().map(|file| file.path).collect();
+    Ok((loaded.spec, lines(&loaded.warnings), files))
 }
 
 fn mistakes(report: config::Report) -> LoadError {

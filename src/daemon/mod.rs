@@ -3,23 +3,28 @@
 //! ```text
 //! bind ─ load ─ Writer ─┬─ published pointer ─► udp threads, tcp thread
 //!                       ├─ prober thread ──── outcomes ──►┐
-//!                       └─ writer thread ◄────────────────┴── reload: load on the caller's thread, then Stage
+//!                       └─ writer thread ◄────────────────┴── reload thread: load, compare, then Stage
 //!                              ├─► reaper: drops what nobody reads any more
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
 
 mod load;
 mod operators;
+mod people;
+mod reload;
 mod supervised;
 #[cfg(test)]
 mod tests;
+mod vanished;
+mod watch;
 mod writing;
 
-pub use load::{Configuration, LoadError, ServerSource, Sources, Zones, compiled, load, server};
+pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, compiled, load, server};
 pub use supervised::supervise;
 
-use crate::config::Dns;
-use crate::control;
+use crate::admin;
+use crate::config::{AdminListen, Dns};
+use crate::control::{self, NotReloaded, Reloaded, Reloads};
 use crate::events::{Events, Kind};
 use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
 use crate::listen::bind::{self, BindError, Bound};
@@ -27,18 +32,17 @@ use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
 use crate::probe::Prober;
 use crate::publish::Published;
+use crate::query_log::{self, Log};
 use crate::respond::respond;
-use crate::snapshot::Snapshot;
 use crate::state::State;
-use crate::supervisor;
 use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use writing::{Serving, Writing};
@@ -57,6 +61,8 @@ pub struct Options {
     pub tcp: Option<tcp::Limits>,
     /// The state directory in place of the server file's.
     pub state: Option<PathBuf>,
+    /// Where the admin server listens, in place of the server file's.
+    pub admin: Option<AdminListen>,
     /// What is served.
     pub sources: Sources,
 }
@@ -77,7 +83,8 @@ impl Options {
 
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], threads: Some(1), tcp: None, state: None, sources }
+        let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, sources }
     }
 
     /// The addresses to bind.
@@ -111,6 +118,8 @@ impl Options {
 pub enum StartError {
     /// An address cannot be had.
     Bind(BindError),
+    /// The admin server cannot be as it is configured; in words.
+    Admin(String),
     /// The configuration cannot serve.
     Load(LoadError),
     /// The system has no threads or descriptors left.
@@ -122,6 +131,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
+            Self::Admin(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -137,24 +147,18 @@ pub struct Server {
     metrics: Metrics,
     happened: Events,
     serving: Arc<Serving>,
-    /// What was loaded last and its number; held while a reload runs, so that they come one after the other.
-    loaded: Mutex<Loaded>,
+    reloads: Reloads,
     // In the order in which they end.
+    admin: Option<admin::Thread>,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
-    prober: Option<Prober>,
+    reloading: Option<JoinHandle<()>>,
+    prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    sources: Sources,
-    /// What the sockets were made by: they stay as they are until a restart.
-    dns: Dns,
-    generation: u64,
 }
 
 impl Server {
@@ -163,35 +167,45 @@ impl Server {
     /// # Errors
     /// An address that cannot be had, any mistake in the configuration, a shortage of the system.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let descriptors = sys::raise_descriptor_limit();
+        let (descriptors, started) = (sys::raise_descriptor_limit(), crate::clock::unix_seconds());
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
+        let people = people::Setup::new(options.admin, &file.admin)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, descriptors);
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
-        let loaded = Loaded { sources: options.sources, dns: file.dns, generation: 1 };
-        Self::run(bound, configuration, loaded, limits, (operators, target)).map_err(StartError::System)
+        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
+        let source = read.sources.server.clone();
+        let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
+            .map_err(StartError::System)?;
+        let people = people.map(|people| server.serve_people(people, source));
+        server.admin = people.transpose().map_err(StartError::System)?;
+        Ok(server)
     }
 
     fn run(
         bound: Bound,
         configuration: Configuration,
-        loaded: Loaded,
+        read: reload::Read,
         limits: tcp::Limits,
         (operators, target): (operators::Setup, Option<webhook::Target>),
+        query_log: Option<query_log::Settings>,
     ) -> io::Result<Self> {
-        let Configuration { snapshot, identity, .. } = configuration;
-        let generation = loaded.generation;
+        let Configuration { snapshot, identity, files, .. } = configuration;
+        let generation = 1;
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let (metrics, serving, happened) = (Metrics::default(), Arc::<Serving>::default(), Events::default());
+        let query_log =
+            query_log.map(|settings| Log::start(settings, Arc::clone(&published))).transpose()?.map(Arc::new);
+        let metrics = Metrics::with_query_log(query_log.as_deref().map(Log::recorders));
+        let (serving, happened) = (Arc::<Serving>::default(), Events::default());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
         let (events, received) = channel();
         let (told, hears) = channel();
@@ -211,10 +225,20 @@ impl Server {
             thread::Builder::new().name("writer".into()).spawn(|| writing.run())?,
             thread::Builder::new().name("reaper".into()).spawn(move || writing::reap(&reaped))?,
         ];
-        let prober = Prober::start(seed(), events.clone())?;
+        let prober = Arc::new(Prober::start(seed(), events.clone())?);
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
         let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
-        let control = operators.start(&published, (events.clone(), hears), &happened, &bound.addresses)?;
+        let told = (Arc::clone(&published), happened.clone(), Arc::clone(&serving));
+        let counting = (metrics.clone(), query_log.clone());
+        let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
+        let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
+        let control = operators.start(
+            &published,
+            (events.clone(), hears),
+            &happened,
+            &bound.addresses,
+            (reloads.clone(), meters),
+        )?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -224,15 +248,33 @@ impl Server {
             metrics,
             happened,
             serving,
-            loaded: Mutex::new(loaded),
+            reloads,
+            admin: None,
             tcp: Some(tcp),
             udp: Some(udp),
+            reloading: Some(reloading),
             prober: Some(prober),
             control: Some(control),
             webhook,
+            query_log,
             events: Some(events),
             helpers,
         })
+    }
+
+    fn serve_people(&self, people: people::Setup, source: ServerSource) -> io::Result<admin::Thread> {
+        let desk = self.control.as_ref().map(control::Thread::line);
+        let desk = desk.ok_or_else(|| io::Error::other("there is no desk"))?;
+        let (published, events) = (Arc::clone(&self.published), self.happened.clone());
+        let (serving, listen) = (Arc::clone(&self.serving), self.addresses.clone());
+        let daemon = Arc::new(people::Root { serving, source, listen });
+        people.start(admin::Connected { desk, published, events, daemon })
+    }
+
+    /// Where the admin server listens, if there is one.
+    #[must_use]
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(admin::Thread::address)
     }
 
     /// The addresses as bound, the same for UDP and TCP.
@@ -266,45 +308,18 @@ impl Server {
     }
 
     /// Reads the same sources again, all or nothing, and waits until the result serves (new targets are probed before);
-    /// answers go on meanwhile. Gives the number of the new configuration.
+    /// answers go on meanwhile. Says what changed.
     ///
     /// # Errors
     /// Any mistake: nothing has changed.
-    pub fn reload(&self) -> Result<u64, LoadError> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = supervisor::reloading();
-        let read = server(&loaded.sources.server).and_then(|(file, mut warnings)| {
-            let before = Arc::clone(&self.state().snapshot.databases);
-            let mut configuration = load::load_again(&file, loaded.sources.zones.as_ref(), Some(before))?;
-            warnings.append(&mut configuration.warnings);
-            log_warnings(&warnings);
-            Ok((file, configuration))
-        });
-        if let Err(error) = &read {
-            sys::give_memory_back();
-            let why = error.lines().into_iter().next().unwrap_or_default();
-            self.happened.push(Kind::Reload, "configuration", "", "refused", &why);
-        }
-        let (file, Configuration { snapshot, identity, .. }) = read?;
-        if !same_sockets(&loaded.dns, &file.dns) {
-            tracing::warn!("new addresses, threads or TCP limits in [dns] need a restart; the old ones stay");
-        }
-        let generation = loaded.generation + 1;
-        loaded.generation = generation;
-        let limit = Duration::from_millis(writing::first_round(&snapshot) + 40 * FIRST_ROUND_SLACK_MS);
-        let stage = Event::Stage { generation, snapshot: Arc::clone(&snapshot), identity };
-        if let (Some(events), Some(prober)) = (&self.events, &self.prober) {
-            // The writer outlives the server's own sender. It hears of the configuration before the first outcome.
-            let _alive = events.send(stage);
-            prober.adopt(generation, &snapshot);
-        }
-        let status = served(&snapshot, generation);
-        drop(snapshot);
-        if !self.serving.wait(generation, limit) {
-            tracing::error!(generation, "the new configuration is loaded but does not serve yet");
-        }
-        told.done(status);
-        Ok(generation)
+    pub fn reload(&self) -> Result<Reloaded, NotReloaded> {
+        self.reloads.reload_blocking("the program".to_owned())
+    }
+
+    /// What orders the same from elsewhere.
+    #[must_use]
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// Waits until the first round of probes after the start is over: from then on balanced names are answered. False
@@ -318,8 +333,7 @@ impl Server {
     /// What is served, in one line for the service manager.
     #[must_use]
     pub fn served(&self) -> String {
-        let state = self.state();
-        served(&state.snapshot, state.generation)
+        served(&self.state())
     }
 
     /// Lets a [`Server::reload`] that waits for first probes return: the server is about to stop.
@@ -333,8 +347,16 @@ impl Server {
     }
 
     fn end(&mut self) {
+        drop(self.admin.take());
         drop(self.tcp.take());
         drop(self.udp.take());
+        self.serving.give_up();
+        self.reloads.stop();
+        if let Some(reloading) = self.reloading.take() {
+            // A panic there has been reported by the hook.
+            let _panicked = reloading.join();
+        }
+        drop(self.query_log.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());
@@ -353,14 +375,14 @@ impl Drop for Server {
     }
 }
 
-fn served(snapshot: &Snapshot, generation: u64) -> String {
-    let (zones, names) = (snapshot.settings.len(), snapshot.names.len());
+fn served(state: &State) -> String {
+    let (zones, names, generation) = (state.snapshot.settings.len(), state.snapshot.names.len(), state.generation);
     format!("serving {zones} zones, {names} balanced names (configuration {generation})")
 }
 
 /// True if both ask for the same sockets.
 fn same_sockets(one: &Dns, other: &Dns) -> bool {
-    let of = |dns: &Dns| Dns { nsid: None, version: None, ..dns.clone() };
+    let of = |dns: &Dns| Dns { nsid: None, version: None, explain_from: Vec::new(), ..dns.clone() };
     of(one) == of(other)
 }
 

@@ -3,7 +3,7 @@
 use super::{Options, ServerSource};
 use crate::clock;
 use crate::config;
-use crate::control::{self, Desk, Resumed, SOCKET, STATE, Told};
+use crate::control::{self, Desk, Meters, Reloads, Resumed, SOCKET, STATE, Told};
 use crate::events::Events;
 use crate::overrides::Overrides;
 use crate::publish::Published;
@@ -59,6 +59,7 @@ impl Setup {
         writer: (Sender<Event>, Receiver<Told>),
         events: &Events,
         addresses: &[SocketAddr],
+        (reloads, meters): (Reloads, Meters),
     ) -> io::Result<control::Thread> {
         let overrides = self.kept.overrides.list();
         if !overrides.is_empty() {
@@ -70,7 +71,7 @@ impl Setup {
         }
         let kept = (self.kept, self.resumed.remembered);
         let desk = Desk::new(self.store, kept, Arc::clone(published), writer, events.clone());
-        control::start(desk.listening(addresses), self.socket)
+        control::start(desk.with_meters(meters).listening(addresses), self.socket, reloads)
     }
 }
 

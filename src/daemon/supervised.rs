@@ -75,5 +75,5 @@ fn asked(server: &Server) -> Result<(), String> {
 }
 
 fn answers(server: &Server) -> u64 {
-    server.totals().answers.iter().sum()
+    server.totals().replies
 }

@@ -14,6 +14,7 @@ use crate::publish::Published;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::writer::{Effect, Event, Stale, Writer};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -24,12 +25,37 @@ use std::time::Duration;
 pub(super) struct Serving {
     generation: Mutex<u64>,
     changed: Condvar,
+    first_round_over: AtomicBool,
+    /// Why the configurations that do not serve yet were loaded, by number.
+    reasons: Mutex<Vec<(u64, String)>>,
 }
 
 impl Serving {
     fn set(&self, generation: u64) {
         *self.generation.lock().unwrap_or_else(PoisonError::into_inner) = generation;
         self.changed.notify_all();
+    }
+
+    /// The first round of probes of the first configuration is over.
+    fn first_round_over(&self) {
+        self.first_round_over.store(true, Ordering::Release);
+    }
+
+    /// True if every target was probed once since the start, or had the time for it.
+    pub(super) fn is_first_round_over(&self) -> bool {
+        self.first_round_over.load(Ordering::Acquire)
+    }
+
+    /// Notes why a configuration was loaded, for the event that it serves.
+    pub(super) fn because(&self, generation: u64, reason: String) {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).push((generation, reason));
+    }
+
+    /// Takes what was noted of a configuration; forgets those before it, which will never serve.
+    fn reason(&self, generation: u64) -> String {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = reasons.extract_if(.., |(number, _)| *number <= generation).last();
+        found.filter(|(number, _)| *number == generation).map(|(_, reason)| reason).unwrap_or_default()
     }
 
     /// Ends all waiting, now and later.
@@ -170,6 +196,9 @@ impl Writing {
         if retired.is_some() {
             self.tells.named(&self.published.load());
         }
+        if self.rounds.is_empty() || self.writer.waiting() == 0 {
+            self.serving.first_round_over();
+        }
         for effect in effects.drain(..) {
             match effect {
                 Effect::Changed { generation, target, from, to, note } => {
@@ -182,8 +211,9 @@ impl Writing {
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
-                    tracing::info!(generation, "the new configuration serves");
-                    self.happened.push(Kind::Reload, "configuration", "", &format!("{generation} serves"), "");
+                    let reason = self.serving.reason(generation);
+                    tracing::info!(generation, reason, "the new configuration serves");
+                    self.happened.push(Kind::Reload, "configuration", "", &format!("{generation} serves"), &reason);
                     self.tells.tell(Told::Adopted);
                     self.serving.set(generation);
                 }

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::limits::{EVENT_REASON_MAX, EVENTS_KEPT};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +68,8 @@ pub struct Events(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     ring: Mutex<Ring>,
-    news: Notify,
+    /// The number of the last event.
+    news: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +91,8 @@ impl Events {
             ring.kept.pop_front();
         }
         ring.kept.push_back(Happened { number, at, kind, subject, from, to, reason });
-        drop(ring);
-        self.0.news.notify_one();
+        // Under the lock, so that numbers come in their order.
+        self.0.news.send_replace(number);
     }
 
     /// At most `most` of the events whose numbers are larger than `after`: the first of them, or without `after` the
@@ -105,9 +106,10 @@ impl Events {
         }
     }
 
-    /// Waits until an event was added since the last call. One task waits: the webhook's.
-    pub async fn news(&self) {
-        self.0.news.notified().await;
+    /// The number of the last event, to be waited for.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.0.news.subscribe()
     }
 
     /// The number of the last event; 0 if there is none.

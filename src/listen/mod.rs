@@ -11,6 +11,7 @@ pub mod sys;
 pub mod tcp;
 pub mod udp;
 
+use crate::metrics::Counters;
 use crate::publish::Published;
 use crate::respond::{Request, Verdict};
 use crate::state::State;
@@ -38,10 +39,14 @@ impl<F: Clone, S> Clone for Service<F, S> {
 }
 
 /// A worker whose draws nobody can foretell.
+fn fresh_worker(counters: &Counters) -> Worker {
+    Worker::new(seed()).counting_into(Arc::clone(&counters.ledger))
+}
+
 #[expect(clippy::disallowed_methods, reason = "the seed of a worker comes from the kernel, once")]
-fn fresh_worker() -> Worker {
+fn seed() -> u64 {
     // Without the kernel's randomness (a broken sandbox) the answers are right all the same.
-    Worker::new(getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds()))
+    getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds())
 }
 
 /// True for the first of something that may repeat forever, and ever more rarely: worth a line in the log.

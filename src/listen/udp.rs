@@ -1,9 +1,11 @@
 //! UDP: a thread with a socket of its own; it takes what has arrived, answers each query, and sends the
 //! answers: two system calls a batch. A panic costs the query that caused it, nothing else.
 
+use crate::clock;
 use crate::listen::sys::{self, Batch, Shape};
-use crate::listen::{Respond, Service, fresh_worker, worth_a_line};
+use crate::listen::{Respond, Service, fresh_worker, seed, worth_a_line};
 use crate::metrics::{Counters, Metrics};
+use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
 use crate::worker::Worker;
 use std::io;
@@ -41,10 +43,11 @@ where
 {
     let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
     for (number, socket) in sockets.into_iter().enumerate() {
-        let (service, counters, stop) = (service.clone(), metrics.counters(), Arc::clone(&running.stop));
+        let (service, counters, stop) = (service.clone(), metrics.counters(Transport::Udp), Arc::clone(&running.stop));
+        let recorder = metrics.recorder(seed());
         let serve = move || {
             sys::prefer_this_thread();
-            Answering { worker: fresh_worker(), service, counters }.serve(&socket, &stop);
+            Answering { worker: fresh_worker(&counters), service, counters, recorder }.serve(&socket, &stop);
         };
         running.threads.push(thread::Builder::new().name(format!("udp-{number}")).spawn(serve)?);
     }
@@ -77,6 +80,7 @@ struct Answering<S, F> {
     service: Service<F, S>,
     worker: Worker,
     counters: Arc<Counters>,
+    recorder: Recorder,
 }
 
 impl<S, F: Respond<S>> Answering<S, F> {
@@ -104,24 +108,33 @@ impl<S, F: Respond<S>> Answering<S, F> {
 
     /// Answers the queries of a batch under one state; after a panic it goes on with the next query.
     fn answer(&mut self, batch: &mut Batch, received: usize) {
+        let began = clock::instant();
         let state = self.service.published.load();
         self.counters.queries.add(received as u64);
         let mut next = 0;
         while next < received {
             let (respond, worker, counters) = (&self.service.respond, &mut self.worker, &*self.counters);
+            let recorder = &mut self.recorder;
             let rest = AssertUnwindSafe(|| {
-                answer_from(&mut next, received, batch, counters, |request, out| respond(&state, worker, request, out))
+                answer_from(&mut next, received, batch, counters, |request, out| {
+                    let verdict = respond(&state, worker, request, out);
+                    if let Verdict::Send(length) = verdict {
+                        recorder.answered(worker, request, out, length);
+                    }
+                    verdict
+                })
             });
             if catch_unwind(rest).is_err() {
                 self.after_panic();
             }
         }
+        self.counters.latency.add(received as u64, clock::nanoseconds_since(began));
     }
 
     #[cold]
     fn after_panic(&mut self) {
         self.counters.panics.add(1);
-        self.worker = fresh_worker();
+        self.worker = fresh_worker(&self.counters);
         let count = self.counters.panics.value();
         if worth_a_line(count) {
             tracing::error!(count, "a UDP query made the server panic; it got no answer, serving goes on");
@@ -142,10 +155,7 @@ fn answer_from(
         *next = index + 1;
         let usable = batch.answer(index, |bytes, source, out| {
             match respond(&Request { bytes, source, transport: Transport::Udp }, out) {
-                Verdict::Send(length) => {
-                    counters.answered(out[3]);
-                    Some(length)
-                }
+                Verdict::Send(length) => Some(length),
                 Verdict::Drop => {
                     counters.silent.add(1);
                     None

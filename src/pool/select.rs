@@ -4,14 +4,16 @@
 mod expected;
 
 use super::Balance;
+use super::balance::round_robin::Ring;
 use super::balance::spread::{self, Order, Spread};
-use super::balance::{all, failover, hash, least, nearest, response_time, round_robin, smooth, weighted};
+use super::balance::{failover, hash, least, nearest, response_time, smooth, weighted};
 use super::rendezvous::Key;
 use crate::address::Bits;
 use crate::health::Load;
 use crate::id::EndpointId;
-use crate::limits::ANSWERS_MAX;
+use crate::limits::{ANSWERS_ALL, ANSWERS_MAX};
 use crate::worker::Draw;
+use std::sync::Arc;
 
 pub use super::balance::spread::ALONE;
 
@@ -52,7 +54,10 @@ enum Layout {
     Weighted {
         total: u32,
     },
-    RoundRobin,
+    /// `round-robin`, and `all` of as many as an answer takes.
+    Rotated {
+        ring: Ring,
+    },
     Smooth {
         sequence: Box<[u16]>,
     },
@@ -69,6 +74,11 @@ enum Layout {
     Nearest {
         tie: u16,
     },
+    /// One answer, shared by the first few, of whom it is written down who wins which place.
+    Tied {
+        tie: u16,
+        winners: nearest::Winners,
+    },
     /// One answer, drawn by shares that loads give.
     Lesser {
         total: u32,
@@ -81,7 +91,6 @@ enum Layout {
         sharing: u16,
         total: u32,
     },
-    All,
     Spread(Box<Spread>),
 }
 
@@ -114,7 +123,8 @@ impl Table {
         }
         let layout = match balance {
             Balance::Weighted => Layout::Weighted { total: weighted::lay_out(&mut members) },
-            Balance::RoundRobin => Layout::RoundRobin,
+            Balance::RoundRobin => Layout::Rotated { ring: Ring::new(&members, usize::from(answers)) },
+            Balance::All => Layout::Rotated { ring: Ring::new(&members, usize::from(answers.min(ANSWERS_ALL))) },
             Balance::WeightedRoundRobin => Layout::Smooth { sequence: smooth::lay_out(&members) },
             Balance::Failover | Balance::Nearest => Layout::Failover,
             Balance::Hash if of_all <= hash::DIRECT => Layout::Hash { names: names() },
@@ -129,7 +139,6 @@ impl Table {
                 let total = weighted::lay_out(&mut members[..sharing]);
                 Layout::Quickest { sharing: sharing as u16, total }
             }
-            Balance::All => Layout::All,
         };
         Self { members, layout, answers }
     }
@@ -163,6 +172,22 @@ impl Table {
     pub fn written_down(mut self) -> Self {
         if let (Layout::Hash { names }, 1) = (&self.layout, self.answers) {
             self.layout = Layout::Winners { winners: hash::winners(&self.members, names) };
+        }
+        self
+    }
+
+    /// The same for a choice among the equally near; where one of `others` chooses among the same it is shared.
+    #[must_use]
+    pub fn written_beside<'t>(mut self, others: impl Iterator<Item = &'t Self>) -> Self {
+        let (Layout::Nearest { tie: tie @ 2.. }, 1) = (&self.layout, self.answers) else { return self };
+        let tie = *tie;
+        let tied = &self.members[..usize::from(tie)];
+        let shared = others.filter(|other| other.members.starts_with(tied)).find_map(|other| match &other.layout {
+            Layout::Tied { tie: of_it, winners } if *of_it == tie => Some(Arc::clone(winners)),
+            _ => None,
+        });
+        if let Some(winners) = shared.or_else(|| nearest::winners(tied)) {
+            self.layout = Layout::Tied { tie, winners };
         }
         self
     }
@@ -204,18 +229,20 @@ impl Table {
             Layout::Weighted { total } | Layout::Lesser { total } => {
                 weighted::pick(members, *total, answers, draw, out)
             }
-            Layout::RoundRobin => round_robin::pick(members, answers, cursor, out),
+            Layout::Rotated { ring } => ring.pick(members.len(), cursor, out),
             Layout::Smooth { sequence } => smooth::pick(members, sequence, answers, cursor, out),
             Layout::Failover => failover::pick(members, answers, out),
             Layout::Hash { names } => hash::pick(members, names, answers, asker().endpoint_key(), out),
             Layout::Winners { winners } => hash::pick_winner(members, winners, asker().endpoint_key(), out),
             Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker().endpoint_key(), out),
-            Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker().near_key(), out),
+            Layout::Nearest { tie } => {
+                nearest::pick(members, usize::from(*tie), answers, || asker().near_key(), out);
+            }
+            Layout::Tied { winners, .. } => nearest::pick_winner(members, winners, asker().near_key(), out),
             Layout::Least { total, ranks } => least::pick(members, ranks, *total, answers, draw, out),
             Layout::Quickest { sharing, total } => {
                 response_time::pick(members, (usize::from(*sharing), *total), answers, draw, out);
             }
-            Layout::All => all::pick(members, answers, cursor, out),
             Layout::Spread(spread) => spread.pick(members, answers, &asker(), (cursor, draw), out),
         }
     }
@@ -280,13 +307,27 @@ impl Picked {
         self.count = 0;
     }
 
-    /// Takes `count` members instead of what was there, as many as fit.
+    /// Takes the first `count` of these instead of what was there.
     #[inline(always)]
-    pub(super) fn fill(&mut self, count: usize, mut next: impl FnMut() -> EndpointId) {
-        self.count = count.min(self.ids.len());
-        for place in &mut self.ids[..self.count] {
-            *place = next();
+    pub(super) fn copy<const N: usize>(&mut self, from: &[EndpointId; N], count: usize) {
+        if let Some(to) = self.ids.first_chunk_mut::<N>() {
+            *to = *from;
+            self.count = count.min(N);
         }
+    }
+
+    /// The same for more; what does not fit is left out.
+    #[cold]
+    pub(super) fn copy_long(&mut self, from: &[EndpointId]) {
+        self.clear();
+        from.iter().for_each(|&endpoint| self.push(endpoint));
+    }
+
+    /// Takes this one instead of what was there.
+    #[inline(always)]
+    pub(super) const fn only(&mut self, endpoint: EndpointId) {
+        self.ids[0] = endpoint;
+        self.count = 1;
     }
 
     /// Puts one more at the end; what does not fit is left out.

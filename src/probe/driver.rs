@@ -1,6 +1,6 @@
 //! The prober's loop: what is due is started, what has ended is reported and scheduled again.
 
-use super::method::{Method, Shared};
+use super::method::{Measures, Method, Shared};
 use super::{Ended, Job, Order, Stats};
 use crate::clock;
 use crate::health::{Check, CheckKind, Millis, Sample, Schedule, TargetAddress};
@@ -42,6 +42,8 @@ struct Slot {
     job: Job,
     /// How it is probed, made ready at its first probe.
     method: Option<Arc<Method>>,
+    /// When its certificate expires, as the writer was told.
+    expires: Option<i64>,
 }
 
 /// A probe has ended.
@@ -49,8 +51,7 @@ struct Report {
     key: u32,
     tenant: u64,
     ended: Ended,
-    /// How soon the endpoint answered.
-    time_us: Option<u32>,
+    measures: Measures,
 }
 
 impl Driver {
@@ -118,7 +119,8 @@ impl Driver {
             }
             self.tenants += 1;
             let timing = job.check.timing;
-            let slot = Slot { tenant: self.tenants, target, generation: order.generation, job, method: None };
+            let slot =
+                Slot { tenant: self.tenants, target, generation: order.generation, job, method: None, expires: None };
             let key = self.settle(slot);
             self.known.insert(identity, key);
             let key = TargetId::new(key as usize);
@@ -192,12 +194,12 @@ impl Driver {
         let tenant = slot.tenant;
         let (job, method) = (slot.job.clone(), slot.method(&mut self.shared));
         tokio::spawn(async move {
-            let (ended, time_us) = match method {
+            let (ended, measures) = match method {
                 Ok(method) => method.measure(&job).await,
-                Err(reason) => (Ended::fail(reason), None),
+                Err(reason) => (Ended::fail(reason), Measures::default()),
             };
             // The loop may have stopped.
-            let _ = reporter.send(Report { key, tenant, ended, time_us });
+            let _ = reporter.send(Report { key, tenant, ended, measures });
         });
     }
 
@@ -207,10 +209,20 @@ impl Driver {
     /// Nobody listens any more.
     fn take(&mut self, report: Report) -> Result<(), ()> {
         self.under_way -= 1;
-        let Report { key, tenant, ended: Ended { outcome, note, load, load_missed }, time_us } = report;
-        let Some(slot) = self.slots[key as usize].as_ref().filter(|slot| slot.tenant == tenant) else { return Ok(()) };
-        self.stats.count(outcome, load_missed);
-        self.schedule.done(TargetId::new(key as usize), outcome, self.now());
+        let now = self.now();
+        let Report { key, tenant, ended: Ended { outcome, note, load, load_missed }, measures } = report;
+        let Measures { time_us, took, expires } = measures;
+        let Some(slot) = self.slots[key as usize].as_mut().filter(|slot| slot.tenant == tenant) else { return Ok(()) };
+        self.stats.count(&slot.job.check.kind, outcome, took);
+        if load_missed {
+            self.stats.load_was_missed();
+        }
+        self.schedule.done(TargetId::new(key as usize), outcome, now);
+        if expires.is_some() && expires != slot.expires {
+            slot.expires = expires;
+            let (generation, target) = (slot.generation, slot.target);
+            self.sender.send(Event::Certificate { generation, target, expires }).map_err(drop)?;
+        }
         let event = Event::Probed {
             generation: slot.generation,
             target: slot.target,

@@ -74,13 +74,13 @@ impl Method {
         (ended, progress.elapsed(), progress)
     }
 
-    /// The same for the writer: how it ended and, if it passed, how soon the endpoint answered, microseconds.
-    pub(super) async fn measure(&self, job: &Job) -> (Ended, Option<u32>) {
+    /// The same for the writer: how it ended, and what was measured.
+    pub(super) async fn measure(&self, job: &Job) -> (Ended, Measures) {
         let (ended, took, progress) = self.run(job).await;
         let answered = answered(&job.check.kind, took, &progress);
         let passed = ended.outcome == Outcome::Pass && job.check.kind.has_time();
         let time_us = passed.then(|| u32::try_from(answered.as_micros()).unwrap_or(u32::MAX));
-        (ended, time_us)
+        (ended, Measures { time_us, took, expires: progress.expires() })
     }
 
     async fn in_time(&self, job: &Job, progress: &Progress) -> Ended {
@@ -115,6 +115,17 @@ impl Method {
             _ => Ended::inconclusive("nothing to probe"),
         }
     }
+}
+
+/// What was measured of a probe.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Measures {
+    /// How soon the endpoint answered, if the probe passed, microseconds.
+    pub(super) time_us: Option<u32>,
+    /// How long all of it took.
+    pub(super) took: Duration,
+    /// When the certificate that was shown expires, seconds since 1970.
+    pub(super) expires: Option<i64>,
 }
 
 /// How long it took until the endpoint answered, of a probe that passed and took so long in all.

@@ -1,7 +1,7 @@
 //! How far a probe has come: its phases with their times, and what to say if its deadline ends it.
 
 use crate::clock;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A part of a probe.
@@ -67,11 +67,14 @@ pub(super) struct Progress {
     now: AtomicU8,
     /// For each phase when it began, in microseconds since the start, plus one; 0: not at all.
     began: [AtomicU64; PHASES.len()],
+    /// When the certificate that was shown expires, seconds since 1970; the smallest number: none was.
+    expires: AtomicI64,
 }
 
 impl Progress {
     pub(super) fn new(started: Instant) -> Self {
-        Self { started, now: AtomicU8::new(Phase::Connect as u8), began: Default::default() }
+        let (now, expires) = (AtomicU8::new(Phase::Connect as u8), AtomicI64::new(i64::MIN));
+        Self { started, now, began: Default::default(), expires }
     }
 
     /// When the probe began.
@@ -84,6 +87,16 @@ impl Progress {
         let micros = u64::try_from(self.elapsed().as_micros()).unwrap_or(u64::MAX - 1);
         self.began[phase as usize].store(micros + 1, Relaxed);
         self.now.store(phase as u8, Relaxed);
+    }
+
+    /// A certificate was shown that expires then, seconds since 1970.
+    pub(super) fn shown(&self, expires: i64) {
+        self.expires.store(expires, Relaxed);
+    }
+
+    /// When the certificate that was shown expires, seconds since 1970.
+    pub(super) fn expires(&self) -> Option<i64> {
+        Some(self.expires.load(Relaxed)).filter(|&at| at != i64::MIN)
     }
 
     /// Time since the probe began.

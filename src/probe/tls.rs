@@ -147,16 +147,18 @@ impl Secure {
             return Err(Ended::fail("HTTP/2 is not spoken there"));
         }
         let certificate = connection.peer_certificates().and_then(|chain| chain.first());
-        let left = certificate.and_then(|certificate| days_left(certificate));
+        let expires = certificate.and_then(|certificate| cert::not_after(certificate));
+        expires.into_iter().for_each(|at| progress.shown(at));
+        let left = expires.map(days_left);
         let left = left.map(|days| format!("; certificate expires in {days} days")).unwrap_or_default();
         Ok((stream, left))
     }
 }
 
 /// Days until a certificate expires, negative if it has.
-fn days_left(certificate: &[u8]) -> Option<i64> {
-    let now = i64::try_from(clock::unix_seconds()).ok()?;
-    Some((cert::not_after(certificate)? - now).div_euclid(86_400))
+fn days_left(expires: i64) -> i64 {
+    let now = i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX);
+    expires.saturating_sub(now).div_euclid(86_400)
 }
 
 /// The `tls` check: the handshake passes.

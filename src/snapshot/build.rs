@@ -1,11 +1,12 @@
 //! From a specification to a snapshot: maps, routes, targets, record data and zones.
 
+use super::counted::Counted;
 use super::meters::{Meter, Meters};
 use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
 use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits, View};
 use crate::health::{Check, CheckKind, TargetAddress};
 use crate::id::{CheckId, ClassId, EndpointId, MapId, NameId, TargetId};
-use crate::limits::{HASHES_WRITTEN_DOWN, VIEWS_SIZE};
+use crate::limits::{HASHES_WRITTEN_DOWN, TIES_WRITTEN_DOWN, VIEWS_SIZE};
 use crate::pool::rendezvous::name_bits;
 use crate::pool::{Address, Balance, Endpoint, Pool};
 use crate::steer::{BalancedName, Compiler, Groups, Route, Sources, lanes};
@@ -23,7 +24,8 @@ type MapOf = Vec<Option<MapId>>;
 
 /// Compiles a specification.
 pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, BuildError> {
-    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard, canaries } = spec;
+    let Spec { mut zones, checks, mut pools, mut endpoints, mut policies, mut names, guard, canaries, names_counted } =
+        spec;
     let groups = groups(&zones, &names, &policies, &pools, &endpoints);
     let (maps, map_of) = maps(&zones, &names, &groups, &databases)?;
     let sources = Sources { pools: &pools, endpoints: &endpoints, policies: &policies };
@@ -34,7 +36,9 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         let limits = zones[zone].ecs.limits;
         name.route = compiler.route(name, (map, &maps[map.index()]), &groups[zone], limits);
     }
-    let (plan, routes, views) = compiler.finish();
+    let (plan, routes, views, rows) = compiler.finish();
+    let counted = Counted::new((&zones, &pools, &policies), (&plan, &routes, &rows), &names, names_counted);
+    drop(rows);
     let views = lay_out_views(views, &maps);
     let owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
         .map(|(index, name)| BalancedOwner {
@@ -44,13 +48,16 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
             types: name.types(routes[name.route.index()].types),
         })
         .collect();
+    let records = zones.iter().map(|zone| super::changes::fingerprint(&zone.records)).collect();
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
     let Watches { targets, watches, watched, meters, canaries } = watch(&checks, &pools, &endpoints, canaries);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
-    let hashes = pools.iter().filter(|pool| pool.balance == Balance::Hash && pool.answers == 1);
-    let writes_hashes_down = hashes.count() <= HASHES_WRITTEN_DOWN;
+    let of_one_answer =
+        |balance: Balance| pools.iter().filter(|pool| pool.balance == balance && pool.answers == 1).count();
+    let writes_hashes_down = of_one_answer(Balance::Hash) <= HASHES_WRITTEN_DOWN;
+    let writes_ties_down = of_one_answer(Balance::Nearest) <= TIES_WRITTEN_DOWN;
     pools.shrink_to_fit();
     endpoints.shrink_to_fit();
     policies.shrink_to_fit();
@@ -58,7 +65,9 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     Ok(Snapshot {
         zones: tree,
         writes_hashes_down,
+        writes_ties_down,
         settings: zones,
+        records,
         checks,
         pools,
         endpoints,
@@ -79,6 +88,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         guard,
         canaries,
         databases,
+        counted: Arc::new(counted),
     })
 }
 

@@ -2,10 +2,15 @@
 //! proved. [`Snapshot::build`] is the one way from a [`Spec`] to it.
 
 mod build;
+mod changes;
+mod counted;
 mod meters;
 mod spec;
 
 pub use build::probed_addresses;
+pub use changes::{Became, Change, Thing, changes};
+pub use counted::{Answered, Counted, FAMILIES, Label, RCODES, TRANSPORTS, TYPES};
+pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses};
 pub use spec::{Ecs, Spec, ZoneSpec};
 
 use meters::Meters;
@@ -26,6 +31,8 @@ pub struct Snapshot {
     pub zones: Zones,
     /// The specification's zones, for their settings and for people (regions, files); their records are gone.
     pub settings: Vec<ZoneSpec>,
+    /// By zone, the fingerprint of its static records without the SOA's serial: equal ones are the same data.
+    pub records: Vec<u64>,
     /// Checks.
     pub checks: Vec<Check>,
     /// Pools.
@@ -60,6 +67,8 @@ pub struct Snapshot {
     pub watched: Vec<TargetId>,
     /// Pools that balance by `hash` are few enough to write down who wins which place.
     pub(crate) writes_hashes_down: bool,
+    /// The same for pools that balance by `nearest`, and their equally near members.
+    pub(crate) writes_ties_down: bool,
     /// Whose probes tell loads and times.
     pub(crate) meters: Meters,
     /// When failures are held, since the prober may be the broken part.
@@ -68,6 +77,8 @@ pub struct Snapshot {
     pub canaries: Vec<TargetId>,
     /// The databases that the maps were compiled from.
     pub databases: Arc<crate::geo::Databases>,
+    /// What is counted under it.
+    pub counted: Arc<Counted>,
 }
 
 /// One address under one check.

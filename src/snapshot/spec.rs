@@ -31,6 +31,8 @@ pub struct Spec {
     pub guard: GuardRules,
     /// What is probed outside of the fleet, to know who is cut off.
     pub canaries: Vec<Target>,
+    /// So many balanced names, the first ones, are counted by themselves.
+    pub names_counted: usize,
 }
 
 /// One zone.

@@ -38,9 +38,9 @@ pub(super) fn amounts(leaf: Leaf, chunk: &RowChunk) -> Vec<Amount<'_>> {
 fn follow<'c>(leaf: Leaf, chunk: &'c RowChunk, part: f64, found: &mut Vec<Amount<'c>>) {
     match leaf {
         Leaf::Pending | Leaf::NoData | Leaf::ServFail => {}
-        Leaf::Pool { pool, set } => found.push(Amount { pool, members: Members::Of(set), part }),
+        Leaf::Pool { pool, set, .. } => found.push(Amount { pool, members: Members::Of(set), part }),
         Leaf::Own(index) => match &chunk.own[index as usize] {
-            Own::Near { pool, table } => found.push(Amount { pool: *pool, members: Members::Near(table), part }),
+            Own::Near { pool, table, .. } => found.push(Amount { pool: *pool, members: Members::Near(table), part }),
             Own::Split { parts, .. } => {
                 let total: f64 = parts.iter().map(|one| f64::from(one.weight)).sum();
                 parts.iter().for_each(|one| follow(one.leaf, chunk, part * f64::from(one.weight) / total, found));

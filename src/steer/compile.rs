@@ -12,7 +12,8 @@ use crate::geo::{Coordinates, GeoMap, Group, Profile, ScopeLimits};
 use crate::id::{ClassId, EndpointId, MapId, OrderId, PolicyId, PoolId, RouteId};
 use crate::limits::{HASH_V4, HASH_V6, SPLIT_V4, SPLIT_V6};
 use crate::pool::{Address, Balance, Endpoint, Pool};
-use std::collections::HashMap;
+use crate::snapshot::RowsOfClasses;
+use std::collections::{BTreeSet, HashMap};
 
 /// A policy with a fallback, compiled: classes of clients and their flattened steps.
 #[derive(Clone, Debug)]
@@ -42,6 +43,11 @@ impl Route {
     #[must_use]
     pub fn classes(&self) -> usize {
         usize::from(self.classes)
+    }
+
+    /// The pool that its names fall back to.
+    pub(crate) const fn fallback_pool(&self) -> Option<PoolId> {
+        if let Fallback::Pool(pool) = self.fallback { Some(pool) } else { None }
     }
 }
 
@@ -106,7 +112,7 @@ impl Plan {
     }
 
     /// The route that a class belongs to.
-    pub(super) fn route_of(&self, class: usize) -> RouteId {
+    pub(crate) fn route_of(&self, class: usize) -> RouteId {
         self.classes[class].route
     }
 
@@ -128,6 +134,11 @@ impl Plan {
                 by_load: step.by_load,
             }
         })
+    }
+
+    /// The pools of the steps of a class.
+    pub(crate) fn pools(&self, class: usize) -> impl Iterator<Item = PoolId> + '_ {
+        self.steps(class).flat_map(|step| step.parts).map(|part| part.pool)
     }
 
     /// The orders of the endpoints of a class's pools that balance by nearness.
@@ -329,8 +340,9 @@ fn tiers(step: &Step, groups: &Groups, map: &GeoMap, profile: &Profile) -> Vec<F
     }
 }
 
-/// The plan, the routes, and for each view its map and the class of each of the map's profiles.
-pub(crate) type Compiled = (Plan, Vec<Route>, Vec<(MapId, Vec<ClassId>)>);
+/// The plan, the routes, for each view its map and the class of each of the map's profiles, and the policy's rows that
+/// each class of the plan stands for.
+pub(crate) type Compiled = (Plan, Vec<Route>, Vec<(MapId, Vec<ClassId>)>, RowsOfClasses);
 
 /// Compiles routes of one zone after the other into a plan.
 pub(crate) struct Compiler<'a> {
@@ -339,6 +351,7 @@ pub(crate) struct Compiler<'a> {
     pub(crate) routes: Vec<Route>,
     /// The classes of the profiles of a map, one list for each view.
     pub(crate) views: Vec<(MapId, Vec<ClassId>)>,
+    rows_of: RowsOfClasses,
     by_view: HashMap<(MapId, Vec<ClassId>), u32>,
     by_policy: HashMap<(PolicyId, Fallback), RouteId>,
 }
@@ -346,7 +359,8 @@ pub(crate) struct Compiler<'a> {
 impl<'a> Compiler<'a> {
     pub(crate) fn new(sources: Sources<'a>) -> Self {
         let (plan, routes, views) = (Plan::default(), Vec::new(), Vec::new());
-        Self { sources, plan, routes, views, by_view: HashMap::new(), by_policy: HashMap::new() }
+        let (rows_of, by_view, by_policy) = (Vec::new(), HashMap::new(), HashMap::new());
+        Self { sources, plan, routes, views, rows_of, by_view, by_policy }
     }
 
     /// The route of a name, compiled at its first use.
@@ -374,7 +388,8 @@ impl<'a> Compiler<'a> {
             endpoint_bits: [HASH_V4.min(limits.v4), HASH_V6.min(limits.v6)],
             pool_bits: [SPLIT_V4.min(limits.v4), SPLIT_V6.min(limits.v6)],
         };
-        let (rows, classes) = self.classes(policy, name.fallback, groups, map.1);
+        let (rows, classes, rows_of) = self.classes(policy, name.fallback, groups, map.1);
+        self.rows_of.extend(rows_of);
         route.classes = rows.len() as u16;
         for row in &rows {
             let prefix = self.prefix(&route, row, map.1);
@@ -390,15 +405,16 @@ impl<'a> Compiler<'a> {
         id
     }
 
-    /// The distinct flattened rows of a policy, and which of them each profile gets.
+    /// The distinct flattened rows of a policy, which of them each profile gets, and the rows that each was flattened from.
     fn classes(
         &self,
         policy: &Policy,
         fallback: Fallback,
         groups: &Groups,
         map: &GeoMap,
-    ) -> (Vec<FlatRow>, Vec<ClassId>) {
+    ) -> (Vec<FlatRow>, Vec<ClassId>, RowsOfClasses) {
         let mut rows: Vec<FlatRow> = Vec::new();
+        let mut rows_of: RowsOfClasses = Vec::new();
         let mut by_content: HashMap<FlatRow, ClassId> = HashMap::new();
         // A row without choices by nearness is flattened once, not once a profile.
         let mut plain: Vec<Option<ClassId>> = vec![None; policy.rows.len()];
@@ -415,12 +431,14 @@ impl<'a> Compiler<'a> {
             let (flat, _) = flatten(policy, row, fallback, self.sources.pools, groups, (map, profile));
             let class = *by_content.entry(flat).or_insert_with_key(|flat| {
                 rows.push(flat.clone());
+                rows_of.push(BTreeSet::new());
                 ClassId::new(rows.len() - 1)
             });
             plain[row] = Some(class);
+            rows_of[class.index()].insert(row as u16);
             classes.push(class);
         }
-        (rows, classes)
+        (rows, classes, rows_of)
     }
 
     fn by_nearness(&self, row: &Row, fallback: Fallback) -> bool {
@@ -470,10 +488,10 @@ impl<'a> Compiler<'a> {
         types
     }
 
-    /// The plan, the routes and the views.
+    /// What was compiled.
     pub(crate) fn finish(mut self) -> Compiled {
         self.plan.shrink();
         self.routes.shrink_to_fit();
-        (self.plan, self.routes, self.views)
+        (self.plan, self.routes, self.views, self.rows_of)
     }
 }

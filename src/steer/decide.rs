@@ -43,6 +43,17 @@ pub enum Answer {
     Pending,
 }
 
+impl Answer {
+    /// Its place among the outcomes that are counted where no pool serves.
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::Records { .. } | Self::NoData => 0,
+            Self::ServFail => 1,
+            Self::Pending => 2,
+        }
+    }
+}
+
 /// The decision with its scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decision {
@@ -95,6 +106,13 @@ pub(super) fn locate(snapshot: &Snapshot, view: u32, client: &Client) -> Located
 #[must_use]
 pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
     worker.follow(state);
+    decide_as(state, worker, name, client, want)
+}
+
+/// The same with a worker that follows the state, written out where it is called: for the usual query.
+#[inline(always)]
+#[must_use]
+pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
     let located = locate(snapshot, facts.view, client);
@@ -113,17 +131,22 @@ pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client,
     };
     worker.picked.clear();
     let served = match &row.table {
-        Some((pool, table)) => Ok((*pool, &**table)),
+        Some((pool, table)) => Ok((*pool, &**table, row.count)),
         None => served_by(&state.live, row.leaf, chunk, lane, &asker(), &mut worker.draw),
     };
     let answer = match served {
-        Ok((pool, table)) => {
+        Ok((pool, table, count)) => {
+            worker.decided(name, count);
             let (cursor, draw, picked) = worker.rotation(pool, lane);
             table.pick(asker, cursor, draw, picked);
             let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
             Answer::Records { ttl }
         }
-        Err(answer) => answer,
+        Err(answer) => {
+            let class = facts.first as usize + located.class.index();
+            worker.decided(name, snapshot.counted.outcome(class, answer.place()) as u32);
+            answer
+        }
     };
     Decision { answer, scope, class: located.class }
 }
@@ -137,15 +160,17 @@ fn served_by<'s>(
     lane: usize,
     asker: &Asker,
     draw: &mut Draw,
-) -> Result<(PoolId, &'s Table), Answer> {
+) -> Result<(PoolId, &'s Table, u32), Answer> {
     loop {
         match leaf {
             Leaf::Pending => return Err(Answer::Pending),
             Leaf::NoData => return Err(Answer::NoData),
             Leaf::ServFail => return Err(Answer::ServFail),
-            Leaf::Pool { pool, set } => return live.serves(pool, set, lane),
+            Leaf::Pool { pool, set, count } => {
+                return live.serves(pool, set, lane).map(|(pool, table)| (pool, table, count));
+            }
             Leaf::Own(index) => match &chunk.own[index as usize] {
-                Own::Near { pool, table } => return Ok((*pool, table)),
+                Own::Near { pool, table, count } => return Ok((*pool, table, *count)),
                 Own::Split { sticky, parts } => {
                     leaf = choose_part(parts.iter(), *sticky, asker, draw).ok_or(Answer::NoData)?;
                 }
@@ -174,13 +199,15 @@ impl<'s> Picks<'s> {
     /// RDATA of the A records.
     #[inline(always)]
     pub fn v4(&self) -> impl ExactSizeIterator<Item = &'s [u8; 4]> {
-        self.picked.as_slice().iter().map(|endpoint| &self.snapshot.rdata_v4[endpoint.index()])
+        let rdata = &*self.snapshot.rdata_v4;
+        self.picked.as_slice().iter().map(|endpoint| &rdata[endpoint.index()])
     }
 
     /// RDATA of the AAAA records.
     #[inline(always)]
     pub fn v6(&self) -> impl ExactSizeIterator<Item = &'s [u8; 16]> {
-        self.picked.as_slice().iter().map(|endpoint| &self.snapshot.rdata_v6[endpoint.index()])
+        let rdata = &*self.snapshot.rdata_v6;
+        self.picked.as_slice().iter().map(|endpoint| &rdata[endpoint.index()])
     }
 
     /// RDATA of the CNAME record: an uncompressed name.

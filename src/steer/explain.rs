@@ -146,6 +146,9 @@ pub fn explain(state: &State, worker: &mut Worker, name: NameId, client: &Client
         near: &flat.near,
         map: &snapshot.maps[route.map.index()],
         lane: want.lane(),
+        writes_ties_down: false,
+        class,
+        counted: &snapshot.counted,
     };
     let mut resolver = Resolver { scene, own: &mut own, trail: &mut record, cap_s: u32::MAX };
     let leaf: Leaf = resolver.resolve(&steps, route.fallback);

@@ -250,6 +250,8 @@ pub(super) enum Leaf {
     Pool {
         pool: PoolId,
         set: Set,
+        /// Where its answers are counted.
+        count: u32,
     },
     /// An entry of the chunk.
     Own(u32),
@@ -263,7 +265,7 @@ pub(super) enum Own {
     /// The same among the pools that a client may stay with; the rest leads those on that may stay with none.
     Shed { sticky: bool, parts: Box<[SplitPart]>, rest: Leaf },
     /// A pool's members in the order of nearness of the row's clients.
-    Near { pool: PoolId, table: Arc<Table> },
+    Near { pool: PoolId, count: u32, table: Arc<Table> },
 }
 
 /// One part of a split.
@@ -310,6 +312,8 @@ pub(super) struct Row {
     pub(super) leaf: Leaf,
     /// The leaf's table, if it is a pool's: what nearly every query wants.
     pub(super) table: Option<(PoolId, Arc<Table>)>,
+    /// Where the answers from that table are counted.
+    pub(super) count: u32,
     /// Seconds for which nothing that was looked at can change.
     pub(super) cap_s: u32,
     /// The shortest scopes, IPv4 and IPv6.
@@ -479,6 +483,9 @@ impl Live {
             near: snapshot.plan.near(class),
             map: &snapshot.maps[route.map.index()],
             lane,
+            writes_ties_down: snapshot.writes_ties_down,
+            class,
+            counted: &snapshot.counted,
         };
         let mut resolver = Resolver { scene, own, trail: &mut (), cap_s: u32::MAX };
         let leaf = resolver.resolve(steps, route.fallback);
@@ -487,15 +494,17 @@ impl Live {
         if chooses_pools(leaf, own) {
             prefix = std::array::from_fn(|family| prefix[family].max(route.pool_bits[family]));
         }
-        let table = match leaf {
-            Leaf::Pool { pool, set } => self.pool(pool).table(set, lane).map(|table| (pool, Arc::clone(table))),
+        let (table, count) = match leaf {
+            Leaf::Pool { pool, set, count } => {
+                (self.pool(pool).table(set, lane).map(|table| (pool, Arc::clone(table))), count)
+            }
             Leaf::Own(index) => match &own[index as usize] {
-                Own::Near { pool, table } => Some((*pool, Arc::clone(table))),
-                Own::Split { .. } | Own::Shed { .. } => None,
+                Own::Near { pool, table, count } => (Some((*pool, Arc::clone(table))), *count),
+                Own::Split { .. } | Own::Shed { .. } => (None, 0),
             },
-            _ => None,
+            _ => (None, 0),
         };
-        Row { leaf, table, cap_s, prefix }
+        Row { leaf, table, count, cap_s, prefix }
     }
 }
 

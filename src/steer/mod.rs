@@ -3,6 +3,7 @@
 
 mod amounts;
 mod compile;
+mod counts;
 mod decide;
 mod depends;
 mod explain;
@@ -12,6 +13,7 @@ mod gauge;
 mod live;
 mod moves;
 mod outcome;
+mod reason;
 mod reserve;
 mod resolve;
 mod service;
@@ -24,6 +26,7 @@ mod trail;
 
 pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
+pub(crate) use decide::decide_as;
 pub use decide::{Answer, Decision, Picks, Want, decide};
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
 pub use gauge::Gauge;
@@ -31,6 +34,7 @@ pub(crate) use live::{Dependents, lanes};
 pub use live::{Live, Observed, is_live};
 pub use moves::{Move, Serves, largest_ttls, moves};
 pub use outcome::{Outcome, outcome, region_of, seen};
+pub use reason::Reason;
 pub use service::{Binding, Services, Srv};
 pub use steered::Steered;
 pub(crate) use steered::{Rows, SteeredPools};

@@ -66,6 +66,9 @@ fn record(state: &State, route: RouteId, class: usize, lane: usize) -> Record {
         near: snapshot.plan.near(class),
         map: &snapshot.maps[route.map.index()],
         lane,
+        writes_ties_down: false,
+        class,
+        counted: &snapshot.counted,
     };
     let mut resolver = Resolver { scene, own: &mut Vec::new(), trail: &mut record, cap_s: u32::MAX };
     let _ = resolver.resolve(&steps, route.fallback);

@@ -4,11 +4,13 @@
 use super::Fallback;
 use super::compile::{Part, StepView};
 use super::live::{Leaf, Own, PoolLive, Set, SplitPart};
+use super::reason::Reason;
 use super::trail::{FallbackNote, PoolNote, Trail};
 use crate::geo::GeoMap;
 use crate::id::{OrderId, PoolId};
 use crate::pool::rendezvous::name_bits;
 use crate::pool::{Balance, Pool, Share, Table};
+use crate::snapshot::Counted;
 use std::sync::Arc;
 
 /// What rows are resolved from.
@@ -22,6 +24,11 @@ pub(super) struct Scene<'a, F: Fn(PoolId) -> &'a PoolLive> {
     pub(super) map: &'a GeoMap,
     /// The family asked for.
     pub(super) lane: usize,
+    /// It is written down which of the equally near serves whom: queries will walk this, and many.
+    pub(super) writes_ties_down: bool,
+    /// The class of the plan, and what is counted of its answers.
+    pub(super) class: usize,
+    pub(super) counted: &'a Counted,
 }
 
 /// One resolution as it goes on.
@@ -44,7 +51,7 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             let parts = self.parts_with(step, Set::Live);
             if !parts.is_empty() {
                 self.trail.fallback(FallbackNote::BelowMinimum);
-                return self.split(step.sticky, parts, Set::Live);
+                return self.split(step.sticky, parts, Set::Live, Reason::BelowMinimum);
             }
         }
         match fallback {
@@ -59,7 +66,7 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             Fallback::Pool(pool) => match self.open_set(pool) {
                 Some(set) => {
                     self.trail.fallback(FallbackNote::Pool(pool));
-                    self.leaf(pool, set)
+                    self.leaf(pool, set, Reason::Fallback)
                 }
                 // It has no address of this family: the family alone goes on.
                 None => self.all(steps),
@@ -93,7 +100,8 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             for part in live {
                 if (self.scene.live)(part.pool).has(Set::Live, self.scene.lane) {
                     let by_load = Part { weight: (self.scene.live)(part.pool).part, ..part };
-                    parts.push((if step.by_load { by_load } else { part }, self.leaf(part.pool, Set::Live)));
+                    let leaf = self.leaf(part.pool, Set::Live, Reason::of_step(index));
+                    parts.push((if step.by_load { by_load } else { part }, leaf));
                 } else if let Some(leaf) = rest {
                     parts.push((part, leaf));
                 }
@@ -101,7 +109,7 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             if !sheds {
                 return Some(self.split_of(step.sticky, &parts));
             }
-            rest = self.spares(step).or_else(|| self.first_live(steps, index + 1, true));
+            rest = self.spares(index, step).or_else(|| self.first_live(steps, index + 1, true));
             // A pool of which nothing is known yet takes no clients from one that serves them.
             return Some(self.shed(step.sticky, &parts, rest.filter(|&leaf| leaf != Leaf::Pending)));
         }
@@ -129,7 +137,8 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             }
             for (pool, room) in rooms {
                 if parts.iter().all(|part| part.0.pool != pool) {
-                    parts.push((Part { pool, weight: room.unwrap_or(0) }, self.leaf(pool, Set::Live)));
+                    let leaf = self.leaf(pool, Set::Live, Reason::of_step(next));
+                    parts.push((Part { pool, weight: room.unwrap_or(0) }, leaf));
                 }
             }
             next += 1;
@@ -157,13 +166,13 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
     }
 
     /// The live parts of weight 0 of a step whose other parts shed; they themselves shed nothing.
-    fn spares(&mut self, step: &StepView<'_>) -> Option<Leaf> {
+    fn spares(&mut self, index: usize, step: &StepView<'_>) -> Option<Leaf> {
         let idle = |part: &&Part| part.weight == 0 && (self.scene.live)(part.pool).is_live;
         let idle: Vec<Part> = step.parts.iter().filter(idle).copied().collect();
         let heavy = step.parts.iter().any(|part| part.weight > 0 && (self.scene.live)(part.pool).is_live);
         let served = |part: &Part| (self.scene.live)(part.pool).has(Set::Live, self.scene.lane);
         let idle: Vec<Part> = idle.into_iter().filter(|part| heavy && served(part)).collect();
-        (!idle.is_empty()).then(|| self.split(step.sticky, idle, Set::Live))
+        (!idle.is_empty()).then(|| self.split(step.sticky, idle, Set::Live, Reason::of_step(index)))
     }
 
     /// Parts of which some shed clients; these go to other parts of the step, and what no part keeps to `rest`. Without
@@ -228,7 +237,7 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
                     let parts = self.parts_with(step, set);
                     if !parts.is_empty() {
                         self.trail.fallback(if set == Set::Open { FallbackNote::All } else { FallbackNote::Every });
-                        return self.split(step.sticky, parts, set);
+                        return self.split(step.sticky, parts, set, Reason::FailOpen);
                     }
                 }
             }
@@ -243,8 +252,9 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
         [Set::Open, Set::Every].into_iter().find(|&set| live.has(set, self.scene.lane))
     }
 
-    fn split(&mut self, sticky: bool, parts: Vec<Part>, set: Set) -> Leaf {
-        let parts: Vec<(Part, Leaf)> = parts.into_iter().map(|part| (part, self.leaf(part.pool, set))).collect();
+    fn split(&mut self, sticky: bool, parts: Vec<Part>, set: Set, reason: Reason) -> Leaf {
+        let parts: Vec<(Part, Leaf)> =
+            parts.into_iter().map(|part| (part, self.leaf(part.pool, set, reason))).collect();
         self.split_of(sticky, &parts)
     }
 
@@ -263,11 +273,12 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
     }
 
     /// The table of a pool: its own, or one in the class's order of nearness.
-    fn leaf(&mut self, pool: PoolId, set: Set) -> Leaf {
+    fn leaf(&mut self, pool: PoolId, set: Set, reason: Reason) -> Leaf {
+        let count = self.scene.counted.answer(self.scene.class, pool, reason);
         let order = self.scene.near.iter().find(|near| near.0 == pool).map(|near| self.scene.map.order(near.1));
         let configured = &self.scene.pools[pool.index()];
         let (Balance::Nearest, Some(order)) = (configured.balance, order) else {
-            return Leaf::Pool { pool, set };
+            return Leaf::Pool { pool, set, count };
         };
         let candidates = (self.scene.live)(pool).candidates(set, self.scene.lane);
         let first = configured.first.index();
@@ -277,7 +288,15 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
             of_tier.filter_map(found).map(|at| candidates[at]).collect()
         };
         let tiers: Vec<_> = order.tiers.iter().map(|members| tier(members)).collect();
-        self.own.push(Own::Near { pool, table: Arc::new(Table::nearest(configured.answers, &tiers)) });
+        let mut table = Table::nearest(configured.answers, &tiers);
+        if self.scene.writes_ties_down {
+            let others = self.own.iter().filter_map(|own| match own {
+                Own::Near { pool: of, table, .. } if *of == pool => Some(&**table),
+                _ => None,
+            });
+            table = table.written_beside(others);
+        }
+        self.own.push(Own::Near { pool, count, table: Arc::new(table) });
         Leaf::Own(self.own.len() as u32 - 1)
     }
 

@@ -42,6 +42,15 @@ pub enum Event {
         /// What else it measured.
         sample: Sample,
     },
+    /// A probe was shown another certificate than the ones before.
+    Certificate {
+        /// The configuration whose target it was.
+        generation: u64,
+        /// The target.
+        target: TargetId,
+        /// When it expires, seconds since 1970.
+        expires: Option<i64>,
+    },
     /// A new configuration was built: it replaces the current one when its new targets have outcomes.
     Stage {
         /// Its number, larger than any before.
@@ -224,6 +233,9 @@ impl Writer {
                 self.measured(generation, target, sample, now);
                 self.probed(generation, target, outcome, note, effects);
             }
+            Event::Certificate { generation, target, expires } => {
+                self.see(generation, target).into_iter().for_each(|seen| seen.expires = expires);
+            }
             Event::Stage { generation, snapshot, identity } => {
                 let before = self.staged.take();
                 self.staged = Some(Staged::new(snapshot, identity, generation, &self.serving, before.as_ref()));
@@ -257,7 +269,7 @@ impl Writer {
         note: Box<str>,
         effects: &mut Vec<Effect>,
     ) {
-        let mut shared = None;
+        let (mut shared, target_told) = (None, target);
         let change = if generation == self.serving.generation() {
             shared = Some(target);
             self.serving.observe(target, outcome, &note)
@@ -285,6 +297,7 @@ impl Writer {
             effects.push(Effect::Flapping { generation, target, held });
         }
         if change.from != change.to {
+            self.see(generation, target_told).into_iter().for_each(|seen| seen.changes += 1);
             effects.push(Effect::Changed { generation, target, from: change.from, to: change.to, note });
         }
         if let Some(target) = shared {

@@ -39,6 +39,10 @@ pub struct Seen {
     pub at: Option<Millis>,
     /// How, in words.
     pub note: Box<str>,
+    /// How often its verdict has changed.
+    pub changes: u64,
+    /// When the certificate that it showed last expires, seconds since 1970.
+    pub expires: Option<i64>,
 }
 
 /// What is known of every target of the configuration that serves.
@@ -126,19 +130,20 @@ impl Writer {
         self.set_gates();
     }
 
+    /// What was seen of a target, in whichever configuration counts for it.
+    pub(super) fn see(&mut self, generation: u64, target: TargetId) -> Option<&mut Seen> {
+        if generation == self.serving.generation() {
+            return self.serving.seen_mut().get_mut(target.index());
+        }
+        let staged = self.staged.as_mut().filter(|staged| staged.generation() == generation)?;
+        match staged.link(target) {
+            Some(link) => self.serving.seen_mut().get_mut(link.index()),
+            None => staged.seen_mut().get_mut(target.index()),
+        }
+    }
+
     pub(super) fn note_seen(&mut self, generation: u64, target: TargetId, note: &str, now: Millis) {
-        let seen = if generation == self.serving.generation() {
-            self.serving.seen_mut().get_mut(target.index())
-        } else {
-            match self.staged.as_mut().filter(|staged| staged.generation() == generation) {
-                Some(staged) => match staged.link(target) {
-                    Some(link) => self.serving.seen_mut().get_mut(link.index()),
-                    None => staged.seen_mut().get_mut(target.index()),
-                },
-                None => None,
-            }
-        };
-        if let Some(seen) = seen {
+        if let Some(seen) = self.see(generation, target) {
             seen.at = Some(now);
             if *seen.note != *note {
                 seen.note = note.into();

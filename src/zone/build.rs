@@ -330,6 +330,7 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(mut self) -> Zones {
+        self.out.table.part();
         self.out.nodes.shrink_to_fit();
         self.out.names.shrink_to_fit();
         self.out.sets.shrink_to_fit();

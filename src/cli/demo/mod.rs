@@ -5,6 +5,7 @@ mod screen;
 mod toys;
 
 use crate::cli::run::Host;
+use crate::config::AdminListen;
 use crate::daemon::{LISTEN, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use board::Board;
@@ -47,6 +48,9 @@ pub fn run(args: Args) -> Exit {
     board.wait_for(SITES.len());
     print!("{}", screen::table(&demo.server.state(), demo.dns(), &board));
     print!("{}", screen::lines(demo.dns(), demo.toys.addresses()[0]));
+    if let Some(admin) = demo.server.admin() {
+        println!("the page for people: http://{admin}/\n");
+    }
     board.print_changes();
     let Demo { server, toys } = demo;
     let exit = host.serve(server);
@@ -73,7 +77,8 @@ impl Demo {
         let text = with_ports(ZONE, toys.addresses());
         let zones = Some(Zones::Text { name: ZONE_NAME.into(), text: text.into() });
         let sources = Sources { server: ServerSource::Given(Box::default()), zones };
-        let options = Options { listen: vec![listen], threads: Some(1), tcp: None, state: None, sources };
+        let admin = any_ports.then_some(AdminListen::At(SocketAddr::from(([127, 0, 0, 1], 0))));
+        let options = Options { listen: vec![listen], threads: Some(1), tcp: None, state: None, admin, sources };
         let server = Server::start(options).map_err(|error| error.to_string())?;
         Ok(Self { server, toys })
     }

@@ -1,6 +1,6 @@
 //! The explanation for people: aligned, with colour where a terminal shows it.
 
-use super::report::{PoolView, Report};
+use crate::report::{EndpointView, PoolView, Report};
 use std::fmt::Write as _;
 
 /// Writes with colour or without.
@@ -85,7 +85,7 @@ fn tail(text: &mut String, report: &Report, paint: Paint) {
     row("scope", &format!("/{}  {}", report.scope, paint.faint(&report.scope_why)));
     report.notes.iter().for_each(|note| row("note", note));
     row("dig", &report.dig);
-    if let Some(line) = report.attribution {
+    if let Some(line) = &report.attribution {
         let _ = writeln!(text, "\n{}", paint.faint(line));
     }
 }
@@ -94,7 +94,8 @@ fn place(report: &Report) -> String {
     let place = &report.location;
     let mut line = place.line();
     if let Some([north, east]) = place.coordinates {
-        let from = if place.coordinates_from == Some("country") { ", the middle of the country" } else { "" };
+        let from =
+            if place.coordinates_from.as_deref() == Some("country") { ", the middle of the country" } else { "" };
         let _ = write!(line, " ({north:.2}, {east:.2}{from})");
     }
     if let Some(network) = &place.network {
@@ -113,11 +114,11 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
     let head = format!("{} {:<12}", pool.step, pool.pool);
     let why = if pool.picked { paint.good(&pool.why) } else { pool.why.clone() };
     let _ = writeln!(text, "  {mark} {}{pick} {why}{share}{from}", paint.strong(&head));
-    if let Some(method) = pool.method {
+    if let Some(method) = &pool.method {
         let load = pool.load.map_or_else(String::new, |load| format!("; the pool's load is {load}"));
         let _ = writeln!(text, "        {}", paint.faint(&format!("{}: {method}{load}", pool.balance)));
     }
-    let width = |of: fn(&super::report::EndpointView) -> &str| {
+    let width = |of: fn(&EndpointView) -> &str| {
         pool.endpoints.iter().map(|endpoint| of(endpoint).chars().count()).max().unwrap_or(0)
     };
     let (names, addresses) = (width(|endpoint| &endpoint.name), width(|endpoint| &endpoint.address));
@@ -127,8 +128,8 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
         let load = endpoint.load.map(|load| format!(", load {load}"));
         let load = load.or_else(|| endpoint.stale.then(|| ", no fresh load".to_owned())).unwrap_or_default();
         let time = endpoint.time_ms.map_or_else(String::new, |time| format!(", {time} ms"));
-        let why = match endpoint.why {
-            "down" => paint.bad(endpoint.why),
+        let why = match &*endpoint.why {
+            why @ "down" => paint.bad(why),
             why if endpoint.picked => paint.good(why),
             why => why.to_owned(),
         };

@@ -1,19 +1,18 @@
-//! `geosteer explain`: how a name is answered for a client, and why. It runs the live code on the zones as they
-//! stand in the files; no server is needed, and every endpoint counts as up unless `--down` names it.
+//! `geosteer explain`: how a name is answered for a client, and why. The running server is asked, if there is one; else,
+//! or if `--zones` or something supposed (`--down`) is given, the live code runs on the zones as they stand in the files,
+//! and every endpoint counts as up unless `--down` names it.
 
-mod ask;
 mod human;
-mod report;
+mod live;
 
-pub use ask::{Question, Reply, ask};
 pub use human::{Paint, human};
-pub use report::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorView};
 
-use super::view::parse_client;
+use super::operate::Where;
 use crate::daemon::{self, LoadError, ServerSource, Zones};
 use crate::error::Exit;
 use crate::health::Load;
 use crate::id::EndpointId;
+use crate::report::{self, Question, Report, nearest};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::Observed;
@@ -29,7 +28,7 @@ pub struct Args {
     /// The name, such as www.gslb.example.com
     name: String,
     /// Who asks: a client subnet such as 193.0.6.0/24; without a length one address, as dig's +subnet has it
-    #[arg(long, value_name = "IP[/LEN]", value_parser = parse_client)]
+    #[arg(long, value_name = "IP[/LEN]", value_parser = report::client)]
     client: (IpAddr, Option<u8>),
     /// The record type
     #[arg(long, value_name = "TYPE", default_value = "A", value_parser = parse_type)]
@@ -40,9 +39,6 @@ pub struct Args {
     /// Zone files, or directories of them; instead of the server file's `zones` [default: zones]
     #[arg(long, value_name = "DIR")]
     zones: Vec<PathBuf>,
-    /// The server file (geosteer.toml): its zones, databases and client-subnet settings
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// What is taken as down: pool/NAME or endpoint/POOL/NAME; may be given several times
     #[arg(long, value_name = "TARGET")]
     down: Vec<String>,
@@ -52,15 +48,36 @@ pub struct Args {
     /// How long an endpoint's probes take, in milliseconds; written like --load
     #[arg(long, value_name = "TARGET=MS")]
     time: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    /// Ask the running server, and nothing else
+    #[arg(long, conflicts_with_all = ["zones", "down", "load", "time"])]
+    live: bool,
+    /// As health was then: seconds since 1970, or how long ago, like 10m; as far as the server remembers
+    #[arg(long, value_name = "TIME", value_parser = live::moment, conflicts_with_all = ["zones", "down", "load", "time"])]
+    at: Option<u64>,
+    #[command(flatten)]
+    server: Where,
+}
+
+impl Args {
+    /// It is about files and what is supposed, not about the running server.
+    fn is_of_files(&self) -> bool {
+        !(self.zones.is_empty() && self.down.is_empty() && self.load.is_empty() && self.time.is_empty())
+    }
 }
 
 /// Runs the verb.
 #[must_use]
 pub fn run(args: Args) -> Exit {
-    let snapshot = match snapshot(args.config.clone(), args.zones.clone()) {
+    if !args.is_of_files() && (args.live || args.at.is_some() || args.server.is_there()) {
+        return match live::explain(&args) {
+            Ok(report) => show(&report, args.server.json),
+            Err(exit) => exit,
+        };
+    }
+    if let Some(socket) = args.server.socket.as_ref().filter(|_| !args.is_of_files()) {
+        eprintln!("note: no server listens at {}: this is what the files say", socket.display());
+    }
+    let snapshot = match snapshot(args.server.config.clone(), args.zones.clone()) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             eprintln!("{}", error.to_string().trim_end());
@@ -75,7 +92,7 @@ pub fn run(args: Args) -> Exit {
     let subnet = (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }));
     let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
     match Report::new(&state, &question) {
-        Ok(Some(report)) => show(&report, args.json),
+        Ok(Some(report)) => show(&report, args.server.json),
         Ok(None) => {
             eprintln!("error: the server would not answer this at all");
             Exit::No
@@ -170,12 +187,6 @@ pub fn failed(snapshot: &Snapshot, targets: &[String]) -> Result<Vec<EndpointId>
     Ok(failed)
 }
 
-/// `; did you mean …?` with the known name that is nearest.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let best = known.max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-    best.map_or_else(String::new, |best| format!("; did you mean \"{best}\"?"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,11 +208,12 @@ mod tests {
             r#type: RecordType::A,
             resolver: Ipv4Addr::LOCALHOST.into(),
             zones: Vec::new(),
-            config: None,
+            live: false,
+            at: None,
+            server: Where { socket: None, config: None, json: false },
             down: Vec::new(),
             load: words(load),
             time: words(time),
-            json: false,
         };
         let state = state(snapshot, &args)?;
         let subnet = (args.client.0, 24);

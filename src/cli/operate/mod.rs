@@ -1,21 +1,26 @@
 //! The verbs that talk to the running server: overrides (`drain`, `undrain`, `shed`, `up`, `down`, `auto`, `weight`), what is said to
-//! safeguards (`resume`, `release`) and what it knows (`status`, `pools`, `endpoints`, `events`). Exit codes: 0 done, 1 the answer is no, 2 usage, 3 no server,
+//! safeguards (`resume`, `release`), `reload`, and what it knows (`status`, `pools`, `endpoints`, `events`). Exit codes: 0 done, 1 the answer is no, 2 usage, 3 no server,
 //! 4 refused.
 
 mod let_back;
+mod metrics;
 mod orders;
+mod reload;
 mod serving;
 mod show;
 pub(super) mod table;
 
 pub use let_back::{ReleaseArgs, ResumeArgs, release, resume};
+pub use metrics::{MetricsArgs, metrics};
 pub use orders::{Drain, Forced, Shed, Undrain, Weigh, drain, forced, shed, undrain, weigh};
+pub use reload::{ReloadArgs, reload};
 pub use serving::StatusArgs;
 pub use show::{EndpointsArgs, EventsArgs, ListArgs, endpoints, events, pools, status};
 
 use crate::config;
 use crate::control::{Answer, AskError, Request, SOCKET, STATE, ask};
 use crate::error::Exit;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// Where the server is.
@@ -44,6 +49,13 @@ impl Where {
         })?;
         let state = server.state.unwrap_or_else(|| PathBuf::from(STATE));
         Ok(server.admin.socket.unwrap_or_else(|| state.join(SOCKET)))
+    }
+
+    /// True if a server listens there.
+    pub(super) fn is_there(&self) -> bool {
+        // Mistakes in the file are said by whoever reads it next.
+        let is_readable = self.config.as_ref().is_none_or(|file| config::load_server(file).is_ok());
+        is_readable && self.path().is_ok_and(|path| UnixStream::connect(path).is_ok())
     }
 
     /// Asks the server. Refusals and the like are said here.

@@ -5,7 +5,9 @@ use super::serving::StatusArgs;
 use super::table::{moment, plain, span, table};
 use super::{Where, print_json, strange};
 use crate::clock;
-use crate::control::{Answer, CanaryRow, EndpointRow, EventRow, GuardRow, OverrideRow, PoolRow, Request, Status};
+use crate::control::{
+    Answer, CanaryRow, EndpointRow, EventRow, GuardRow, LatencyRow, OverrideRow, PoolRow, Request, Status,
+};
 use crate::error::Exit;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -164,6 +166,9 @@ fn status_text(status: &Status, now: u64) -> String {
     row("checks", &format!("{} targets, {} without a verdict", status.targets[0], status.targets[1]));
     if status.stale > 0 {
         row("stale", &format!("{} targets have had no outcome for long: their last state is kept", status.stale));
+    }
+    if let Some(LatencyRow { p50_us, p95_us, p99_us }) = status.latency {
+        row("answers in", &format!("{p50_us:.1} µs (p50), {p95_us:.1} µs (p95), {p99_us:.1} µs (p99)"));
     }
     guard_text(&status.guard, now).into_iter().for_each(|(key, value)| row(key, &value));
     row("state", status.state.as_deref().unwrap_or("none: a restart forgets overrides"));

@@ -1,9 +1,9 @@
 //! A simulation for people: aligned tables, with colour where a terminal shows it.
 
-use super::view::{countries, owner, region};
 use crate::cli::explain::Paint;
 use crate::cli::operate::table::table;
 use crate::geo::country_by_code;
+use crate::report::{countries, owner, region};
 use crate::simulate::{Countries, Group, Lane, Overload, Population, Portion, Shares, Simulation};
 use crate::state::State;
 use std::collections::BTreeSet;

@@ -6,7 +6,6 @@ mod human;
 mod live;
 mod options;
 mod progress;
-pub mod view;
 
 pub(super) use clients::Clients;
 pub(super) use human::{moved_tables, names_word, percent};
@@ -14,11 +13,10 @@ pub(super) use progress::Progress;
 
 use super::explain::Paint;
 use super::operate::Where;
-use super::view::attribution;
 use crate::daemon::{self, LoadError, ServerSource, Zones};
 use crate::error::Exit;
 use crate::geo::Databases;
-use crate::id::NameId;
+use crate::report::{self, SimulationView, attribution};
 use crate::simulate::{self, Scenario, Simulation, map, overloads};
 use crate::snapshot::Snapshot;
 use crate::state::State;
@@ -65,10 +63,10 @@ fn simulated(args: &Args) -> Result<Exit, Exit> {
         eprintln!("{}", error.to_string().trim_end());
         Exit::Failed
     })?;
-    let names = names(&snapshot, &args.name).map_err(|why| usage(&why))?;
+    let names = report::names(&snapshot, &args.name).map_err(|why| usage(&why))?;
     let scenario = args.change.scenario().map_err(|why| usage(&why))?;
     if let Some(target) = scenario.unknown(&snapshot).first() {
-        return Err(usage(&options::unknown(&snapshot, target)));
+        return Err(usage(&report::unknown(&snapshot, target)));
     }
     let before = match args.live {
         true => live::state(&args.server, &snapshot)?,
@@ -82,7 +80,7 @@ fn simulated(args: &Args) -> Result<Exit, Exit> {
     let over = args.load_total.map(|load| overloads([&before, &after], &done, load)).unwrap_or_default();
     let states = [&before, &after];
     if args.server.json {
-        let view = view::SimulationView::new(states, &done, &population, &over, attribution(databases));
+        let view = SimulationView::new(states, &done, &population, &over, attribution(databases));
         println!("{}", serde_json::to_string_pretty(&view).expect("strings and numbers are JSON"));
     } else {
         let endpoints = args.change.is_of_endpoints();
@@ -122,25 +120,6 @@ fn draw(
         eprintln!("note: the map is that of {title}; --name NAME chooses another");
     }
     Ok(())
-}
-
-/// The balanced names asked for; all of them if none is.
-pub(super) fn names(snapshot: &Snapshot, wanted: &[String]) -> Result<Vec<NameId>, String> {
-    if wanted.is_empty() {
-        return match snapshot.names.len() {
-            0 => Err("no zone read here has a balanced name".to_owned()),
-            count => Ok((0..count).map(NameId::new).collect()),
-        };
-    }
-    wanted.iter().map(|text| name(snapshot, text)).collect()
-}
-
-fn name(snapshot: &Snapshot, text: &str) -> Result<NameId, String> {
-    let parsed = crate::wire::Name::parse(text).map_err(|error| format!("\"{text}\": {error}"))?;
-    snapshot.zones.find_balanced(&parsed).ok_or_else(|| {
-        let known: Vec<String> = snapshot.names.iter().map(|name| name.owner.to_string()).collect();
-        format!("{text} is not balanced{}", super::explain::nearest(text, known.iter().map(String::as_str)))
-    })
 }
 
 /// Reads and compiles, as the server would.

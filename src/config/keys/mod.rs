@@ -7,7 +7,9 @@ mod server;
 mod tests_file;
 
 pub use load::LOAD;
-pub use server::{ADMIN, DNS, EVENTS, GEO, GUARD, LOG, PROBE, SERVER, TLS};
+pub use server::{
+    ADMIN, DNS, EVENTS, GEO, GUARD, LOG, METRICS, PROBE, QUERY_LOG, QUERY_LOG_FILTER, SERVER, TLS, WATCH,
+};
 pub use tests_file::{TEST, TESTS};
 
 /// The keys of one kind of table.
@@ -468,8 +470,35 @@ pub static ECS: Table = Table {
 
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
-    &ZONE, &SOA, &RECORDS, &REGION, &CHECK, &POOL, &LOAD, &ENDPOINT, &ROW, &NAME, &FALLBACK, &BINDING, &SRV, &MX,
-    &DNSSEC, &ECS, &SERVER, &DNS, &GEO, &PROBE, &ADMIN, &EVENTS, &TLS, &LOG, &GUARD,
+    &ZONE,
+    &SOA,
+    &RECORDS,
+    &REGION,
+    &CHECK,
+    &POOL,
+    &LOAD,
+    &ENDPOINT,
+    &ROW,
+    &NAME,
+    &FALLBACK,
+    &BINDING,
+    &SRV,
+    &MX,
+    &DNSSEC,
+    &ECS,
+    &SERVER,
+    &DNS,
+    &GEO,
+    &PROBE,
+    &ADMIN,
+    &EVENTS,
+    &TLS,
+    &LOG,
+    &QUERY_LOG,
+    &QUERY_LOG_FILTER,
+    &METRICS,
+    &GUARD,
+    &WATCH,
 ];
 
 impl Table {

@@ -6,7 +6,22 @@ use super::Table;
 pub static SERVER: Table = Table {
     what: "the server file",
     path: "geosteer.toml",
-    keys: &["zones", "state", "dns", "geo", "probe", "admin", "events", "tls", "log", "ecs", "guard"],
+    keys: &[
+        "zones",
+        "state",
+        "dns",
+        "geo",
+        "probe",
+        "admin",
+        "events",
+        "tls",
+        "log",
+        "query_log",
+        "metrics",
+        "ecs",
+        "guard",
+        "watch",
+    ],
     later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
     words: &[
         ("zone", "zones"),
@@ -19,8 +34,13 @@ pub static SERVER: Table = Table {
         ("database", "geo"),
         ("api", "admin"),
         ("http", "admin"),
-        ("metrics", "admin"),
+        ("prometheus", "metrics"),
+        ("stats", "metrics"),
         ("logging", "log"),
+        ("reload", "watch"),
+        ("autoreload", "watch"),
+        ("querylog", "query_log"),
+        ("queries", "query_log"),
     ],
 };
 
@@ -33,6 +53,7 @@ pub static DNS: Table = Table {
         "threads",
         "nsid",
         "version",
+        "explain_from",
         "tcp_connections",
         "tcp_connections_per_client",
         "tcp_idle",
@@ -77,9 +98,16 @@ pub static PROBE: Table =
 pub static ADMIN: Table = Table {
     what: "[admin]",
     path: "[admin]",
-    keys: &["listen", "token_file", "socket"],
+    keys: &["listen", "token_file", "hosts", "socket"],
     later: &[],
-    words: &[("bind", "listen"), ("address", "listen"), ("token", "token_file"), ("control_socket", "socket")],
+    words: &[
+        ("bind", "listen"),
+        ("address", "listen"),
+        ("token", "token_file"),
+        ("host", "hosts"),
+        ("names", "hosts"),
+        ("control_socket", "socket"),
+    ],
 };
 
 /// `[events]`.
@@ -104,9 +132,43 @@ pub static TLS: Table = Table {
 pub static LOG: Table = Table {
     what: "[log]",
     path: "[log]",
-    keys: &["format", "queries"],
+    keys: &["format"],
     later: &[],
-    words: &[("type", "format"), ("query_log", "queries")],
+    words: &[("type", "format"), ("json", "format")],
+};
+
+/// `[query_log]`.
+pub static QUERY_LOG: Table = Table {
+    what: "[query_log]",
+    path: "[query_log]",
+    keys: &["path", "format", "sample", "filter"],
+    later: &[],
+    words: &[("to", "path"), ("output", "path"), ("rate", "sample"), ("where", "filter"), ("type", "format")],
+};
+
+/// `[query_log.filter]`.
+pub static QUERY_LOG_FILTER: Table = Table {
+    what: "[query_log.filter]",
+    path: "[query_log.filter]",
+    keys: &["zone", "name", "client", "rcode", "type"],
+    later: &[],
+    words: &[
+        ("suffix", "name"),
+        ("names", "name"),
+        ("network", "client"),
+        ("subnet", "client"),
+        ("qtype", "type"),
+        ("code", "rcode"),
+    ],
+};
+
+/// `[metrics]`.
+pub static METRICS: Table = Table {
+    what: "[metrics]",
+    path: "[metrics]",
+    keys: &["names"],
+    later: &[],
+    words: &[("per_name", "names"), ("name", "names")],
 };
 
 /// `[guard]`.
@@ -123,4 +185,13 @@ pub static GUARD: Table = Table {
         ("canary", "canaries"),
         ("references", "canaries"),
     ],
+};
+
+/// `[watch]`.
+pub static WATCH: Table = Table {
+    what: "[watch]",
+    path: "[watch]",
+    keys: &["enabled", "debounce"],
+    later: &[],
+    words: &[("enable", "enabled"), ("interval", "debounce"), ("settle", "debounce"), ("quiet", "debounce")],
 };

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE};
 use crate::listen::{Respond, fresh_worker, worth_a_line};
 use crate::metrics::Counters;
+use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
 use crate::worker::Worker;
 use std::io;
@@ -34,14 +35,18 @@ pub(super) struct Desk {
     /// Replies, each behind its length; room for one of the largest beyond the point where they are written.
     output: Box<[u8]>,
     worker: Worker,
+    recorder: Recorder,
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(counters: &Counters, recorder: Recorder) -> Self {
         let output = vec![0; TCP_WRITE + 2 + STREAM_REPLY_MAX].into();
-        Self { input: vec![0; TCP_READ].into(), output, worker: fresh_worker() }
+        Self { input: vec![0; TCP_READ].into(), output, worker: fresh_worker(counters), recorder }
     }
 }
+
+/// The thread's worker and its part of the query log.
+type Tools<'d> = (&'d mut Worker, &'d mut Recorder);
 
 /// Why a connection ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -171,23 +176,24 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
             self.write(&[])?;
         }
         let hub = Rc::clone(&self.place.hub);
-        let Desk { input, output, worker } = &mut *hub.desk.borrow_mut();
+        let Desk { input, output, worker, recorder } = &mut *hub.desk.borrow_mut();
+        let mut tools = (worker, recorder);
         let mut pending = std::mem::take(&mut self.pending);
         // Messages may be complete already: they waited for the client to take its replies.
-        let mut used = self.answer(&pending, output, worker)?;
+        let mut used = self.answer(&pending, output, &mut tools)?;
         if self.unsent.is_empty() {
             match self.stream.try_read(input) {
                 Ok(0) => return Err(End::Client),
                 Ok(count) if used == pending.len() => {
                     pending.clear();
-                    used = self.answer(&input[..count], output, worker)?;
+                    used = self.answer(&input[..count], output, &mut tools)?;
                     pending.extend_from_slice(&input[used..count]);
                     self.keep(pending, used > 0);
                 }
                 Ok(count) => {
                     pending.drain(..used);
                     pending.extend_from_slice(&input[..count]);
-                    used = self.answer(&pending, output, worker)?;
+                    used = self.answer(&pending, output, &mut tools)?;
                     pending.drain(..used);
                     self.keep(pending, used > 0);
                 }
@@ -221,10 +227,12 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
 
     /// Answers the complete messages at the head of `data` until the client takes no more replies; gives the octets
     /// used.
-    fn answer(&mut self, data: &[u8], output: &mut [u8], worker: &mut Worker) -> Result<usize, End> {
+    fn answer(&mut self, data: &[u8], output: &mut [u8], tools: &mut Tools<'_>) -> Result<usize, End> {
+        let (worker, recorder) = tools;
         let hub = Rc::clone(&self.place.hub);
         let state = hub.service.published.load();
         let (mut used, mut filled, mut ended) = (0, 0, None);
+        let (began, mut answered) = (clock::instant(), 0);
         while let Some(message) = first_message(&data[used..])
             && self.unsent.is_empty()
         {
@@ -234,17 +242,18 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
             }
             used += 2 + message.len();
             hub.counters.queries.add(1);
+            answered += 1;
             let request = Request { bytes: message, source: self.peer.into(), transport: Transport::Stream };
             let room = &mut output[filled + 2..filled + 2 + STREAM_REPLY_MAX];
             match catch_unwind(AssertUnwindSafe(|| (hub.service.respond)(&state, worker, &request, room))) {
                 Ok(Verdict::Send(length)) => {
-                    hub.counters.answered(room[3]);
+                    recorder.answered(worker, &request, room, length);
                     output[filled..filled + 2].copy_from_slice(&(length as u16).to_be_bytes());
                     filled += 2 + length;
                 }
                 Ok(Verdict::Drop) => hub.counters.silent.add(1),
                 Err(_) => {
-                    *worker = after_panic(&hub.counters);
+                    **worker = after_panic(&hub.counters);
                     ended = Some(End::Panic);
                     break;
                 }
@@ -254,6 +263,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
                 filled = 0;
             }
         }
+        hub.counters.latency.add(answered, clock::nanoseconds_since(began));
         if filled > 0 {
             self.write(&output[..filled])?;
         }
@@ -294,7 +304,7 @@ fn after_panic(counters: &Counters) -> Worker {
     if worth_a_line(count) {
         tracing::error!(count, "a TCP query made the server panic; its connection is closed, serving goes on");
     }
-    fresh_worker()
+    fresh_worker(counters)
 }
 
 /// The message at the head of `data` without its two octets of length, if it is complete (RFC 1035 §4.2.2).

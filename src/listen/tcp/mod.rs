@@ -14,6 +14,7 @@ mod table;
 use crate::limits;
 use crate::listen::{Respond, Service, sys};
 use crate::metrics::{Counters, Metrics};
+use crate::respond::Transport;
 use connection::Desk;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -88,15 +89,17 @@ where
         let _within = runtime.enter();
         listeners.into_iter().map(accept::Listener::new).collect::<io::Result<Vec<_>>>()?
     };
-    let counters = metrics.counters();
+    let counters = metrics.counters(Transport::Stream);
+    let recorder = metrics.recorder(super::seed());
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
         sys::prefer_this_thread();
+        let desk = RefCell::new(Desk::new(&counters, recorder));
         let hub = Rc::new(Hub {
             service,
             counters,
             limits,
-            desk: RefCell::new(Desk::new()),
+            desk,
             table: RefCell::new(Table::new()),
             stop: Notify::new(),
             stopping: Cell::new(false),

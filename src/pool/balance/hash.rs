@@ -55,21 +55,25 @@ pub(in crate::pool) const fn distance_of(key: Key, name: u64) -> u64 {
     distance(place(key), name)
 }
 
-/// −log₂ of what a member draws at a place: each number at one place only, in an order that its name gives. The order
-/// is a permutation: every step can be undone.
+/// −log₂ of what a member draws at a place.
 const fn distance(place: usize, name: u64) -> u64 {
-    const MASK: u64 = (1 << PLACE_BITS) - 1;
-    let mut number = (place as u64 ^ name) & MASK;
+    // The middle of its share of the numbers from 0 to 1.
+    minus_log2(drawn::<PLACE_BITS>(place, name) << (64 - PLACE_BITS) | 1 << (63 - PLACE_BITS))
+}
+
+/// What a member draws at one of 2^`BITS` places, a number below that: each number at one place only, in an order that
+/// its name gives. The order is a permutation: every step can be undone.
+pub(super) const fn drawn<const BITS: u32>(place: usize, name: u64) -> u64 {
+    let mask = (1 << BITS) - 1;
+    let mut number = (place as u64 ^ name) & mask;
     let (mut key, mut round) = (name, 0);
     while round < 3 {
-        key >>= PLACE_BITS;
-        number = number.wrapping_mul(key << 1 | 1) & MASK;
-        number ^= number >> (PLACE_BITS / 2);
+        key >>= BITS;
+        number = number.wrapping_mul(key << 1 | 1) & mask;
+        number ^= number >> (BITS / 2);
         round += 1;
     }
-    let number = (number + mix(name)) & MASK;
-    // The middle of its share of the numbers from 0 to 1.
-    minus_log2(number << (64 - PLACE_BITS) | 1 << (63 - PLACE_BITS))
+    (number + mix(name)) & mask
 }
 
 /// The winners of all places.
@@ -82,7 +86,7 @@ pub(in crate::pool) fn winners(members: &[Member], names: &[u64]) -> Box<[u8; 1 
 /// Picks the member that has won the key's place.
 #[inline(always)]
 pub(in crate::pool) fn pick_winner(members: &[Member], winners: &[u8; 1 << PLACE_BITS], key: Key, out: &mut Picked) {
-    out.push(members[usize::from(winners[place(key)])].endpoint);
+    out.only(members[usize::from(winners[place(key)])].endpoint);
 }
 
 /// Picks `answers` different members by the table.

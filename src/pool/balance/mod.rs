@@ -1,6 +1,5 @@
 //! The methods, one file each: how a table is laid out when health changes, and how one answer is picked from it.
 
-pub(super) mod all;
 pub(super) mod failover;
 pub(super) mod hash;
 pub(super) mod least;

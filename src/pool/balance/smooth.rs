@@ -11,7 +11,7 @@ pub(in crate::pool) fn pick(members: &[Member], sequence: &[u16], answers: usize
     let at = *cursor as usize % sequence.len();
     *cursor = cursor.wrapping_add(1);
     let first = usize::from(sequence[at]);
-    out.push(members[first].endpoint);
+    out.only(members[first].endpoint);
     if answers > 1 {
         pick_others(members, sequence, (at, first), answers, out);
     }

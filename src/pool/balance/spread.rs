@@ -1,10 +1,10 @@
 //! `spread`: the addresses of one answer never share a failure domain. Every method keeps its own order; who shares a
 //! domain with a member that is in the answer already is passed over. Answers of one address never come here.
 
-use super::hash;
 use super::least::Drawn;
+use super::{hash, nearest};
 use crate::limits::{ANSWERS_ALL, ANSWERS_MAX, POOL_ENDPOINTS_MAX};
-use crate::pool::rendezvous::{Key, fold};
+use crate::pool::rendezvous::Key;
 use crate::pool::select::{Asker, Candidate, Member, Picked};
 use crate::worker::Draw;
 
@@ -145,7 +145,7 @@ impl Round<'_> {
 
     fn take_equally_near(&mut self, tie: usize, key: Key) -> bool {
         let members = self.members;
-        self.take_least(tie, |index| fold(key.bits() ^ u64::from(members[index].number)))
+        self.take_least(tie, |index| nearest::draw(&members[index], key))
     }
 
     fn take_hashed(&mut self, names: &[u64], key: Key) -> bool {

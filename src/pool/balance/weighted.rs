@@ -18,7 +18,7 @@ pub(in crate::pool) fn lay_out(members: &mut [Member]) -> u32 {
 #[inline(always)]
 pub(in crate::pool) fn pick(members: &[Member], total: u32, answers: usize, draw: &mut Draw, out: &mut Picked) {
     if answers == 1 {
-        out.push(members[find(members, draw.below(total))].endpoint);
+        out.only(members[find(members, draw.below(total))].endpoint);
     } else {
         pick_several(members, total, answers, draw, out);
     }

@@ -15,9 +15,9 @@ impl Table {
         let count = self.members.len();
         let parts: Vec<f64> = match &self.layout {
             Layout::Weighted { .. } | Layout::Lesser { .. } | Layout::Least { .. } => self.stretches(count),
-            Layout::RoundRobin | Layout::All => equal(count, count),
+            Layout::Rotated { .. } => equal(count, count),
             Layout::Failover => equal(1, count),
-            Layout::Nearest { tie } => equal(usize::from(*tie).max(1), count),
+            Layout::Nearest { tie } | Layout::Tied { tie, .. } => equal(usize::from(*tie).max(1), count),
             Layout::Hash { .. } => self.by_number(count),
             Layout::Winners { winners } => counted(winners.iter().map(|&index| usize::from(index)), count),
             Layout::Smooth { sequence: indices } | Layout::Slots { slots: indices } => {

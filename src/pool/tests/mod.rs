@@ -240,6 +240,65 @@ fn equally_near_members_share_by_a_stable_hash_and_the_others_follow_in_order() 
 }
 
 #[test]
+fn equally_near_members_that_are_written_down_are_those_that_would_be_found_out() {
+    for count in [2, 4, 16] {
+        let members = candidates(&vec![1; count]);
+        let found = Table::nearest(1, &[members.clone(), candidates(&[1; 20])[count..].to_vec()]);
+        let written = found.clone().written_beside(std::iter::empty());
+        assert_ne!(found, written);
+        let ask = |table, block: u32| pick(table, &asker(block << 8), &mut 0, &mut Draw::new(0))[0];
+        for block in 0..20_000 {
+            assert_eq!(ask(&found, block), ask(&written, block), "{count} {block}");
+        }
+        let shared = Table::nearest(1, std::slice::from_ref(&members)).written_beside([&found, &written].into_iter());
+        assert!((0..2_000).all(|block| ask(&shared, block) == ask(&written, block)));
+    }
+    let other = Table::nearest(1, &[candidates(&[1; 3])]).written_beside(std::iter::empty());
+    let beside = Table::nearest(1, &[candidates(&[1; 2])]).written_beside([&other].into_iter());
+    let ask = |block: u32| pick(&beside, &asker(block << 8), &mut 0, &mut Draw::new(0))[0];
+    assert!((0..2_000).all(|block| ask(block) < 2), "a choice among three is no choice among two");
+}
+
+#[test]
+fn when_one_of_the_equally_near_dies_only_its_own_clients_move_and_shares_stay_equal() {
+    for count in [2, 4, 9, 17] {
+        let members = candidates(&vec![1; count]);
+        let table = |members: &[Candidate]| Table::nearest(1, &[members.to_vec()]).written_beside(std::iter::empty());
+        let before = table(&members);
+        let dead = count / 2;
+        let mut rest = members.clone();
+        rest.remove(dead);
+        let after = table(&rest);
+        let (mut draw, mut of) = (Draw::new(0), vec![0.0; count]);
+        for block in 0..40_000_u32 {
+            let asker = asker(block << 8);
+            let old = pick(&before, &asker, &mut 0, &mut draw)[0];
+            let new = pick(&after, &asker, &mut 0, &mut draw)[0];
+            assert!(new != dead && (old == dead || old == new), "{count}: a client of a living endpoint moved");
+            of[old] += count as f64 / 40_000.0;
+        }
+        assert!(of.iter().all(|part| (0.88..1.12).contains(part)), "{count}: {of:?}");
+    }
+}
+
+#[test]
+fn rotations_of_any_number_of_answers_are_neighbours_and_begin_one_further() {
+    for count in [1, 2, 7, 8, 9, 16, 40] {
+        for (balance, most) in [(Balance::RoundRobin, 16), (Balance::All, 8)] {
+            for answers in [1, 2, 8, 9, 16] {
+                let table = table(balance, answers as u8, &candidates(&vec![1; count]), count);
+                let (mut cursor, mut draw) = (3, Draw::new(1));
+                for step in 3..3 + 2 * count {
+                    let picks = pick(&table, &asker(0), &mut cursor, &mut draw);
+                    let expected: Vec<_> = (0..answers.min(most).min(count)).map(|at| (step + at) % count).collect();
+                    assert_eq!(picks, expected, "{balance:?} of {count}, {answers} answers");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hash_that_is_written_down_gives_what_would_be_found_out() {
     for weights in [&[1, 1][..], &[1, 2, 3, 4], &[1, 99], &[5; 16], &[7]] {
         let found = table(Balance::Hash, 1, &candidates(weights), weights.len());

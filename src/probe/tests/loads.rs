@@ -126,7 +126,8 @@ async fn each_kind_of_probe_that_passes_says_how_soon_the_endpoint_answered() {
         let job = job(kind, 20_000);
         let method = Method::new(&job, &mut Shared::with(authority.trusted())).unwrap();
         let begun = crate::clock::instant();
-        let (ended, time_us) = method.measure(&job).await;
+        let (ended, measured) = method.measure(&job).await;
+        let time_us = measured.time_us;
         let whole = begun.elapsed().as_micros();
         assert_eq!(time_us.is_some(), measures, "{}", ended.note);
         assert!(time_us.is_none_or(|time| time > 0 && u128::from(time) <= whole), "{time_us:?} of {whole}");

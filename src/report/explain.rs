@@ -1,7 +1,7 @@
 //! The explanation as data: what `--json` prints and what the human form is drawn from.
 
 use super::ask::{Question, Reply, ask};
-use crate::cli::view::{LocationView, attribution};
+use super::place::{LocationView, attribution};
 use crate::client::{Client, Family, Subnet};
 use crate::geo::matching;
 use crate::health::Load;
@@ -15,13 +15,17 @@ use crate::steer::{
 use crate::wire::Name;
 use crate::worker::Worker;
 use hickory_proto::rr::RecordType;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Seed of the worker that draws; both the answer and its explanation draw from a worker of this seed.
 const SEED: u64 = 1;
 
+/// Words that are ours, or those of another process's.
+pub type Word = Cow<'static, str>;
+
 /// Everything that is said of one answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The name asked for.
     pub name: String,
@@ -64,20 +68,20 @@ pub struct Report {
     /// The line to type.
     pub dig: String,
     /// Who made the database.
-    pub attribution: Option<&'static str>,
+    pub attribution: Option<Word>,
 }
 
 /// The address that decided.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DecidedBy {
     /// The address.
     pub address: String,
     /// `client subnet` or `resolver`.
-    pub whose: &'static str,
+    pub whose: Word,
 }
 
 /// The selector that matched.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SelectorView {
     /// What it matches, such as `continent EU`.
     pub matches: String,
@@ -86,7 +90,7 @@ pub struct SelectorView {
 }
 
 /// The row that was taken.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RowView {
     /// The policy.
     pub policy: String,
@@ -97,14 +101,14 @@ pub struct RowView {
 }
 
 /// One pool of the row.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolView {
     /// The step, from 1.
     pub step: usize,
     /// The pool.
     pub pool: String,
     /// How the step chooses.
-    pub pick: &'static str,
+    pub pick: Word,
     /// The pool's part of the step, percent, if it is a part of several.
     pub share: Option<f64>,
     /// The step was written in the `default` row.
@@ -124,9 +128,9 @@ pub struct PoolView {
     /// How many members are live.
     pub live: usize,
     /// How it picks among them.
-    pub balance: &'static str,
+    pub balance: Word,
     /// What that means, where loads or times decide.
-    pub method: Option<&'static str>,
+    pub method: Option<Word>,
     /// The load that its live members report.
     pub load: Option<f64>,
     /// Its members.
@@ -134,7 +138,7 @@ pub struct PoolView {
 }
 
 /// One endpoint of a pool.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EndpointView {
     /// The endpoint.
     pub name: String,
@@ -145,7 +149,7 @@ pub struct EndpointView {
     /// Its part of the pool's answers, percent, where the balance method has one.
     pub share: Option<f64>,
     /// Why it was taken or passed over.
-    pub why: &'static str,
+    pub why: Word,
     /// The load that it reports.
     pub load: Option<f64>,
     /// Its pool looks at loads, and this endpoint has told none lately: it counts as the average of the others.
@@ -208,19 +212,28 @@ impl Report {
     }
 
     fn explain(&mut self, state: &State, id: NameId, question: &Question, want: Want) {
-        let snapshot = &*state.snapshot;
+        let snapshot = &state.snapshot;
         let zone = &snapshot.settings[snapshot.names[id.index()].zone.index()];
         let (address, source) = question.subnet;
         let trusted = zone.ecs.trusted.iter().any(|network| network.contains(&question.resolver));
         let subnet = (source > 0 && zone.ecs.enabled && trusted).then(|| Subnet::new(address, source));
         let client = Client::new(question.resolver, subnet);
-        let how = explain_decision(state, &mut Worker::new(SEED), id, &client, want);
+        let how = self.decided(state, id, &client, want);
+        if subnet.is_some() && !how.by_subnet {
+            self.notes.push("the client subnet is a special block (RFC 6890): the resolver's address decided".into());
+        }
+    }
 
+    /// What the decision for a client comes to, without an answer that was given.
+    pub(super) fn decided(&mut self, state: &State, id: NameId, client: &Client, want: Want) -> Explanation {
+        let snapshot = &*state.snapshot;
+        let zone = &snapshot.settings[snapshot.names[id.index()].zone.index()];
+        let how = explain_decision(state, &mut Worker::new(SEED), id, client, want);
         let location = snapshot.databases.locate(how.address);
         self.location = LocationView::of(&location);
-        self.attribution = attribution(&snapshot.databases);
+        self.attribution = attribution(&snapshot.databases).map(Into::into);
         let whose = if how.by_subnet { "client subnet" } else { "resolver" };
-        self.decided_by = Some(DecidedBy { address: how.address.to_string(), whose });
+        self.decided_by = Some(DecidedBy { address: how.address.to_string(), whose: whose.into() });
         let matched = matching(&zone.regions, &location, how.address);
         self.selector = how.region.and_then(|region| {
             let (_, selector) = matched.iter().find(|(matched, _)| *matched == region)?;
@@ -232,9 +245,6 @@ impl Report {
             let name = &zone.regions[region.index()].name;
             self.notes.push(format!("region {name} matches too, more closely, but the policy has no row for it"));
         }
-        if subnet.is_some() && !how.by_subnet {
-            self.notes.push("the client subnet is a special block (RFC 6890): the resolver's address decided".into());
-        }
         self.row(snapshot, &how);
         self.trail = how.pools.iter().map(|trail| pool_view(snapshot, &how, trail)).collect();
         self.pool = self.trail.iter().find(|pool| pool.picked).map(|pool| pool.pool.clone());
@@ -244,6 +254,7 @@ impl Report {
         if how.by_subnet && how.hashed_bits > how.map_scope {
             self.scope_why = format!("a stable choice of this row hashes {} bits of the client", how.hashed_bits);
         }
+        how
     }
 
     fn row(&mut self, snapshot: &Snapshot, how: &Explanation) {
@@ -272,7 +283,7 @@ impl Report {
 }
 
 /// What steering is asked for; `None` for types that it does not decide.
-fn want(state: &State, id: NameId, rtype: RecordType) -> Option<Want> {
+pub(super) fn want(state: &State, id: NameId, rtype: RecordType) -> Option<Want> {
     let snapshot = &state.snapshot;
     let name = &snapshot.names[id.index()];
     let types = name.types(snapshot.routes[name.route.index()].types);
@@ -337,7 +348,7 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
     PoolView {
         step: trail.step + 1,
         pool: pool.name.to_string(),
-        pick,
+        pick: pick.into(),
         share: split.then(|| percent(trail.weight, total)),
         from_default: how.region.is_some() && trail.row != how.row,
         keeps: trail.share.map(|share| share.keep.percent()),
@@ -347,8 +358,8 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         picked: trail.picked,
         why,
         live: trail.live,
-        balance: pool.balance.word(),
-        method: method_words(pool.balance),
+        balance: pool.balance.word().into(),
+        method: method_words(pool.balance).map(Into::into),
         load: trail.load.map(Load::value),
         endpoints: endpoint_views(snapshot, trail),
     }
@@ -400,7 +411,8 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
                 EndpointNote::NoAddress => "no address of this type",
                 EndpointNote::Drained => "drained by an operator",
                 EndpointNote::TakenDown => "taken down by an operator",
-            },
+            }
+            .into(),
             load: endpoint.gauge.and_then(|gauge| gauge.0).map(Load::value),
             stale: pool.rules.load.is_some() && endpoint.gauge.is_some_and(|gauge| gauge.0.is_none()),
             time_ms: endpoint.gauge.and_then(|gauge| gauge.1).map(|time_us| f64::from(time_us) / 1_000.0),

@@ -1,21 +1,22 @@
-//! What the command line shows of the domain, as data: the domain itself knows no serialisation.
+//! Where clients are, as data, and how they are written.
 
+use super::explain::Word;
 use crate::geo::{Databases, Location, country_by_code};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The licence of the embedded database asks for this line wherever its results are shown.
-pub(super) const ATTRIBUTION: &str = "IP Geolocation by DB-IP (https://db-ip.com)";
+const ATTRIBUTION: &str = "IP Geolocation by DB-IP (https://db-ip.com)";
 
 /// Where an address is, as far as the databases know.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LocationView {
     /// Continent code.
     pub continent: Option<String>,
     /// ISO 3166-1 alpha-2.
     pub country: Option<String>,
     /// The country in words.
-    pub country_name: Option<&'static str>,
+    pub country_name: Option<Word>,
     /// ISO 3166-2.
     pub subdivision: Option<String>,
     /// City.
@@ -23,7 +24,7 @@ pub struct LocationView {
     /// Degrees north and east.
     pub coordinates: Option<[f64; 2]>,
     /// `database`, or `country` for the middle of the country.
-    pub coordinates_from: Option<&'static str>,
+    pub coordinates_from: Option<Word>,
     /// AS number.
     pub asn: Option<u32>,
     /// Who runs the AS.
@@ -40,11 +41,11 @@ impl LocationView {
         Self {
             continent: location.continent.map(|continent| continent.to_string()),
             country: location.country.map(|country| country.to_string()),
-            country_name: location.country.and_then(country_by_code).map(|info| info.name),
+            country_name: location.country.and_then(country_by_code).map(|info| info.name.into()),
             subdivision: location.subdivision.as_ref().map(ToString::to_string),
             city: location.city.as_deref().map(str::to_owned),
             coordinates: location.coordinates.map(|at| [at.latitude, at.longitude]),
-            coordinates_from: location.coordinates.map(|_| from),
+            coordinates_from: location.coordinates.map(|_| from.into()),
             asn: location.asn,
             organisation: location.organisation.as_deref().map(str::to_owned),
             network: location.network.map(|network| network.to_string()),
@@ -54,7 +55,7 @@ impl LocationView {
     /// In one line, from the large to the small: `EU, NL Netherlands`.
     #[must_use]
     pub fn line(&self) -> String {
-        let country = self.country.as_ref().map(|code| match self.country_name {
+        let country = self.country.as_ref().map(|code| match &self.country_name {
             Some(name) => format!("{code} {name}"),
             None => code.clone(),
         });
@@ -66,12 +67,16 @@ impl LocationView {
 }
 
 /// The attribution to show with what the databases say of `address`; none if the embedded one is not in use.
-pub(super) fn attribution(databases: &Databases) -> Option<&'static str> {
+#[must_use]
+pub fn attribution(databases: &Databases) -> Option<&'static str> {
     databases.facts().iter().any(|facts| &*facts.label == "embedded").then_some(ATTRIBUTION)
 }
 
 /// An address or a network as typed: `193.0.6.139`, `193.0.6.0/24`. Bits behind the prefix are cleared.
-pub(super) fn parse_client(text: &str) -> Result<(IpAddr, Option<u8>), String> {
+///
+/// # Errors
+/// It is neither, in words.
+pub fn client(text: &str) -> Result<(IpAddr, Option<u8>), String> {
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),
         None => (text, None),
@@ -91,10 +96,10 @@ mod tests {
 
     #[test]
     fn a_client_is_an_address_or_a_network_without_host_bits() {
-        assert_eq!(parse_client("193.0.6.139"), Ok(("193.0.6.139".parse().unwrap(), None)));
-        assert_eq!(parse_client("193.0.6.139/24"), Ok(("193.0.6.0".parse().unwrap(), Some(24))));
-        assert_eq!(parse_client("2001:db8::1/48"), Ok(("2001:db8::".parse().unwrap(), Some(48))));
-        assert!(parse_client("193.0.6.0/33").is_err());
-        assert!(parse_client("office").is_err());
+        assert_eq!(client("193.0.6.139"), Ok(("193.0.6.139".parse().unwrap(), None)));
+        assert_eq!(client("193.0.6.139/24"), Ok(("193.0.6.0".parse().unwrap(), Some(24))));
+        assert_eq!(client("2001:db8::1/48"), Ok(("2001:db8::".parse().unwrap(), Some(48))));
+        assert!(client("193.0.6.0/33").is_err());
+        assert!(client("office").is_err());
     }
 }

@@ -134,7 +134,8 @@ fn names(states: [&State; 2], done: &Simulation) -> BTreeMap<String, NameView> {
 }
 
 /// A name as people type it: without the last dot.
-pub(in crate::cli) fn owner(state: &State, name: NameId) -> String {
+#[must_use]
+pub fn owner(state: &State, name: NameId) -> String {
     state.snapshot.names[name.index()].owner.to_string().trim_end_matches('.').to_owned()
 }
 
@@ -173,13 +174,15 @@ impl PortionView {
 }
 
 /// A country's code, `ZZ` for an unknown one; two of them where editions of a database differ: `GB>US`.
-pub(in crate::cli) fn countries([before, after]: Countries) -> String {
+#[must_use]
+pub fn countries([before, after]: Countries) -> String {
     let code = |country: Option<Country>| country.map_or_else(|| "ZZ".to_owned(), |country| country.to_string());
     if before == after { code(after) } else { format!("{}>{}", code(before), code(after)) }
 }
 
 /// A region's name; two of them where configurations differ.
-pub(in crate::cli) fn region([before, after]: &[Box<str>; 2]) -> String {
+#[must_use]
+pub fn region([before, after]: &[Box<str>; 2]) -> String {
     if before == after { after.to_string() } else { format!("{before}>{after}") }
 }
 

@@ -1,0 +1,153 @@
+//! What there is to tell, as plain data: gathered by the control desk, written by [`super::text`].
+
+use super::{Buckets, Process, Reloaded, Sums, Totals};
+use crate::query_log;
+use std::collections::BTreeSet;
+
+/// Everything that one scrape tells.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The program's version.
+    pub version: &'static str,
+    /// When the server started, seconds since 1970.
+    pub started: u64,
+    /// Now, seconds since 1970.
+    pub now: u64,
+    /// The configuration's number.
+    pub generation: u64,
+    /// Zones, and balanced names.
+    pub zones: [usize; 2],
+    /// What queries came to.
+    pub sums: Sums,
+    /// The counts that answers add to as things are: told even while they are 0.
+    pub counts: BTreeSet<usize>,
+    /// What the threads counted.
+    pub totals: Totals,
+    /// How long answers took over UDP and over TCP.
+    pub latency: [Buckets; 2],
+    /// Probes, by the kind of check.
+    pub probes: Vec<ProbeFacts>,
+    /// Probes that were asked for a load and told none.
+    pub loads_missed: u64,
+    /// Pools.
+    pub pools: Vec<PoolFacts>,
+    /// Endpoints.
+    pub endpoints: Vec<EndpointFacts>,
+    /// Targets, those without a verdict, and those without an outcome for long.
+    pub targets: [usize; 3],
+    /// The blast guard.
+    pub guard: GuardFacts,
+    /// Overrides in force.
+    pub overrides: Vec<OverrideFacts>,
+    /// Databases.
+    pub databases: Vec<DatabaseFacts>,
+    /// Reloads.
+    pub reloads: Reloaded,
+    /// What became of the query log's entries, if there is one.
+    pub query_log: Option<query_log::Told>,
+    /// The state directory cannot be written.
+    pub state_broken: bool,
+    /// This process.
+    pub process: Process,
+}
+
+/// The probes of one kind of check.
+#[derive(Clone, Debug)]
+pub struct ProbeFacts {
+    /// The kind's word.
+    pub kind: &'static str,
+    /// Those that passed, that failed, and that say nothing.
+    pub ended: [u64; 3],
+    /// How long they took.
+    pub took: Buckets,
+}
+
+/// One pool.
+#[derive(Clone, Debug)]
+pub struct PoolFacts {
+    /// The zone.
+    pub zone: Box<str>,
+    /// The pool.
+    pub pool: Box<str>,
+    /// It takes clients.
+    pub up: bool,
+    /// Live endpoints.
+    pub live: usize,
+    /// All endpoints.
+    pub endpoints: usize,
+    /// The share of the clients on their way to it that stay, 0 to 1.
+    pub share: f64,
+    /// The load that its live endpoints report.
+    pub load: Option<f64>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug)]
+pub struct EndpointFacts {
+    /// The zone.
+    pub zone: Box<str>,
+    /// The pool.
+    pub pool: Box<str>,
+    /// The endpoint.
+    pub endpoint: Box<str>,
+    /// Its checks say that it is up.
+    pub up: bool,
+    /// It takes clients, as far as its pool does.
+    pub live: bool,
+    /// The weight that holds.
+    pub weight: u32,
+    /// How often its checks changed their verdict.
+    pub changes: u64,
+    /// When its last probe ended, seconds since 1970.
+    pub probed: Option<f64>,
+    /// When the first of its certificates expires, seconds since 1970.
+    pub expires: Option<i64>,
+    /// The load that it reported.
+    pub load: Option<f64>,
+    /// Its pool looks at loads, and it has told none lately.
+    pub load_stale: bool,
+}
+
+/// The blast guard.
+#[derive(Clone, Debug, Default)]
+pub struct GuardFacts {
+    /// Its state's word.
+    pub state: &'static str,
+    /// Sites that are up, and how many of them fail.
+    pub sites: [u32; 2],
+    /// Targets whose failures it holds.
+    pub held: usize,
+    /// The canaries.
+    pub canaries: Vec<CanaryFacts>,
+}
+
+/// One canary.
+#[derive(Clone, Debug)]
+pub struct CanaryFacts {
+    /// Its URL.
+    pub url: Box<str>,
+    /// It answered its last probe.
+    pub answers: Option<bool>,
+}
+
+/// One override.
+#[derive(Clone, Debug)]
+pub struct OverrideFacts {
+    /// Its target.
+    pub target: Box<str>,
+    /// What it says: `state`, `weight` or `share`.
+    pub kind: &'static str,
+    /// When it was set, seconds since 1970.
+    pub since: u64,
+    /// When it ends by itself, seconds since 1970.
+    pub until: Option<u64>,
+}
+
+/// One database.
+#[derive(Clone, Debug)]
+pub struct DatabaseFacts {
+    /// Its file, or `embedded`.
+    pub label: Box<str>,
+    /// When it was built, seconds since 1970.
+    pub built: u64,
+}

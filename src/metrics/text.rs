@@ -1,0 +1,273 @@
+//! Every metric: its name, what it says, and where its samples come from.
+
+use super::facts::Facts;
+use super::writing::{Page, Pair};
+use crate::snapshot::Label;
+
+/// One metric.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Its labels, without a histogram's `le`.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($id:ident $name:literal $kind:literal [$($label:literal),*] $help:literal)*) => {
+        $(const $id: Metric = Metric { name: $name, kind: $kind, labels: &[$($label),*], help: $help };)*
+
+        /// Every metric, in the order of the text.
+        pub const METRICS: &[Metric] = &[$($id),*];
+    };
+}
+
+metrics! {
+    BUILD "geosteer_build_info" "gauge" ["version"] "1, with the version of the program."
+    GENERATION "geosteer_configuration_generation" "gauge" [] "The number of the configuration that serves: 1 at the start, one more with each reload."
+    ZONES "geosteer_zones" "gauge" [] "Zones."
+    NAMES "geosteer_names" "gauge" [] "Balanced names."
+    REQUESTS "geosteer_dns_requests_total" "counter" ["transport", "family", "type"] "Messages taken, by transport, family of the client's address, and query type."
+    RESPONSES "geosteer_dns_responses_total" "counter" ["zone", "rcode"] "Replies, by zone (none: no zone of ours) and response code."
+    ANSWERS "geosteer_answers_total" "counter" ["zone", "policy", "region", "pool", "reason"] "Decisions about balanced names, by the row that decided, the pool that serves and why."
+    ANSWERS_OF "geosteer_name_answers_total" "counter" ["name"] "Decisions about single balanced names; only with [metrics] names = true."
+    LATENCY "geosteer_respond_duration_seconds" "histogram" ["transport"] "Time that an answer takes from the query in our memory to the reply in it; the mean of each batch."
+    SILENT "geosteer_dns_silent_total" "counter" [] "Messages that get no reply by decision."
+    UNSENT "geosteer_dns_unsent_total" "counter" [] "Replies that the kernel did not take."
+    OVERSIZE "geosteer_dns_oversize_total" "counter" [] "Datagrams longer than any query that is read."
+    PANICS "geosteer_worker_panics_total" "counter" [] "Queries whose answering panicked."
+    ACCEPTED "geosteer_tcp_accepted_total" "counter" [] "TCP connections accepted."
+    EVICTED "geosteer_tcp_evicted_total" "counter" [] "TCP connections closed to make room for others."
+    TIMED_OUT "geosteer_tcp_timed_out_total" "counter" [] "TCP connections closed by a time limit."
+    STARVED "geosteer_tcp_starved_total" "counter" [] "Times that accepting failed for want of descriptors or memory."
+    PROBES "geosteer_probes_total" "counter" ["type", "outcome"] "Probes that ended, by type of check and outcome (pass, fail, inconclusive)."
+    PROBED "geosteer_probe_duration_seconds" "histogram" ["type"] "Time that probes take, by type of check."
+    LOADS_MISSED "geosteer_probe_loads_missed_total" "counter" [] "Probes that passed and told no load although one was asked for."
+    TARGETS "geosteer_targets" "gauge" [] "Addresses under checks."
+    UNKNOWN "geosteer_targets_unknown" "gauge" [] "Targets without a verdict."
+    STALE "geosteer_targets_stale" "gauge" [] "Targets without an outcome for long: does the prober stand still?"
+    POOL_UP "geosteer_pool_up" "gauge" ["zone", "pool"] "1 if the pool takes clients."
+    POOL_LIVE "geosteer_pool_endpoints_live" "gauge" ["zone", "pool"] "Endpoints of the pool that take clients."
+    POOL_SIZE "geosteer_pool_endpoints" "gauge" ["zone", "pool"] "Endpoints of the pool."
+    POOL_SHARE "geosteer_pool_share_ratio" "gauge" ["zone", "pool"] "Share of the clients on their way to the pool that stay, 0 to 1."
+    POOL_LOAD "geosteer_pool_load" "gauge" ["zone", "pool"] "Load that the pool's live endpoints report."
+    ENDPOINT_UP "geosteer_endpoint_up" "gauge" ["zone", "pool", "endpoint"] "1 if the endpoint's checks say that it is up, or if it has none."
+    ENDPOINT_LIVE "geosteer_endpoint_live" "gauge" ["zone", "pool", "endpoint"] "1 if the endpoint takes clients: up, and not taken out."
+    WEIGHT "geosteer_endpoint_weight" "gauge" ["zone", "pool", "endpoint"] "Weight of the endpoint that holds."
+    CHANGES "geosteer_endpoint_state_changes_total" "counter" ["zone", "pool", "endpoint"] "Changes of the verdict of the endpoint's checks."
+    LAST_PROBE "geosteer_probe_last_timestamp_seconds" "gauge" ["zone", "pool", "endpoint"] "When the endpoint's last probe ended."
+    CERTIFICATE "geosteer_certificate_expiry_timestamp_seconds" "gauge" ["zone", "pool", "endpoint"] "When the first of the certificates that the endpoint has shown expires."
+    LOAD "geosteer_endpoint_load" "gauge" ["zone", "pool", "endpoint"] "Load that the endpoint reported last."
+    LOAD_STALE "geosteer_endpoint_load_stale" "gauge" ["zone", "pool", "endpoint"] "1 if its pool looks at loads and the endpoint has told none lately; only of such pools."
+    GUARD "geosteer_guard_state" "gauge" ["state"] "1 for the state that the blast guard is in (quiet, up: failures are held, spent: they are believed), 0 for the others."
+    SITES "geosteer_guard_sites_up" "gauge" [] "Sites that are up."
+    FAILING "geosteer_guard_sites_failing" "gauge" [] "Of those the sites that fail."
+    HELD "geosteer_guard_targets_held" "gauge" [] "Targets that would be down, but for the blast guard."
+    CANARY "geosteer_canary_up" "gauge" ["url"] "1 if the canary answered its last probe."
+    OVERRIDES "geosteer_overrides" "gauge" [] "Overrides in force."
+    SINCE "geosteer_override_set_timestamp_seconds" "gauge" ["target", "kind"] "When an override in force was set."
+    UNTIL "geosteer_override_end_timestamp_seconds" "gauge" ["target", "kind"] "When an override in force ends by itself; none for one that does not."
+    STATE "geosteer_state_directory_broken" "gauge" [] "1 if the state directory cannot be written: a restart forgets what operators said."
+    RELOADS "geosteer_reloads_total" "counter" ["result"] "Reloads, by result (taken, refused)."
+    RELOAD_OK "geosteer_reload_last_successful" "gauge" [] "0 if the last reload was refused: files and server differ."
+    RELOAD_AT "geosteer_reload_last_success_timestamp_seconds" "gauge" [] "When the configuration that serves was read."
+    LOG_WRITTEN "geosteer_query_log_written_total" "counter" [] "Lines of the query log written; only with [query_log]."
+    LOG_DROPPED "geosteer_query_log_dropped_total" "counter" [] "Entries of the query log for which there was no room; only with [query_log]."
+    LOG_FAILED "geosteer_query_log_failed_total" "counter" [] "Lines of the query log that could not be written; only with [query_log]."
+    DATABASE "geosteer_geo_database_build_timestamp_seconds" "gauge" ["database"] "When a geographic database was built."
+    RESIDENT "process_resident_memory_bytes" "gauge" [] "Memory in use."
+    CPU "process_cpu_seconds_total" "counter" [] "Processor time used."
+    FDS "process_open_fds" "gauge" [] "Open descriptors."
+    FDS_MAX "process_max_fds" "gauge" [] "Most descriptors that can be open."
+    THREADS "process_threads" "gauge" [] "Threads."
+    STARTED "process_start_time_seconds" "gauge" [] "When the server started."
+}
+
+/// The metrics as Prometheus reads them.
+#[must_use]
+pub fn text(facts: &Facts) -> String {
+    let mut page = Page::default();
+    page.text.reserve(4_096 + 1_024 * facts.endpoints.len());
+    page.begin(&BUILD);
+    page.sample(&BUILD, &[("version", facts.version)], 1);
+    page.only(&GENERATION, facts.generation);
+    page.only(&ZONES, facts.zones[0]);
+    page.only(&NAMES, facts.zones[1]);
+    sums(&mut page, facts);
+    threads(&mut page, facts);
+    probes(&mut page, facts);
+    pools(&mut page, facts);
+    endpoints(&mut page, facts);
+    guard(&mut page, facts);
+    operators(&mut page, facts);
+    process(&mut page, facts);
+    page.text
+}
+
+/// What queries came to. Answers are told where one can come from as things are, or has come.
+fn sums(page: &mut Page, facts: &Facts) {
+    let (sums, counted) = (&facts.sums, facts.sums.counted());
+    let all = || {
+        let told =
+            |index: &usize| !counted.is_of_answers(*index) || sums.value(*index) > 0 || facts.counts.contains(index);
+        (0..counted.len()).filter(told).filter_map(|index| Some((counted.label(index)?, sums.value(index))))
+    };
+    page.begin(&REQUESTS);
+    for (label, value) in all() {
+        let Label::Request(transport, family, kind) = label else { continue };
+        page.sample(&REQUESTS, &[("transport", transport), ("family", family), ("type", kind)], value);
+    }
+    page.begin(&RESPONSES);
+    for (label, value) in all() {
+        let Label::Response(zone, rcode) = label else { continue };
+        page.sample(&RESPONSES, &[("zone", zone), ("rcode", rcode)], value);
+    }
+    page.begin(&ANSWERS);
+    for (label, value) in all() {
+        let Label::Answer(of) = label else { continue };
+        let labels =
+            [("zone", of.zone), ("policy", of.policy), ("region", of.region), ("pool", of.pool), ("reason", of.reason)];
+        page.sample(&ANSWERS, &labels, value);
+    }
+    if counted.names().1 > 0 {
+        page.begin(&ANSWERS_OF);
+    }
+    for (label, value) in all() {
+        let Label::Name(name) = label else { continue };
+        page.sample(&ANSWERS_OF, &[("name", name)], value);
+    }
+}
+
+fn threads(page: &mut Page, facts: &Facts) {
+    page.begin(&LATENCY);
+    for (transport, buckets) in crate::snapshot::TRANSPORTS.into_iter().zip(&facts.latency) {
+        // 512 ns to 17 ms.
+        page.histogram(&LATENCY, ("transport", transport), buckets, (1 << 9, 1 << 24, 4));
+    }
+    let totals = &facts.totals;
+    page.only(&SILENT, totals.silent);
+    page.only(&UNSENT, totals.unsent);
+    page.only(&OVERSIZE, totals.oversize);
+    page.only(&PANICS, totals.panics);
+    page.only(&ACCEPTED, totals.accepted);
+    page.only(&EVICTED, totals.evicted);
+    page.only(&TIMED_OUT, totals.timed_out);
+    page.only(&STARVED, totals.starved);
+}
+
+fn probes(page: &mut Page, facts: &Facts) {
+    page.begin(&PROBES);
+    for probes in &facts.probes {
+        for (outcome, count) in ["pass", "fail", "inconclusive"].into_iter().zip(probes.ended) {
+            page.sample(&PROBES, &[("type", probes.kind), ("outcome", outcome)], count);
+        }
+    }
+    page.begin(&PROBED);
+    for probes in &facts.probes {
+        // 262 µs to 69 s.
+        page.histogram(&PROBED, ("type", probes.kind), &probes.took, (1 << 18, 1 << 36, 2));
+    }
+    page.only(&LOADS_MISSED, facts.loads_missed);
+    for (metric, count) in [TARGETS, UNKNOWN, STALE].iter().zip(facts.targets) {
+        page.only(metric, count);
+    }
+}
+
+/// A metric with a sample for each row that has a value.
+fn rows<T>(page: &mut Page, metric: &Metric, rows: &[T], sample: impl Fn(&mut Page, &Metric, &T)) {
+    page.begin(metric);
+    rows.iter().for_each(|row| sample(page, metric, row));
+}
+
+fn pools(page: &mut Page, facts: &Facts) {
+    let tell = |page: &mut Page, metric: &Metric, value: fn(&super::PoolFacts) -> Option<f64>| {
+        rows(page, metric, &facts.pools, |page, metric, row| {
+            if let Some(value) = value(row) {
+                page.sample(metric, &[("zone", &row.zone), ("pool", &row.pool)], value);
+            }
+        });
+    };
+    tell(page, &POOL_UP, |pool| Some(number(pool.up)));
+    tell(page, &POOL_LIVE, |pool| Some(pool.live as f64));
+    tell(page, &POOL_SIZE, |pool| Some(pool.endpoints as f64));
+    tell(page, &POOL_SHARE, |pool| Some(pool.share));
+    tell(page, &POOL_LOAD, |pool| pool.load);
+}
+
+fn endpoints(page: &mut Page, facts: &Facts) {
+    let tell = |page: &mut Page, metric: &Metric, value: fn(&super::EndpointFacts) -> Option<f64>| {
+        rows(page, metric, &facts.endpoints, |page, metric, row| {
+            if let Some(value) = value(row) {
+                let labels: [Pair<'_>; 3] = [("zone", &row.zone), ("pool", &row.pool), ("endpoint", &row.endpoint)];
+                page.sample(metric, &labels, value);
+            }
+        });
+    };
+    tell(page, &ENDPOINT_UP, |one| Some(number(one.up)));
+    tell(page, &ENDPOINT_LIVE, |one| Some(number(one.live)));
+    tell(page, &WEIGHT, |one| Some(f64::from(one.weight)));
+    tell(page, &CHANGES, |one| Some(one.changes as f64));
+    tell(page, &LAST_PROBE, |one| one.probed);
+    tell(page, &CERTIFICATE, |one| one.expires.map(|at| at as f64));
+    tell(page, &LOAD, |one| one.load);
+    tell(page, &LOAD_STALE, |one| (one.load.is_some() || one.load_stale).then(|| number(one.load_stale)));
+}
+
+const fn number(is: bool) -> f64 {
+    if is { 1.0 } else { 0.0 }
+}
+
+fn guard(page: &mut Page, facts: &Facts) {
+    let guard = &facts.guard;
+    rows(page, &GUARD, &["quiet", "up", "spent"], |page, metric, state| {
+        page.sample(metric, &[("state", state)], u8::from(*state == guard.state));
+    });
+    page.only(&SITES, guard.sites[0]);
+    page.only(&FAILING, guard.sites[1]);
+    page.only(&HELD, guard.held);
+    rows(page, &CANARY, &guard.canaries, |page, metric, canary| {
+        if let Some(answers) = canary.answers {
+            page.sample(metric, &[("url", &canary.url)], u8::from(answers));
+        }
+    });
+}
+
+fn operators(page: &mut Page, facts: &Facts) {
+    page.only(&OVERRIDES, facts.overrides.len());
+    rows(page, &SINCE, &facts.overrides, |page, metric, one| {
+        page.sample(metric, &[("target", &one.target), ("kind", one.kind)], one.since);
+    });
+    rows(page, &UNTIL, &facts.overrides, |page, metric, one| {
+        if let Some(until) = one.until {
+            page.sample(metric, &[("target", &one.target), ("kind", one.kind)], until);
+        }
+    });
+    page.only(&STATE, u8::from(facts.state_broken));
+    page.begin(&RELOADS);
+    page.sample(&RELOADS, &[("result", "taken")], facts.reloads.taken);
+    page.sample(&RELOADS, &[("result", "refused")], facts.reloads.refused);
+    page.only(&RELOAD_OK, u8::from(!facts.reloads.last_was_refused));
+    page.only(&RELOAD_AT, facts.reloads.last_taken.unwrap_or(facts.started));
+    if let Some(log) = facts.query_log {
+        page.only(&LOG_WRITTEN, log.written);
+        page.only(&LOG_DROPPED, log.dropped);
+        page.only(&LOG_FAILED, log.failed);
+    }
+    rows(page, &DATABASE, &facts.databases, |page, metric, one| {
+        page.sample(metric, &[("database", &one.label)], one.built);
+    });
+}
+
+fn process(page: &mut Page, facts: &Facts) {
+    let process = &facts.process;
+    page.only_if(&RESIDENT, process.resident);
+    page.only_if(&CPU, process.cpu);
+    page.only_if(&FDS, process.descriptors);
+    page.only_if(&FDS_MAX, process.descriptors_max);
+    page.only_if(&THREADS, process.threads);
+    page.only(&STARTED, facts.started);
+}
