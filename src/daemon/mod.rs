@@ -232,13 +232,8 @@ impl Server {
         let counting = (metrics.clone(), query_log.clone());
         let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
         let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
-        let control = operators.start(
-            &published,
-            (events.clone(), hears),
-            &happened,
-            &bound.addresses,
-            (reloads.clone(), meters),
-        )?;
+        let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
+        let control = operators.start(&published, (events.clone(), hears), desk)?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;

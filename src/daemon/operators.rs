@@ -57,9 +57,7 @@ impl Setup {
         self,
         published: &Arc<Published>,
         writer: (Sender<Event>, Receiver<Told>),
-        events: &Events,
-        addresses: &[SocketAddr],
-        (reloads, meters): (Reloads, Meters),
+        (events, addresses, (reloads, meters)): (&Events, &[SocketAddr], (Reloads, Meters)),
     ) -> io::Result<control::Thread> {
         let overrides = self.kept.overrides.list();
         if !overrides.is_empty() {
