@@ -3,8 +3,6 @@
 //!
 //! `cargo bench --bench names_100k [-- --write FILE] [--json]`; `--write` only writes the zone.
 
-#![expect(clippy::disallowed_methods, reason = "memory is looked at until it has settled")]
-
 mod support;
 
 use std::time::Duration;

@@ -53,6 +53,22 @@ pub fn epoch_ms() -> u64 {
     unix_millis().saturating_sub(monotonic)
 }
 
+/// Year, month and day of the Gregorian calendar, and hour, minute and second, in UTC; `at` is in seconds since 1970.
+#[must_use]
+pub const fn calendar(at: u64) -> ([u64; 3], [u64; 3]) {
+    let (days, of_day) = (at / 86_400, at % 86_400);
+    // By eras of 400 years that begin in March (Hinnant, "chrono-compatible low-level date algorithms").
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + (month <= 2) as u64;
+    ([year, month, day], [of_day / 3_600, of_day / 60 % 60, of_day % 60])
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

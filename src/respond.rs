@@ -183,7 +183,7 @@ fn answer_any(
             return served(state, worker, request, Question { name, want, node, subnet }, query, out);
         }
         _ => {
-            if found.outcome == Outcome::NoName {
+            if found.outcome == Outcome::NoName && state.identity.explain.is_some() {
                 let client = Client::of(request.source.address, &subnet);
                 if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
                     reply.scope = scope(subnet.wish, subnet.address.family.bits());

@@ -13,6 +13,7 @@ pub mod init;
 pub mod operate;
 pub mod probe;
 pub mod run;
+pub mod schema;
 pub mod simulate;
 pub mod test;
 
@@ -84,6 +85,8 @@ enum Verb {
     Endpoints(operate::EndpointsArgs),
     /// Say what happened: changes of health, overrides, reloads
     Events(operate::EventsArgs),
+    /// Print a JSON Schema of a file format, for editors
+    Schema(schema::Args),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
     /// Write manual pages into a directory
@@ -127,6 +130,7 @@ pub fn main() -> Exit {
         Verb::Pools(args) => operate::pools(args),
         Verb::Endpoints(args) => operate::endpoints(args),
         Verb::Events(args) => operate::events(args),
+        Verb::Schema(args) => schema::run(args),
         Verb::Completions(args) => completions::completions(args),
         Verb::Man(args) => completions::man(args),
         Verb::Metrics(args) => operate::metrics(args),

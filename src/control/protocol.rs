@@ -444,6 +444,9 @@ pub struct EndpointRow {
     pub by: Option<String>,
     /// When it can be switched off.
     pub safe: Option<u64>,
+    /// What is probed of it, as events call it: `ADDRESS CHECK`.
+    #[serde(default)]
+    pub checked: Vec<String>,
     /// How its last probe ended.
     pub note: String,
     /// The load that it reported last, if its pool looks at loads and that is fresh.

@@ -6,7 +6,7 @@ use super::protocol::{
 };
 use crate::clock;
 use crate::events::Happened;
-use crate::health::{Comeback, Guard, Load, Millis, TargetState};
+use crate::health::{Comeback, Guard, Load, Millis, TargetAddress, TargetState};
 use crate::id::{EndpointId, PoolId, RouteId, TargetId};
 use crate::limits::CLOSED_SLACK_S;
 use crate::overrides::{Key, Meant, Names, Override, Said, Target};
@@ -278,6 +278,7 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
     let meter = if same { survey.metered(id) } else { Metered::default() };
     let why_none = meter.load_beside.filter(|_| meter.load.is_none());
     let note = |target: TargetId| survey.seen[target.index()].note.to_string();
+    let checked = |target: &TargetId| subject(snapshot, *target);
     let gates = state.live.gates();
     let pool_gate = gates.pool(endpoint.pool, pool.gate);
     let gate = gates.endpoint(id, endpoint.gate);
@@ -297,11 +298,22 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
             (Gate::Auto, _) | (_, false) => by(desk, |target| target.means_endpoint(pool, endpoint)),
             (_, true) => by(desk, |target| target.means_pool(pool)),
         },
+        checked: targets.iter().copied().map(checked).collect(),
         safe: safe(desk, state, &[id]).filter(|safe| !safe.named && safe.shared.is_empty()).map(|safe| safe.at),
         note: [worst.copied().copied(), why_none].into_iter().flatten().map(note).collect::<Vec<_>>().join("; load: "),
         load: meter.load.map(Load::value),
         load_stale: same && meter.asked && meter.load.is_none(),
         time_ms: meter.time_us.map(|time_us| f64::from(time_us) / 1_000.0),
+    }
+}
+
+/// A target as the events of its health call it.
+fn subject(snapshot: &Snapshot, target: TargetId) -> String {
+    let target = &snapshot.targets[target.index()];
+    let check = &snapshot.checks[target.check.index()].name;
+    match &target.address {
+        TargetAddress::Ip(address) => format!("{address} {check}"),
+        TargetAddress::Host(name) => format!("{name} {check}"),
     }
 }
 

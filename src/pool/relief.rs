@@ -7,10 +7,10 @@
 //! on in the same direction. In every case a larger share wants a larger share, never a smaller one, so shares walk to
 //! their place from one side: nothing swings.
 //!
-//! Above its capacity a pool first turns away *guests*, the clients of sites that are gone, for whom other pools of
-//! their rows have room; then clients of its own. It takes back in the other order: its own clients as soon as all of them
-//! would come to no more than 95 % of the capacity, and a part of them, or guests, below nine tenths of it. Else nothing
-//! moves.
+//! Above its capacity a pool first turns away *guests*, the clients of sites that are gone, if each row that they come
+//! from has another pool with room; else, and then, clients of its own. Either comes to rest just below the capacity. It
+//! takes back in the other order: its own clients as soon as all of them would come to no more than 95 % of the capacity,
+//! and a part of them, or guests, below nine tenths of it. Else nothing moves.
 
 use super::Share;
 use crate::health::Load;
@@ -45,9 +45,11 @@ pub struct Standing {
 pub struct Situation {
     /// The pool's load; `None`: no fresh report.
     pub load: Option<Load>,
+    /// Its load when there were no guests, as far as anybody knows.
+    pub own: Load,
     /// Clients of sites that are gone are on their way to it.
     pub has_guests: bool,
-    /// One of the pools that share guests with it has room.
+    /// For every row whose guests it takes, one of the pools that share them with it has room.
     pub guests_can_go: bool,
     /// Another pool of one of its rows has room.
     pub others_have_room: bool,
@@ -85,25 +87,28 @@ impl Standing {
 
     fn below(self, capacity: Load, load: Load, situation: Situation) -> Self {
         let (full, load) = (capacity.thousandths(), load.thousandths());
-        let aim = full / 20 * 19;
-        let scaled =
-            |share: Share| Share::new((u128::from(share.parts()) * u128::from(aim) / u128::from(load.max(1))) as u64);
         let guests = if situation.has_guests { self.guests } else { Share::FULL };
         let stays = Self { guests, ..self };
         if load > full {
-            // Too much is never met by more than there is.
-            let less = |share: Share| scaled(share).min(share);
+            // Not further than it must: while other pools still send clients here, each step is a fall that they fill.
+            let below = full / 40 * 39;
             if situation.guests_can_go && guests > GUESTS_LEAST {
-                return Self { guests: less(guests).max(GUESTS_LEAST), ..stays };
+                // Its own clients do not leave with its guests. No more than half of the load is taken for theirs: where
+                // nobody knows better, guests and all may have been counted as its own.
+                let fixed = situation.own.thousandths().min(load / 2);
+                let fewer = scaled(guests, below.saturating_sub(fixed), load - fixed);
+                return Self { guests: fewer.clamp(GUESTS_LEAST, guests), ..stays };
             }
-            return if situation.others_have_room { Self { keep: less(self.keep), ..stays } } else { stays };
+            let fewer = scaled(self.keep, below, load);
+            return if situation.others_have_room { Self { keep: fewer, ..stays } } else { stays };
         }
+        let aim = full / 20 * 19;
         if self.keep < Share::FULL && all(Load::from_thousandths(load), self.keep) <= aim {
             return Self { keep: Share::FULL, ..stays };
         }
         if has_room(capacity, Load::from_thousandths(load)) {
             // One of a ten-thousandth would never grow.
-            let more = |share: Share| scaled(share.max(Share::PERCENT)).max(share);
+            let more = |share: Share| scaled(share.max(Share::PERCENT), aim, load).max(share);
             return match self.keep < Share::FULL {
                 true => Self { keep: more(self.keep), ..stays },
                 false => Self { guests: more(guests), ..stays },
@@ -117,6 +122,11 @@ impl Standing {
 #[must_use]
 pub const fn has_room(capacity: Load, load: Load) -> bool {
     load.thousandths() < capacity.thousandths() / 10 * 9
+}
+
+/// The share that brings `wanted` if this one brings `load`.
+fn scaled(share: Share, wanted: u64, load: u64) -> Share {
+    Share::new((u128::from(share.parts()) * u128::from(wanted) / u128::from(load.max(1))) as u64)
 }
 
 /// The load that all clients would bring, in thousandths.
@@ -133,7 +143,13 @@ mod tests {
         Load::new(number).expect("a load")
     }
 
-    const ALONE: Situation = Situation { load: None, has_guests: false, guests_can_go: false, others_have_room: true };
+    const ALONE: Situation = Situation {
+        load: None,
+        own: Load::from_thousandths(0),
+        has_guests: false,
+        guests_can_go: false,
+        others_have_room: true,
+    };
 
     #[test]
     fn shedding_comes_to_rest_on_the_line_from_one_side_in_steps_of_a_tenth() {
@@ -161,6 +177,7 @@ mod tests {
         let relief = Relief { shed: None, capacity: Some(load(100.0)) };
         let at = |number| Situation {
             load: Some(load(number)),
+            own: load(40.0),
             has_guests: true,
             guests_can_go: true,
             others_have_room: true,
@@ -178,5 +195,69 @@ mod tests {
         let mut unknown = standing;
         (0..30).for_each(|_| unknown = unknown.step(&relief, Situation { load: None, ..stuck }));
         assert_eq!(unknown, Standing::FULL);
+    }
+
+    const BUSY: Situation = Situation {
+        load: None,
+        own: Load::from_thousandths(20_000),
+        has_guests: true,
+        guests_can_go: true,
+        others_have_room: true,
+    };
+    /// A capacity of 100.
+    const CAPACITY: Relief = Relief { shed: None, capacity: Some(Load::from_thousandths(100_000)) };
+
+    fn at(standing: (u64, u64), number: f64, situation: Situation) -> (u16, u16) {
+        let standing = Standing { keep: Share::new(standing.0), guests: Share::new(standing.1) };
+        let next = standing.step(&CAPACITY, Situation { load: Some(load(number)), ..situation });
+        (next.keep.parts(), next.guests.parts())
+    }
+
+    #[test]
+    fn too_large_a_load_is_brought_just_below_the_capacity() {
+        assert_eq!(at((10_000, 10_000), 102.0, ALONE), (9_558, 10_000));
+        assert_eq!(at((10_000, 10_000), 200.0, ALONE), (9_000, 10_000), "a tenth at once");
+        assert_eq!(at((4_000, 10_000), 100.0, ALONE), (4_000, 10_000), "all of it may be used");
+        let stuck = Situation { others_have_room: false, ..ALONE };
+        assert_eq!(at((4_000, 10_000), 102.0, stuck), (4_000, 10_000));
+    }
+
+    #[test]
+    fn fewer_guests_are_reckoned_without_its_own_clients() {
+        assert_eq!(at((10_000, 5_000), 104.0, BUSY), (10_000, 4_613));
+        let own = Situation { own: load(90.0), ..BUSY };
+        assert_eq!(at((10_000, 5_000), 104.0, own), (10_000, 4_375), "half of the load is theirs at least");
+        assert_eq!(at((10_000, 500), 300.0, BUSY), (10_000, 138));
+        assert_eq!(at((10_000, 110), 300.0, BUSY), (10_000, 100), "a percent stays");
+        assert_eq!(at((10_000, 100), 104.0, BUSY), (9_375, 100), "then its own");
+        let stay = Situation { guests_can_go: false, ..BUSY };
+        assert_eq!(at((10_000, 5_000), 104.0, stay), (9_375, 5_000));
+    }
+
+    #[test]
+    fn its_own_clients_come_back_whole_or_in_part_and_guests_last() {
+        assert_eq!(at((9_500, 5_000), 90.25, BUSY), (10_000, 5_000), "all of them come to 95");
+        assert_eq!(at((9_500, 5_000), 90.5, BUSY), (9_500, 5_000), "all of them come to more");
+        assert_eq!(at((5_000, 5_000), 89.0, BUSY), (5_337, 5_000), "below nine tenths, some");
+        assert_eq!(at((0, 5_000), 89.0, BUSY), (106, 5_000), "none grows to some");
+        assert_eq!(at((10_000, 5_000), 90.0, BUSY), (10_000, 5_000), "nine tenths are no room");
+        assert_eq!(at((10_000, 5_000), 89.0, BUSY), (10_000, 5_337));
+        assert_eq!(at((10_000, 5_000), 95.0, ALONE), (10_000, 6_000), "without guests nothing is to be kept off");
+    }
+
+    #[test]
+    fn the_smaller_of_two_shares_counts_and_a_near_one_is_left_alone() {
+        let both = Relief { shed: Some((load(50.0), load(150.0))), ..CAPACITY };
+        let alone = Relief { capacity: None, ..both };
+        let step = |relief: &Relief, keep, number| {
+            let standing = Standing { keep: Share::new(keep), ..Standing::FULL };
+            standing.step(relief, Situation { load: Some(load(number)), ..ALONE }).keep.parts()
+        };
+        // All would bring 75: the capacity takes everybody, the line asks for 150 / (100 + 75).
+        assert_eq!(step(&both, 9_000, 67.5), 8_571);
+        assert_eq!(step(&both, 8_600, 64.5), 8_600, "less than a percent is no reason");
+        let gentle = Relief { shed: Some((load(50.0), load(1_000.0))), ..CAPACITY };
+        assert_eq!(step(&gentle, 9_000, 108.0), 8_125, "the line would take 9,346");
+        assert_eq!(step(&alone, 1_000, 150.0), 900, "at the end a tenth of what is left, however little that moves");
     }
 }

@@ -167,17 +167,7 @@ impl std::fmt::Display for Escaped<'_> {
 
 /// A second as RFC 3339 has it, in UTC, without what follows the seconds.
 fn moment(second: u64) -> String {
-    let (days, of_day) = (second / 86_400, second % 86_400);
-    // By eras of 400 years that begin in March (Hinnant, "chrono-compatible low-level date algorithms").
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    let ([year, month, day], [hour, minute, second]) = crate::clock::calendar(second);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 

@@ -29,6 +29,7 @@ pub use overload::{Overload, overloads};
 pub use population::{Network, Population, Unit};
 pub use portion::{Countries, NO_ANSWER, Portion, Shares};
 pub use scenario::Scenario;
+pub(crate) use world::outlines;
 
 use crate::id::{ClassId, MapId, NameId, ProfileId, RouteId};
 use crate::state::State;

@@ -13,7 +13,7 @@ const SIZE_MAX: u64 = 1 << 20;
 pub(super) const SIZE: (f64, f64) = (10_000.0, 4_080.0);
 
 /// Lines of a code, a space and the `d` of an SVG path.
-pub(super) fn outlines() -> String {
+pub(crate) fn outlines() -> String {
     let mut text = String::new();
     // The bytes are ours: a broken build has an empty map, and a test sees it.
     if let Ok(decoder) = zstd::Decoder::new(COMPRESSED) {

@@ -132,16 +132,19 @@ impl Relieving {
                 }
                 _ => true,
             };
-            let can_go =
-                |takes: &Vec<PoolId>| takes.contains(&id) && takes.iter().any(|&pool| pool != id && roomy(pool));
-            let guests_can_go = guests.iter().any(can_go);
+            let can_go = |takes: &Vec<PoolId>| takes.iter().any(|&pool| pool != id && roomy(pool));
+            // One share holds for the guests of all rows. If those of one row have nowhere to go, a smaller share sends
+            // them to pools that are full and send their own clients back: both would walk on for many steps.
+            let mut takes_part = guests.iter().filter(|takes| takes.contains(&id)).peekable();
+            let guests_can_go = takes_part.peek().is_some() && takes_part.all(can_go);
             let others_have_room = self.rows.others(live, id, roomy);
             let part = self.part(id, &loads);
             let Some(one) = self.pools.get_mut(&id) else { continue };
             let before = (one.known.standing, one.known.part);
             // A pool that is gone keeps what it had: its clients come back to the share that they left.
             if live.is_live(id) {
-                let situation = Situation { load, has_guests, guests_can_go, others_have_room };
+                let own = Load::from_thousandths(one.known.own.unwrap_or(0));
+                let situation = Situation { load, own, has_guests, guests_can_go, others_have_room };
                 let relief = &snapshot.pools[id.index()].rules.relief;
                 one.known.standing = one.known.standing.step(relief, situation);
                 one.known.part = part;

@@ -25,6 +25,9 @@ fn what_is_served_is_shown_as_the_command_line_shows_it() {
     assert_eq!(get(to, "/api/v1/events?since=0").json()["events"][0]["kind"], "start");
     assert_eq!(get(to, "/api/v1/overrides").json(), json!({ "overrides": [] }));
     assert_eq!(get(to, "/healthz").body, "ok\n");
+    let metrics = get(to, "/metrics");
+    assert!(metrics.header("content-type").is_some_and(|kind| kind.starts_with("text/plain; version=0.0.4")));
+    assert!(metrics.body.contains("# TYPE geosteer_"), "{}", metrics.body);
     assert_eq!(get(to, "/readyz").status, 200);
     assert!(get(to, "/").body.contains("geosteer"));
 }

@@ -29,19 +29,8 @@ pub(in crate::cli) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 
 /// A moment: `2026-11-22 14:03:09 UTC`. `at` is in seconds since 1970.
 pub(super) fn moment(at: u64) -> String {
-    let (days, second) = (at / 86_400, at % 86_400);
-    // Days to a date of the Gregorian calendar, by eras of 400 years that begin in March (Hinnant, "chrono-compatible
-    // low-level date algorithms").
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let clock = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", clock.0, clock.1, clock.2)
+    let ([year, month, day], [hour, minute, second]) = crate::clock::calendar(at);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 /// A span: `45s`, `3m 5s`, `2h 10m`, `4d 3h`.

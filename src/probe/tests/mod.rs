@@ -51,7 +51,8 @@ impl Seen {
                 _ => return,
             }
         }
-        self.requests.lock().unwrap().push(String::from_utf8(request).unwrap());
+        // Not all that comes is text: HTTP/2 begins with its own words.
+        self.requests.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
         let _ = stream.write_all(response).await;
         if hang {
             std::future::pending::<()>().await;

@@ -1,0 +1,173 @@
+//! `geosteer schema`: JSON Schema (draft 2020-12) of the file formats, for editors. Its keys are those that the reader
+//! takes (`config::keys`); descriptions and defaults are those of the reference.
+
+mod reference;
+mod shapes;
+
+use crate::config::keys::{self, Table};
+use crate::error::Exit;
+use serde_json::{Map, Value, json};
+
+/// Arguments of `geosteer schema`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which files
+    #[arg(value_name = "FILES", value_enum, default_value_t)]
+    of: Of,
+}
+
+/// Kinds of files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+enum Of {
+    /// Zone files
+    #[default]
+    Zone,
+    /// The server file, geosteer.toml
+    Server,
+    /// Routing tests, *.tests.toml
+    Tests,
+}
+
+/// Prints a schema.
+#[must_use]
+pub fn run(args: Args) -> Exit {
+    println!("{:#}", schema(args.of));
+    Exit::Ok
+}
+
+fn schema(of: Of) -> Value {
+    let (root, title) = match of {
+        Of::Zone => (&keys::ZONE, "A zone of geosteer"),
+        Of::Server => (&keys::SERVER, "The server file of geosteer, geosteer.toml"),
+        Of::Tests => (&keys::TESTS, "Routing tests of geosteer"),
+    };
+    let mut schema = object(root);
+    let definitions: Map<String, Value> =
+        keys::TABLES.iter().chain(&[&keys::TEST]).map(|table| (shapes::slug(table), object(table))).collect();
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!(title);
+    schema["$defs"] = Value::Object(definitions);
+    schema
+}
+
+/// A table with its keys and no others.
+fn object(table: &Table) -> Value {
+    let mut properties = Map::new();
+    for key in table.keys {
+        let mut shape = shapes::shape(table, key);
+        if let Some((default, meaning)) = reference::of(table, key) {
+            shape["description"] = json!(meaning);
+            if let Some(default) = default {
+                shape["default"] = default;
+            }
+        }
+        properties.insert((*key).to_owned(), shape);
+    }
+    json!({ "type": "object", "additionalProperties": false, "properties": properties })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn validator(of: Of) -> jsonschema::Validator {
+        jsonschema::validator_for(&schema(of)).expect("a schema")
+    }
+
+    fn json(text: &str) -> Value {
+        serde_json::to_value(toml::from_str::<toml::Table>(text).expect("TOML")).expect("no dates")
+    }
+
+    /// The TOML files of the zones and examples here.
+    fn files() -> Vec<PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut folders = vec![root.join("zones"), root.join("examples")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false if path.extension().is_some_and(|extension| extension == "toml") => found.push(path),
+                    false => {}
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_zone_and_test_file_here_fits() {
+        let (zones, tests) = (validator(Of::Zone), validator(Of::Tests));
+        let files = files();
+        assert!(files.len() >= 10, "{files:?}");
+        for path in files {
+            let is_tests = path.to_string_lossy().ends_with(".tests.toml");
+            let validator = if is_tests { &tests } else { &zones };
+            let document = json(&fs::read_to_string(&path).expect("text"));
+            let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+        }
+    }
+
+    #[test]
+    fn every_fragment_of_the_reference_fits() {
+        for (kind, of) in [("```toml fragment\n", Of::Zone), ("```toml server\n", Of::Server), ("```toml\n", Of::Zone)]
+        {
+            let validator = validator(of);
+            let fragments = reference::TEXT.split(kind).skip(1).filter_map(|part| part.split_once("```"));
+            for (fragment, _) in fragments {
+                let document = json(fragment);
+                let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+                assert!(errors.is_empty() || fragment.contains("[[test]]"), "{fragment}\n{errors:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_broken_does_not_fit() {
+        let (zones, server) = (validator(Of::Zone), validator(Of::Server));
+        for broken in [
+            "zone = 3",
+            "zne = \"example.com\"",
+            "[pools]\na = { endponts = [] }",
+            "[pools]\na = { balance = \"fastest\" }",
+            "[checks]\na = { type = \"ping\" }",
+            "[regions]\na = { continents = [\"XX\"] }",
+            "[names]\nwww = { policy = 7 }",
+            "[pools]\na = { location = [1] }",
+        ] {
+            assert!(!zones.is_valid(&json(broken)), "{broken}");
+        }
+        for broken in ["zones = 7", "[dns]\nlistn = []", "[watch]\ndebounce = true", "[log]\nformat = \"xml\""] {
+            assert!(!server.is_valid(&json(broken)), "{broken}");
+        }
+    }
+
+    #[test]
+    fn keys_are_described_with_their_defaults() {
+        let zone = schema(Of::Zone);
+        let interval = &zone["$defs"]["checks.NAME"]["properties"]["interval"];
+        assert_eq!(
+            (&interval["default"], &interval["description"]),
+            (&json!("10s"), &json!("time between probes, 1 s to 1 h"))
+        );
+        for table in keys::TABLES {
+            let object = object(table);
+            for key in table.keys {
+                assert!(object["properties"][key]["description"].is_string(), "{} {key}", table.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_shape_is_of_a_key_that_is_read() {
+        for (path, key) in shapes::KNOWN {
+            let mut tables = keys::TABLES.iter().copied().chain([&keys::TEST, &keys::TESTS]);
+            let table = tables.find(|table| table.path == *path).unwrap_or_else(|| panic!("no table {path}"));
+            assert!(table.keys.contains(key), "{path}: {key}");
+        }
+    }
+}
