@@ -260,8 +260,9 @@ pub const METRICS_NAMES: usize = 1_000;
 pub const QUERY_LOG_RING: usize = 4_096;
 /// Entries that the writer of the query log takes from one thread before the next one's turn, and writes at a time.
 pub const QUERY_LOG_BATCH: usize = 256;
-/// The writer of the query log looks for entries this often while there are none, milliseconds.
-pub const QUERY_LOG_PAUSE_MS: u64 = 20;
+/// The writer of the query log looks for entries this often while there are none, milliseconds; it is woken before when
+/// a thread's entries are a quarter of what it can leave.
+pub const QUERY_LOG_PAUSE_MS: u64 = 100;
 /// Events kept in memory; the oldest go first.
 pub const EVENTS_KEPT: usize = 1_024;
 /// Events in one reply of the control socket.
