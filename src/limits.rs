@@ -325,6 +325,15 @@ pub const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
 /// Most octets of the file with the key of its signature.
 pub const WEBHOOK_SECRET_MAX: usize = 4_096;
 
+/// Servers of a fleet.
+pub const FLEET_SERVERS: usize = 64;
+/// A server of the fleet that takes no connection within this time is not there, milliseconds.
+pub const FLEET_CONNECT_MS: u64 = 3_000;
+/// Time that a server of the fleet has for one order, milliseconds: what the desk may take, twice.
+pub const FLEET_MS: u64 = 20_000;
+/// Longest reply of a server of the fleet, octets.
+pub const FLEET_REPLY_MAX: u64 = 16 << 20;
+
 /// Connections to the admin server at a time; for one more the one that has been idle for longest makes room.
 pub const ADMIN_CONNECTIONS: usize = 64;
 /// Time for the head of a request to the admin server to come in, and again for its body, milliseconds.

@@ -38,7 +38,7 @@ pub use protocol::{
 pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
 pub use server::{Thread, start};
 pub use told::Told;
-pub(crate) use views::key;
+pub(crate) use views::{key, user};
 
 /// The socket's name in the state directory.
 pub const SOCKET: &str = "admin.sock";

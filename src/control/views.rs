@@ -32,7 +32,7 @@ fn zone(snapshot: &Snapshot, pool: &Pool) -> String {
 }
 
 /// The name of a user, for owners; its number if it has none.
-pub(super) fn user(uid: u32) -> String {
+pub(crate) fn user(uid: u32) -> String {
     let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = known.lines().find_map(|line| {
         let mut fields = line.split(':');

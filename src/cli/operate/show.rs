@@ -1,6 +1,6 @@
 //! `geosteer status`, `pools`, `endpoints`, `events`.
 
-use super::orders::safe_text;
+use super::orders::{THIS_SERVER, safe_text};
 use super::serving::StatusArgs;
 use super::table::{moment, plain, span, table};
 use super::{Where, print_json, strange};
@@ -183,7 +183,7 @@ fn status_text(status: &Status, now: u64) -> String {
         let until = one.until.map_or_else(|| "-".to_owned(), |until| format!("in {}", span(until.saturating_sub(now))));
         let note = match &one.safe {
             _ if one.orphan => "nothing is called so".to_owned(),
-            Some(safe) => safe_text(safe, now).trim_end().to_owned(),
+            Some(safe) => safe_text(safe, now, THIS_SERVER).trim_end().to_owned(),
             None => String::new(),
         };
         let (target, owner) = (one.target.clone(), one.owner.clone());
