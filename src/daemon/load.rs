@@ -9,6 +9,7 @@ use crate::report;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
 use crate::state::{Explain, Identity};
+use crate::wire::Name;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -215,6 +216,15 @@ pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<
         None if server.zones.is_empty() => vec![PathBuf::from(Zones::USUAL)],
         None => server.zones.clone(),
     }
+}
+
+/// The zones that the server file leads to; nothing of them is compiled.
+///
+/// # Errors
+/// Any mistake in them.
+pub fn apexes(server: &config::Server) -> Result<Vec<Name>, config::Report> {
+    let loaded = config::load(&zone_paths(server, None), &options(server))?;
+    Ok(loaded.spec.zones.into_iter().map(|zone| zone.apex).collect())
 }
 
 fn options(server: &config::Server) -> config::Options {

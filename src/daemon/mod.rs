@@ -19,7 +19,7 @@ mod vanished;
 mod watch;
 mod writing;
 
-pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, compiled, load, server};
+pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server};
 pub use supervised::supervise;
 
 use crate::admin;

@@ -2,15 +2,13 @@
 
 use super::Where;
 use super::table::table;
-use crate::config;
 use crate::control::{Answer, Request, ask};
-use crate::daemon::{LISTEN, ServerSource, Zones, server};
+use crate::daemon::{LISTEN, ServerSource, apexes, server};
 use crate::error::Exit;
 use crate::serving::{self, Found, Transport, Trouble, Verdict};
 use crate::wire::Name;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 /// Arguments of `geosteer status`.
 #[derive(Clone, Debug, clap::Args)]
@@ -64,22 +62,14 @@ fn of_files(place: &Where) -> Result<Sockets, Exit> {
     };
     let source = place.config.clone().map_or_else(|| ServerSource::Given(Box::default()), ServerSource::File);
     let (file, _) = server(&source).map_err(|error| failed(error.to_string()))?;
-    let usual = [PathBuf::from(Zones::USUAL)];
-    let paths = if file.zones.is_empty() { &usual[..] } else { &file.zones[..] };
-    let options = config::Options {
-        ecs: file.ecs.clone(),
-        exec: file.probe.exec,
-        guard: file.guard,
-        canaries: file.canaries.clone(),
-    };
-    let loaded = config::load(paths, &options).map_err(|report| {
+    let zones = apexes(&file).map_err(|report| {
         failed(format!(
             "error: no server answers at the control socket, and what it should answer cannot be read:\n{}",
             report.short()
         ))
     })?;
     let addresses = if file.dns.listen.is_empty() { vec![LISTEN] } else { file.dns.listen };
-    Ok((addresses, loaded.spec.zones.into_iter().map(|zone| zone.apex).collect()))
+    Ok((addresses, zones))
 }
 
 fn words(found: &Found) -> (&'static str, &str) {
