@@ -33,6 +33,8 @@ pub(super) const KNOWN: &[(&str, &str)] = &[
     ("[dns]", "listen"),
     ("[log]", "format"),
     ("[guard]", "canaries"),
+    ("[fleet]", "servers"),
+    ("fleet.servers[]", "url"),
     ("[[test]]", "down"),
     ("(top level of *.tests.toml)", "test"),
 ];
@@ -147,6 +149,8 @@ fn server(path: &str, key: &str) -> Option<Value> {
         ("[dns]", "threads" | "tcp_connections" | "tcp_connections_per_client") | ("[guard]", "share") => integer(),
         ("[probe]", "exec") | ("[watch]", "enabled") => boolean(),
         ("[admin]", "listen" | "token_file" | "socket") | ("[events]" | "[tls]", _) => text(),
+        ("[fleet]", "servers") => many(link("fleet.servers")),
+        ("fleet.servers[]", _) => text(),
         ("[log]", "format") => words(&["text", "json"]),
         ("(top level of *.tests.toml)", "test") => json!({ "type": "array", "items": link("test") }),
         ("[[test]]", "down" | "addresses") => many(text()),
