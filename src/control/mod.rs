@@ -17,6 +17,7 @@ mod explain;
 mod facts;
 mod gradual;
 mod health;
+mod held;
 mod let_back;
 mod line;
 mod protocol;

@@ -19,7 +19,7 @@ pub enum Want {
 
 impl Want {
     /// The place of its records in tables by family; a host name stands in the first.
-    pub(super) const fn lane(self) -> usize {
+    pub(crate) const fn lane(self) -> usize {
         match self {
             Self::Addresses(family) => family as usize,
             Self::Target => 0,
