@@ -23,13 +23,13 @@ pub(crate) fn outlines() -> String {
 }
 
 /// The middle of the largest part of an outline, if that is as wide and high as `room`; parts that are circles, which
-/// stand for small islands, have none.
+/// stand for small islands, have none, nor have those that lie outside of what is drawn.
 pub(super) fn middle(path: &str, room: (f64, f64)) -> Option<(f64, f64)> {
-    let boxes = path.split('M').filter_map(bounds);
-    let largest = boxes.max_by(|a, b| (a.2 * a.3).total_cmp(&(b.2 * b.3)));
-    largest
-        .filter(|part| part.2 >= room.0 && part.3 >= room.1)
-        .map(|(x, y, width, height)| (x + width / 2.0, y + height / 2.0))
+    let inside = |part: &(f64, f64, f64, f64)| (0.0..SIZE.0).contains(&(part.0 + part.2 / 2.0));
+    let parts = path.split('M').filter_map(bounds).filter(inside);
+    let largest = parts.max_by(|a, b| (a.2 * a.3).total_cmp(&(b.2 * b.3)));
+    let large = largest.filter(|part| part.2 >= room.0 && part.3 >= room.1);
+    large.map(|(left, top, width, height)| (left + width / 2.0, top + height / 2.0))
 }
 
 /// Left, top, width and height of one part, written as `X,YlDX,DY DX,DY …z`.
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_middle_is_that_of_the_largest_part_if_there_is_room() {
-        let path = "M9,9l1,0 0,1 -1,0zM100,200l40,0 0,20 -40,0zM5,5a8,8 0 1,0 16,0z";
+        let path = "M9,9l1,0 0,1 -1,0zM100,200l40,0 0,20 -40,0zM-900,200l40,0 0,20 -40,0zM5,5a8,8 0 1,0 16,0z";
         assert_eq!(middle(path, (30.0, 20.0)), Some((120.0, 210.0)));
         assert_eq!(middle(path, (41.0, 20.0)), None);
         let text = outlines();
