@@ -55,7 +55,7 @@ pub(super) struct Counted {
 }
 
 fn simulated(
-    _turn: Turn,
+    mut turn: Turn,
     app: &App,
     before: &State,
     names: &[String],
@@ -71,11 +71,15 @@ fn simulated(
         Some(known) => (population([databases; 2])?, known.counts),
         None => (population([databases; 2])?, Counts::default()),
     };
+    let counts_now = !counts.suffice(states, &pairs);
     let done = simulate::compare_counted(states, &population, &pairs, &mut counts, &mut |_| {});
     let answer = views::json(&SimulationView::new(states, &done, &population, &[], attribution(databases)));
     if counts.cells() <= ADMIN_COUNTED_CELLS {
         let population = Population { networks: Vec::new(), ..population };
         *kept = Some(Counted { generation: before.generation, population, counts });
+        if counts_now {
+            turn.done_for_good();
+        }
     }
     Ok(answer)
 }

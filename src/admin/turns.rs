@@ -1,5 +1,6 @@
 //! Whose turn it is to have something worked out: one at a time, a few wait, and after each there is a rest as long as its
-//! work. So whoever asks, and however often, takes half of one core at most, behind the threads that answer.
+//! work. So whoever asks, and however often, takes half of one core at most, behind the threads that answer. Work whose
+//! fruits are kept needs no rest: nobody can have it done again.
 
 use super::problem::Problem;
 use crate::limits::{ADMIN_TURN_MS, ADMIN_TURNS_WAITING};
@@ -43,6 +44,13 @@ pub(super) struct Turn {
     since: Instant,
 }
 
+impl Turn {
+    /// What was done so far is not rested from: it is kept, and not done again.
+    pub(super) fn done_for_good(&mut self) {
+        self.since = crate::clock::instant();
+    }
+}
+
 impl Drop for Turn {
     #[expect(clippy::disallowed_methods, reason = "a rest is time itself")]
     fn drop(&mut self) {
@@ -70,7 +78,8 @@ mod tests {
             tokio::spawn(async move { turns.turn().await.map(drop) })
         };
         let waiting: Vec<_> = (0..ADMIN_TURNS_WAITING).map(|_| wait()).collect();
-        while turns.places.available_permits() > 0 {
+        // Each has run until it waits.
+        for _ in 0..=ADMIN_TURNS_WAITING {
             tokio::task::yield_now().await;
         }
         assert!(turns.turn().await.is_err(), "all places are taken");
@@ -97,7 +106,12 @@ mod tests {
         first.since -= worked;
         let ended = crate::clock::instant();
         drop(first);
-        let _second = turns.turn().await.unwrap();
+        let mut second = turns.turn().await.unwrap();
         assert!(ended.elapsed() >= worked);
+        // Far more than anybody waits.
+        second.since -= Duration::from_secs(3_600);
+        second.done_for_good();
+        drop(second);
+        assert!(turns.turn().await.is_ok(), "no rest from what is done for good");
     }
 }

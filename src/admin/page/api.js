@@ -28,11 +28,11 @@ function headers() {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-async function once(method, path, body) {
+async function once(method, path, body, limit = LIMIT_MS) {
   return fetch(path, {
     method, headers: body ? { ...headers(), "content-type": "application/json" } : headers(), cache: "no-store",
     body: body ? JSON.stringify(body) : undefined,
-    signal: AbortSignal.timeout(LIMIT_MS),
+    signal: AbortSignal.timeout(limit),
   });
 }
 
@@ -44,10 +44,10 @@ async function said(response) {
   return told;
 }
 
-async function ask(method, path, body) {
+async function ask(method, path, body, limit) {
   for (let tries = 0; ; tries += 1) {
     const used = sessionStorage.getItem(KEY);
-    const response = await once(method, path, body);
+    const response = await once(method, path, body, limit);
     if (response.status !== 401 || tries >= 3) return said(response);
     const why = await response.json().then((told) => told.error?.message, () => "");
     // A server without a token takes none.
@@ -61,8 +61,8 @@ async function ask(method, path, body) {
   }
 }
 
-/** GET of a resource below /api/v1/. */
-export const get = (path) => ask("GET", `/api/v1/${path}`);
+/** GET of a resource below /api/v1/; `limit` is in milliseconds. */
+export const get = (path, limit) => ask("GET", `/api/v1/${path}`, undefined, limit);
 
 /** POST of an order. */
 export const post = (path, body) => ask("POST", `/api/v1/${path}`, body);
