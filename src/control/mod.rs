@@ -17,11 +17,13 @@ mod explain;
 mod facts;
 mod gradual;
 mod health;
+mod held;
 mod let_back;
 mod line;
 mod protocol;
 mod reload;
 mod server;
+mod status;
 mod told;
 mod views;
 
