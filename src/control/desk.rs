@@ -136,12 +136,12 @@ impl Desk {
             Request::Release(release) => self.release(release, peer),
             // Waits for long; the desk goes on meanwhile.
             Request::Reload(_) => Answer::Wrong { why: "reloads are not the desk's".to_owned() },
-            Request::Status => Answer::Status(views::status(self, &self.published.load_full())),
-            Request::Pools => Answer::Pools { pools: views::pools(self, &self.published.load_full()) },
+            Request::Status => Answer::Status(self.status()),
+            Request::Pools => Answer::Pools { pools: views::pools(&self.kept, &self.published.load_full()) },
             Request::Endpoints { pool } => match self.look(Writer::survey) {
                 Some(survey) => {
                     let state = self.published.load_full();
-                    Answer::Endpoints { endpoints: views::endpoints(self, &state, &survey, pool.as_deref()) }
+                    Answer::Endpoints { endpoints: views::endpoints(&self.kept, &state, &survey, pool.as_deref()) }
                 }
                 None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
             },
@@ -280,11 +280,11 @@ impl Desk {
         done.closed = endpoints.iter().filter(|&&id| state.live.is_closed(&state.snapshot, id)).count();
         let closes = matches!(now.map(|now| now.said), Some(Said::State(gate)) if !gate.is_open());
         if let (true, false, Some(end)) = (closes, done.dry_run, now.and_then(Override::ramp_end)) {
-            done.safe = views::safe_after(self, state, &endpoints, end);
+            done.safe = views::safe_after(&self.kept, state, &endpoints, end);
             return;
         }
         if closes && !done.dry_run && done.closed > 0 && done.closed == done.endpoints {
-            done.safe = views::safe(self, state, &endpoints);
+            done.safe = views::safe(&self.kept, state, &endpoints);
         }
         if closes && done.closed < done.endpoints {
             let open = done.endpoints - done.closed;

@@ -23,6 +23,7 @@ mod line;
 mod protocol;
 mod reload;
 mod server;
+mod status;
 mod told;
 mod views;
 
