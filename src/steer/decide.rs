@@ -1,6 +1,7 @@
 //! The decision of one query: who is asking → class → live row → pool → members. A walk over finished tables.
 
-use super::live::{Leaf, Live, Own, RowChunk, choose_kept, choose_part};
+use super::live::Live;
+use super::rows::{Leaf, Own, RowChunk, choose_kept, choose_part};
 use crate::client::{Bits, Client, Family};
 use crate::id::{ClassId, EndpointId, NameId, PoolId};
 use crate::pool::{Address, Asker, Picked, Table};
