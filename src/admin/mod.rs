@@ -35,7 +35,7 @@ mod zones;
 
 pub use guard::Guard;
 pub use routes::{Route, routes};
-pub use token::Token;
+pub use token::{Token, read_token};
 
 use crate::control::Line;
 use crate::events::Events;

@@ -23,6 +23,7 @@ use crate::steer::{Move, largest_ttls, moves};
 use crate::store::{Operators, Remembered, Store};
 use crate::writer::{Event, Look, Writer};
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct Desk {
     pub(super) published: Arc<Published>,
     pub(super) events: Events,
     pub(super) started: u64,
+    /// Where DNS is answered, as bound.
+    addresses: Vec<SocketAddr>,
     /// The last write to the state directory failed.
     pub(super) problem: Option<String>,
     /// What is counted beside the writer.
@@ -100,6 +103,7 @@ impl Desk {
             published,
             events,
             started,
+            addresses: Vec::new(),
             problem: None,
             meters: Meters::default(),
             writer,
@@ -112,6 +116,13 @@ impl Desk {
         desk.other_configuration();
         desk.take_stock();
         desk
+    }
+
+    /// The same, and it can tell where DNS is answered.
+    #[must_use]
+    pub fn listening(mut self, addresses: &[SocketAddr]) -> Self {
+        self.addresses = addresses.to_vec();
+        self
     }
 
     /// The same desk, which can say what was counted.
@@ -137,6 +148,7 @@ impl Desk {
             // Waits for long; the desk goes on meanwhile.
             Request::Reload(_) => Answer::Wrong { why: "reloads are not the desk's".to_owned() },
             Request::Status => Answer::Status(self.status()),
+            Request::Serving => Answer::Serving(views::serving(&self.published.load_full(), &self.addresses)),
             Request::Pools => Answer::Pools { pools: views::pools(&self.kept, &self.published.load_full()) },
             Request::Endpoints { pool } => match self.look(Writer::survey) {
                 Some(survey) => {

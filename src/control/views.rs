@@ -1,6 +1,6 @@
 //! The domain, and what is kept of operators' work, as rows for people.
 
-use super::protocol::{CanaryRow, EndpointRow, EventRow, GuardRow, MoveRow, OverrideRow, PoolRow, Safe};
+use super::protocol::{CanaryRow, EndpointRow, EventRow, GuardRow, MoveRow, OverrideRow, PoolRow, Safe, Serving};
 use crate::clock;
 use crate::events::Happened;
 use crate::health::{Comeback, Guard, Load, Millis, TargetAddress, TargetState};
@@ -13,6 +13,7 @@ use crate::state::State;
 use crate::steer::{Move, Serves, largest_ttls};
 use crate::store::Operators;
 use crate::writer::{Metered, Survey};
+use std::net::SocketAddr;
 
 /// Names that are listed with a move.
 const NAMES_SHOWN: usize = 3;
@@ -29,7 +30,7 @@ fn zone(snapshot: &Snapshot, pool: &Pool) -> String {
 }
 
 /// The name of a user, for owners; its number if it has none.
-pub(super) fn user(uid: u32) -> String {
+pub(crate) fn user(uid: u32) -> String {
     let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = known.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -51,6 +52,12 @@ pub(super) fn nearest(snapshot: &Snapshot, target: &Target) -> String {
     let near = |known: &String| strsim::jaro_winkler(target.as_str(), known);
     let best = all.map(|known| (near(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     best.map_or_else(String::new, |(_, best)| format!("; did you mean {best}?"))
+}
+
+/// What DNS is answered for, and where.
+pub(super) fn serving(state: &State, addresses: &[SocketAddr]) -> Serving {
+    let zones = state.snapshot.settings.iter().map(|zone| zone.apex.to_string()).collect();
+    Serving { addresses: addresses.iter().map(SocketAddr::to_string).collect(), zones }
 }
 
 /// Moves in words.
