@@ -3,8 +3,8 @@
 //! ```text
 //! connection ──► guard ──────────► body ─────► route ──► one file a resource
 //! (its own       Host, Origin,     ≤ 1 MB      (the whole API     │
-//!  budget)       token             in 5 s      in reading order)  ├─► desk (control thread): what is, orders
-//!                                                                 └─► published state: explain, simulate
+//!  budget)       token             in 5 s      in reading order)  ├─► desk (control thread): what is, why, orders
+//!                                                                 └─► published state: simulate
 //! ```
 //!
 //! It has one thread with a runtime of its own, behind the threads that answer, and a budget of its own in connections,
@@ -35,7 +35,7 @@ mod zones;
 
 pub use guard::Guard;
 pub use routes::{Route, routes};
-pub use token::Token;
+pub use token::{Token, read_token};
 
 use crate::control::Line;
 use crate::events::Events;

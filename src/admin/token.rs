@@ -28,32 +28,13 @@ impl Token {
         Self(sum)
     }
 
-    /// Reads the file's content without spaces and newlines around it. The second value is a warning: others than the
-    /// file's owner may read it.
+    /// Reads it from a file, as [`read_token`] does. The second value is a warning.
     ///
     /// # Errors
-    /// It cannot be read, or is too short or too long to be a token; the path is named.
+    /// As [`read_token`].
     pub fn read(path: &Path) -> io::Result<(Self, Option<String>)> {
-        let cannot = |why: &dyn fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
-        let file = File::open(path).map_err(|error| cannot(&error))?;
-        let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
-        let mut content = Vec::new();
-        file.take(ADMIN_TOKEN_MAX as u64 + 1).read_to_end(&mut content).map_err(|error| cannot(&error))?;
-        let text = content.trim_ascii();
-        if content.len() > ADMIN_TOKEN_MAX {
-            return Err(cannot(&"the token is too long"));
-        }
-        if text.len() < ADMIN_TOKEN_MIN {
-            return Err(cannot(&format_args!(
-                "a token has at least {ADMIN_TOKEN_MIN} characters; `openssl rand -hex 32` writes one"
-            )));
-        }
-        if !text.iter().all(u8::is_ascii_graphic) {
-            return Err(cannot(&"a token is one word of ASCII characters"));
-        }
-        let (others, path) = (mode & 0o077, path.display());
-        let warning = (others != 0).then(|| format!("{path}: others may read the token; `chmod 600 {path}` mends it"));
-        Ok((Self::new(text), warning))
+        let (text, warning) = read_token(path)?;
+        Ok((Self::new(text.as_bytes()), warning))
     }
 
     /// True if this is the token; in a time that does not depend on where they differ.
@@ -61,6 +42,34 @@ impl Token {
     pub fn is(&self, text: &[u8]) -> bool {
         verify_slices_are_equal(&self.0, &Self::new(text).0).is_ok()
     }
+}
+
+/// Reads a token: the file's content without spaces and newlines around it. The second value is a warning: others than
+/// the file's owner may read it.
+///
+/// # Errors
+/// It cannot be read, or is too short or too long to be a token; the path is named.
+pub fn read_token(path: &Path) -> io::Result<(String, Option<String>)> {
+    let cannot = |why: &dyn fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
+    let file = File::open(path).map_err(|error| cannot(&error))?;
+    let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
+    let mut content = String::new();
+    file.take(ADMIN_TOKEN_MAX as u64 + 1).read_to_string(&mut content).map_err(|error| cannot(&error))?;
+    let text = content.trim_ascii();
+    if content.len() > ADMIN_TOKEN_MAX {
+        return Err(cannot(&"the token is too long"));
+    }
+    if text.len() < ADMIN_TOKEN_MIN {
+        return Err(cannot(&format_args!(
+            "a token has at least {ADMIN_TOKEN_MIN} characters; `openssl rand -hex 32` writes one"
+        )));
+    }
+    if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
+        return Err(cannot(&"a token is one word of ASCII characters"));
+    }
+    let (others, path) = (mode & 0o077, path.display());
+    let warning = (others != 0).then(|| format!("{path}: others may read the token; `chmod 600 {path}` mends it"));
+    Ok((text.to_owned(), warning))
 }
 
 #[cfg(test)]

@@ -77,8 +77,8 @@ enum Verb {
     Release(operate::ReleaseArgs),
     /// Have the running server read its files again, all or nothing; say what changed
     Reload(operate::ReloadArgs),
-    /// Say how the running server is, and which overrides hold
-    Status(operate::ListArgs),
+    /// Say how the running server is, and which overrides hold; with --serving: whether this node answers DNS
+    Status(operate::StatusArgs),
     /// List the pools of the running server
     Pools(operate::ListArgs),
     /// List the endpoints of the running server

@@ -144,6 +144,8 @@ fn server(path: &str, key: &str) -> Option<Value> {
         ("[query_log]", "filter") => link("query_log.filter"),
         ("[metrics]", "names") => boolean(),
         ("[admin]", "listen" | "token_file" | "socket") | ("[events]" | "[tls]", _) => text(),
+        ("[fleet]", "servers") => many(link("fleet.servers")),
+        ("fleet.servers[]", _) => text(),
         ("[log]" | "[query_log]", "format") => words(&["text", "json"]),
         ("(top level of *.tests.toml)", "test") => json!({ "type": "array", "items": link("test") }),
         ("[[test]]", "down" | "addresses") => many(text()),
