@@ -1,14 +1,13 @@
 //! `docs/runbooks.md`, run: each runbook on a server of its own, every command in it, and what it must say.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
-mod log;
-use log::Log;
+mod process;
+use process::{BINARY, Process, run};
 
 const RUNBOOKS: &str = include_str!("../docs/runbooks.md");
-const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 const SITES: [&str; 5] = ["lon", "nyc", "sao", "tyo", "syd"];
 /// Only what never comes is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,8 +49,8 @@ fn lines(heading: &str) -> Vec<Line<'static>> {
 /// The demo's zone on a server, whose sites are up and down by files.
 struct Site {
     folder: tempfile::TempDir,
-    server: Child,
-    log: Log,
+    /// Ends with the test.
+    _server: Process,
 }
 
 impl Site {
@@ -72,16 +71,9 @@ impl Site {
             editions(path);
         }
         push(path, "up");
-        let mut server = Command::new(BINARY)
-            .args(["run", "--config", "geosteer.toml"])
-            .current_dir(path)
-            .env_remove("GEOSTEER_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Log::of(server.stderr.take().unwrap());
-        let site = Self { folder, server, log };
-        site.log.line(&["listening"]);
+        let server = Process::start(run().args(["--config", "geosteer.toml"]).current_dir(path));
+        server.address();
+        let site = Self { folder, _server: server };
         // Before its first probes are in nobody is answered, and so nobody moves.
         site.expect("geosteer status", &["checks 5 targets, 0 without a verdict"]);
         site
@@ -130,13 +122,6 @@ impl Site {
             "a database of its own, and a new edition" => assert!(folder.join("new.mmdb").exists()),
             _ => panic!("no such scene: {what}"),
         }
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ended = self.server.kill();
-        let _reaped = self.server.wait();
     }
 }
 
