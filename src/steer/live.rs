@@ -19,8 +19,10 @@ use crate::snapshot::Snapshot;
 use crate::worker::Draw;
 use std::sync::Arc;
 
-/// Rows and pools in one chunk: what one change copies.
+/// Pools in one chunk: what one change copies. A pool is a pointer here.
 const CHUNK: usize = 64;
+/// Rows in one chunk: what one change works out again. In an uproar nearly every change is in another chunk.
+const ROWS: usize = 16;
 
 /// What is known of an endpoint, gates aside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -354,7 +356,7 @@ impl Live {
         let pools = (0..snapshot.pools.len()).step_by(CHUNK).map(chunk).collect();
         let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates), steered: Arc::default() };
         live.depend_all(snapshot, &observed);
-        let chunks = snapshot.plan.len().div_ceil(CHUNK);
+        let chunks = snapshot.plan.len().div_ceil(ROWS);
         live.rows = (0..chunks).map(|chunk| Arc::new(live.chunk(snapshot, chunk))).collect();
         live
     }
@@ -454,13 +456,13 @@ impl Live {
     /// A row and the chunk that holds what is its own.
     #[inline(always)]
     pub(super) fn row(&self, class: usize, lane: usize) -> (&Row, &RowChunk) {
-        let chunk = &*self.rows[class / CHUNK];
-        (&chunk.rows[class % CHUNK][lane], chunk)
+        let chunk = &*self.rows[class / ROWS];
+        (&chunk.rows[class % ROWS][lane], chunk)
     }
 
     fn chunk(&self, snapshot: &Snapshot, number: usize) -> RowChunk {
         let mut own = Vec::new();
-        let classes = number * CHUNK..snapshot.plan.len().min((number + 1) * CHUNK);
+        let classes = number * ROWS..snapshot.plan.len().min((number + 1) * ROWS);
         let rows = classes.map(|class| {
             let steps: Vec<StepView<'_>> = snapshot.plan.steps(class).collect();
             Family::BOTH.map(|family| self.resolve(snapshot, class, &steps, family as usize, &mut own))
@@ -531,7 +533,7 @@ impl Dependents {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let mut chunks: Vec<(u32, u32)> = Vec::new();
         for class in 0..snapshot.plan.len() {
-            let mut add = |pool: PoolId| chunks.push((pool.index() as u32, (class / CHUNK) as u32));
+            let mut add = |pool: PoolId| chunks.push((pool.index() as u32, (class / ROWS) as u32));
             snapshot.plan.steps(class).flat_map(|step| step.parts).for_each(|part| add(part.pool));
             if let Fallback::Pool(pool) = snapshot.routes[snapshot.plan.route_of(class).index()].fallback {
                 add(pool);
