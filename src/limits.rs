@@ -260,8 +260,9 @@ pub const METRICS_NAMES: usize = 1_000;
 pub const QUERY_LOG_RING: usize = 4_096;
 /// Entries that the writer of the query log takes from one thread before the next one's turn, and writes at a time.
 pub const QUERY_LOG_BATCH: usize = 256;
-/// The writer of the query log looks for entries this often while there are none, milliseconds.
-pub const QUERY_LOG_PAUSE_MS: u64 = 20;
+/// The writer of the query log looks for entries this often while there are none, milliseconds; it is woken before when
+/// a thread's entries are a quarter of what it can leave.
+pub const QUERY_LOG_PAUSE_MS: u64 = 100;
 /// Events kept in memory; the oldest go first.
 pub const EVENTS_KEPT: usize = 1_024;
 /// Events in one reply of the control socket.
@@ -324,6 +325,15 @@ pub const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
 /// Most octets of the file with the key of its signature.
 pub const WEBHOOK_SECRET_MAX: usize = 4_096;
 
+/// Servers of a fleet.
+pub const FLEET_SERVERS: usize = 64;
+/// A server of the fleet that takes no connection within this time is not there, milliseconds.
+pub const FLEET_CONNECT_MS: u64 = 3_000;
+/// Time that a server of the fleet has for one order, milliseconds: what the desk may take, twice.
+pub const FLEET_MS: u64 = 20_000;
+/// Longest reply of a server of the fleet, octets.
+pub const FLEET_REPLY_MAX: u64 = 16 << 20;
+
 /// Connections to the admin server at a time; for one more the one that has been idle for longest makes room.
 pub const ADMIN_CONNECTIONS: usize = 64;
 /// Time for the head of a request to the admin server to come in, and again for its body, milliseconds.
@@ -336,6 +346,12 @@ pub const ADMIN_HEAD_MAX: usize = 16 << 10;
 pub const ADMIN_HEADERS_MAX: usize = 64;
 /// A connection to the admin server ends after this long, milliseconds, whatever it does.
 pub const ADMIN_CONNECTION_MS: u64 = 900_000;
+/// Simulations and comparisons of the admin server that wait for the one that is worked out.
+pub const ADMIN_TURNS_WAITING: usize = 4;
+/// The longest that they wait, milliseconds.
+pub const ADMIN_TURN_MS: u64 = 10_000;
+/// Most cells (place and profile, 24 octets) that are kept from one simulation to the next: 24 MiB.
+pub const ADMIN_COUNTED_CELLS: usize = 1 << 20;
 /// Streams of events at a time.
 pub const ADMIN_STREAMS: usize = 16;
 /// A stream of events ends after this long, seconds: its client asks again, and says what it has seen.
@@ -351,3 +367,12 @@ pub const ADMIN_TOKEN_MAX: usize = 4_096;
 pub const TXT_STRING_MAX: usize = 255;
 /// Most strings of an explanation over DNS: what does not fit into a UDP reply is asked for again over TCP.
 pub const EXPLAIN_STRINGS: usize = 32;
+
+/// Tries of a question to a UDP socket of our own before it counts as silent.
+pub const SERVING_TRIES: u32 = 3;
+/// Time for one try, and for each step over TCP, milliseconds.
+pub const SERVING_TIMEOUT_MS: u64 = 500;
+/// Datagrams that are looked at in one try: what answers another question is passed over.
+pub const SERVING_REPLIES: u32 = 4;
+/// A server that cannot ask itself says so after this many rounds of tries, and goes on trying.
+pub const SERVING_ROUNDS_TOLD: u32 = 3;

@@ -14,7 +14,7 @@ use crate::wire::code::{class, extended, rcode, rtype};
 use crate::wire::reply::{QUESTION, Section, reject};
 use crate::wire::{Asked, Fault, Query, Reply};
 use crate::worker::Worker;
-use crate::zone::{Holder, NodeId, Outcome, Usual};
+use crate::zone::{At, Holder, NodeId, Outcome, Usual};
 
 /// How a query came in, as far as the answer depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -70,12 +70,11 @@ impl Ending {
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     worker.follow(state);
     if let Some(asked) = Asked::read(request.bytes) {
-        let node = state.snapshot.zones.node(asked.name());
+        let place = state.snapshot.zones.place(asked.name());
         if let Some(query) = asked.with_rest()
             && request.source.port != 0
         {
-            worker.asked(request, query.qtype());
-            return answer_usual(state, worker, request, query, node, out);
+            return answer_usual(state, worker, request, query, place, out);
         }
     }
     respond_to_any(state, worker, request, out)
@@ -88,14 +87,10 @@ const UNREAD: u16 = u16::MAX;
 #[cold]
 fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     match Query::parse(request.bytes, request.source.port) {
-        Ok(query) => {
-            worker.asked(request, query.qtype());
-            answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out)
-        }
+        Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
         Err(Fault::Reject { rcode, echo, edns }) => {
-            worker.asked(request, UNREAD);
             worker.found_nothing();
-            worker.replied(rcode);
+            worker.replied(request, UNREAD, rcode);
             Verdict::Send(reject(request.bytes, rcode, echo, edns, out))
         }
         Err(Fault::Ignore) => {
@@ -112,20 +107,20 @@ fn answer_usual(
     worker: &mut Worker,
     request: &Request<'_>,
     query: Query<'_>,
-    node: Option<NodeId>,
+    place: Option<At<'_>>,
     out: &mut [u8],
 ) -> Verdict {
     let zones = &state.snapshot.zones;
-    if let Some(node) = node
+    let node = place.map(|at| at.id);
+    if let Some(at) = place
         && query.qclass() == class::IN
     {
-        match zones.usual(node, query.qtype()) {
+        match zones.usual(at, query.qtype()) {
             Usual::Addresses(holder, name) => {
                 let subnet = heed_subnet(state, holder, request, &query);
                 if subnet.wish != Wish::Malformed {
                     worker.found(holder.zone);
-                    let asked =
-                        Question { name, want: Want::Addresses(family(query.qtype())), node: Some(node), subnet };
+                    let asked = Question { name, want: Want::Addresses(family(query.qtype())), node, subnet };
                     return steered(state, worker, request, asked, query, out);
                 }
             }
@@ -137,8 +132,8 @@ fn answer_usual(
                     reply.authoritative = true;
                     reply.scope = scope(subnet.wish, 0);
                     return match reply.append(Section::Answer, set.count, zones.image(set)) {
-                        Some(_) => finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR)),
-                        None => truncated(state, worker, query, reply),
+                        Some(_) => finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR)),
+                        None => truncated(state, worker, request, query, reply),
                     };
                 }
             }
@@ -164,16 +159,16 @@ fn answer_any(
     if (query.qclass() != class::IN || matches!(query.qtype(), rtype::AXFR | rtype::IXFR))
         && let Some(ending) = aside::answer(&state.identity, &query, &mut reply)
     {
-        return finish(state, worker, &query, reply, ending);
+        return finish(state, worker, request, &query, reply, ending);
     }
     let Some(found) = zones.find_from(node, query.name(), query.qtype()) else {
         let ending = Ending::explained(rcode::REFUSED, extended::NOT_AUTHORITATIVE, "");
-        return finish(state, worker, &query, reply, ending);
+        return finish(state, worker, request, &query, reply, ending);
     };
     worker.found(found.zone);
     let subnet = heed_subnet(state, Holder { zone: found.zone, believes_all: false }, request, &query);
     if subnet.wish == Wish::Malformed {
-        return finish(state, worker, &query, reply, Ending::plain(rcode::FORMERR));
+        return finish(state, worker, request, &query, reply, Ending::plain(rcode::FORMERR));
     }
     let (name, want) = match found.outcome {
         Outcome::Addresses(name) => (name, Want::Addresses(family(query.qtype()))),
@@ -187,12 +182,12 @@ fn answer_any(
                 let client = Client::of(request.source.address, &subnet);
                 if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
                     reply.scope = scope(subnet.wish, subnet.address.family.bits());
-                    return finish(state, worker, &query, reply, ending);
+                    return finish(state, worker, request, &query, reply, ending);
                 }
             }
             reply.scope = scope(subnet.wish, 0);
             let ending = records::answer(zones, &query, &found, &mut reply);
-            return finish(state, worker, &query, reply, ending);
+            return finish(state, worker, request, &query, reply, ending);
         }
     };
     steered(state, worker, request, Question { name, want, node, subnet }, query, out)
@@ -247,7 +242,7 @@ fn steered(
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
-        return nothing(state, worker, (decision.answer, asked.node), query, reply);
+        return nothing(state, worker, request, (decision.answer, asked.node), query, reply);
     };
     reply.authoritative = true;
     let fits = match asked.want {
@@ -258,9 +253,9 @@ fn steered(
         }
     };
     if !fits {
-        return truncated(state, worker, query, reply);
+        return truncated(state, worker, request, query, reply);
     }
-    finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR))
+    finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
 /// Answers with service records of what steering decides for a balanced name.
@@ -278,13 +273,13 @@ fn served(
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
-        return nothing(state, worker, (decision.answer, asked.node), query, reply);
+        return nothing(state, worker, request, (decision.answer, asked.node), query, reply);
     };
     reply.authoritative = true;
     let picks = Picks::last(state, worker, asked.want);
     match services::answer(state, asked.name, query.qtype(), picks.endpoints(), ttl, &mut reply) {
-        Some(()) => finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR)),
-        None => truncated(state, worker, query, reply),
+        Some(()) => finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR)),
+        None => truncated(state, worker, request, query, reply),
     }
 }
 
@@ -293,6 +288,7 @@ fn served(
 fn nothing(
     state: &State,
     worker: &Worker,
+    request: &Request<'_>,
     (answer, node): (Answer, Option<NodeId>),
     query: Query<'_>,
     mut reply: Reply<'_>,
@@ -305,16 +301,19 @@ fn nothing(
             None => Ending::plain(rcode::SERVFAIL),
         },
         Answer::ServFail => Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy"),
-        Answer::Pending | Answer::Records { .. } => return Verdict::Drop,
+        Answer::Pending | Answer::Records { .. } => {
+            worker.asked(request, query.qtype());
+            return Verdict::Drop;
+        }
     };
-    finish(state, worker, &query, reply, ending)
+    finish(state, worker, request, &query, reply, ending)
 }
 
 /// Says that the answer has no room.
 #[cold]
-fn truncated(state: &State, worker: &Worker, query: Query<'_>, mut reply: Reply<'_>) -> Verdict {
+fn truncated(state: &State, worker: &Worker, request: &Request<'_>, query: Query<'_>, mut reply: Reply<'_>) -> Verdict {
     reply.truncate();
-    finish(state, worker, &query, reply, Ending::plain(rcode::NOERROR))
+    finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
 /// Ends a reply, and counts it.
@@ -322,10 +321,11 @@ fn truncated(state: &State, worker: &Worker, query: Query<'_>, mut reply: Reply<
 fn finish(
     state: &State,
     worker: &Worker,
+    request: &Request<'_>,
     query: &Query<'_>,
     reply: Reply<'_>,
     Ending { rcode, error }: Ending,
 ) -> Verdict {
-    worker.replied(rcode);
+    worker.replied(request, query.qtype(), rcode);
     Verdict::Send(reply.finish(query, rcode, error, || state.identity.nsid.as_deref()))
 }

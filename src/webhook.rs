@@ -1,20 +1,16 @@
-//! Events to a URL of the operator's: as JSON, in order, signed, and tried again until they are taken. The only file
-//! that knows reqwest. It reads the ring of events on a thread of its own, so nothing ever waits for it.
+//! Events to a URL of the operator's: as JSON, in order, signed, and tried again until they are taken. It reads the ring
+//! of events on a thread of its own, so nothing ever waits for it.
 
 use crate::events::{Events, Happened};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_PAUSE_MAX_MS, WEBHOOK_SECRET_MAX, WEBHOOK_TIMEOUT_MS, WEBHOOK_TRIES};
 use crate::priority;
+use crate::web_client::{Method, StatusCode, Url, WebClient};
 use aws_lc_rs::hmac;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, StatusCode, Url};
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -86,7 +82,7 @@ impl Drop for Webhook {
 
 /// Who carries the batches.
 struct Courier {
-    client: Client,
+    client: WebClient,
     url: Url,
     key: Option<hmac::Key>,
     pause: Duration,
@@ -107,15 +103,7 @@ impl Courier {
     fn new(target: &Target, events: Events) -> io::Result<Self> {
         let cannot = |error: &dyn std::fmt::Display| io::Error::other(format!("the webhook cannot be set up: {error}"));
         let url = Url::parse(&target.url).map_err(|error| cannot(&error))?;
-        let tls = tls().map_err(|error| cannot(&error))?;
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .timeout(Duration::from_millis(WEBHOOK_TIMEOUT_MS))
-            // A signed body goes to the URL that was configured and nowhere else.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("geosteer/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| cannot(&error))?;
+        let client = WebClient::new(Duration::from_millis(WEBHOOK_TIMEOUT_MS)).map_err(|why| cannot(&why))?;
         let key = target.secret.as_deref().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret));
         Ok(Self { client, url, key, pause: target.pause, events })
     }
@@ -168,19 +156,16 @@ impl Courier {
 
     async fn post(&self, batch: &[Happened]) -> Fate {
         let body = body(batch);
-        let mut request = self.client.post(self.url.clone());
-        if let Some(key) = &self.key {
-            request = request.header(SIGNATURE, signature(key, body.as_bytes()));
-        }
-        let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match request.body(body).send().await {
-            Ok(response) => match response.status() {
+        let signature = self.key.as_ref().map(|key| signature(key, body.as_bytes()));
+        let signature = signature.as_deref().map(|signature| (SIGNATURE, signature));
+        let headers = [("content-type", "application/json")].into_iter().chain(signature).collect::<Vec<_>>();
+        match self.client.send(Method::POST, &self.url, &headers, body).await {
+            Ok(reply) => match reply.status() {
                 status if status.is_success() => Fate::Taken,
                 status if is_for_now(status) => Fate::Later(format!("status {status}")),
                 status => Fate::Refused(format!("status {status}")),
             },
-            // The URL may hold a token: it is not for the log.
-            Err(error) => Fate::Later(words(&error.without_url())),
+            Err(why) => Fate::Later(why),
         }
     }
 }
@@ -188,12 +173,6 @@ impl Courier {
 /// True if the same request may be taken another time.
 fn is_for_now(status: StatusCode) -> bool {
     status.is_server_error() || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status)
-}
-
-/// An error with its causes.
-fn words(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
 /// `{"events":[…]}`, the oldest first.
@@ -214,13 +193,4 @@ fn signature(key: &hmac::Key, body: &[u8]) -> String {
         let _ = write!(text, "{octet:02x}");
     }
     text
-}
-
-/// Verifies the URL's certificate against the authorities that this system trusts.
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let builder =
-        ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

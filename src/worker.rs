@@ -6,6 +6,7 @@ use crate::pool::Picked;
 use crate::respond::{Request, Transport};
 use crate::snapshot;
 use crate::state::State;
+use crate::wire::code::rcode;
 use std::sync::Arc;
 
 /// A thread's own memory, never shared.
@@ -94,11 +95,9 @@ impl Worker {
         }
     }
 
-    /// Counts a query.
-    #[inline(always)]
+    /// Counts a query that gets no reply.
     pub(crate) fn asked(&self, request: &Request<'_>, qtype: u16) {
-        let is_stream = matches!(request.transport, Transport::Stream);
-        self.count(snapshot::request(is_stream, request.source.address.family, qtype));
+        self.count(place(request, qtype));
     }
 
     /// The query is one for no zone of ours, as far as is known.
@@ -127,10 +126,16 @@ impl Worker {
         self.count(self.names.0 + name.index().min(self.names.1));
     }
 
-    /// Counts a reply.
+    /// Counts a query and the reply to it.
     #[inline(always)]
-    pub(crate) fn replied(&self, rcode: u16) {
-        self.count(self.trace.responses as usize + snapshot::code(rcode));
+    pub(crate) fn replied(&self, request: &Request<'_>, qtype: u16, rcode: u16) {
+        let (asked, responses) = (place(request, qtype), self.trace.responses as usize);
+        if rcode == rcode::NOERROR {
+            self.count(responses + snapshot::usual(asked));
+        } else {
+            self.count(asked);
+            self.count(responses + snapshot::code(rcode));
+        }
     }
 
     /// What the last query came to.
@@ -150,6 +155,12 @@ impl Worker {
     pub(crate) fn rotation(&mut self, pool: PoolId, lane: usize) -> (&mut u32, &mut Draw, &mut Picked) {
         (&mut self.cursors[2 * pool.index() + lane], &mut self.draw, &mut self.picked)
     }
+}
+
+/// The place of a query among the requests.
+#[inline(always)]
+fn place(request: &Request<'_>, qtype: u16) -> usize {
+    snapshot::request(matches!(request.transport, Transport::Stream), request.source.address.family, qtype)
 }
 
 /// A small, fast generator (splitmix64, Steele et al. 2014): its quality is ample for picking endpoints.

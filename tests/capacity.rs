@@ -57,6 +57,8 @@ struct Block {
 struct Model {
     writer: Writer,
     state: State,
+    /// How many states were published.
+    published: usize,
     worker: Worker,
     now: u64,
     blocks: Vec<Block>,
@@ -90,8 +92,19 @@ impl Model {
         }
         let (dead, silent) = (vec![false; pools], vec![false; pools]);
         let (loads, late, seen) = (vec![0.0; pools], vec![0.0; pools], vec![Vec::new(); pools]);
-        let mut model =
-            Self { writer, state, worker: Worker::new(seed), now: 1_000, blocks, dead, silent, loads, late, seen };
+        let mut model = Self {
+            writer,
+            state,
+            published: 1,
+            worker: Worker::new(seed),
+            now: 1_000,
+            blocks,
+            dead,
+            silent,
+            loads,
+            late,
+            seen,
+        };
         model.reports();
         for block in 0..model.blocks.len() {
             model.ask(block);
@@ -111,6 +124,7 @@ impl Model {
         self.writer.apply(event, now, &mut Vec::new());
         if let Some(state) = self.writer.publish() {
             self.state = state;
+            self.published += 1;
         }
     }
 
@@ -314,6 +328,22 @@ fn a_row_that_picks_by_load_uses_its_pools_alike_and_comes_to_rest() {
     model.dead[0] = true;
     model.run(120);
     assert_eq!(model.loads[0], 0.0);
+}
+
+#[test]
+fn equal_reports_change_nothing_once_all_have_seen_the_whole_of_the_last_step() {
+    let pools = [700, 600, 900].map(|capacity| format!("capacity = {capacity}, shed_from = 500, shed_at = 1_000"));
+    let mut model = Model::new(&zone(&pools, &["[\"p0\", \"p1\", \"p2\"]", "[\"p1\", \"p2\"]"]), &[600.0, 500.0], 9);
+    for lost in [false, true] {
+        model.dead[0] = lost;
+        model.run(1_800);
+        let (published, loads) = (model.published, model.loads.clone());
+        let shares: Vec<f64> = (0..3).map(|pool| model.keeps(pool)).collect();
+        model.run(3_600);
+        assert_eq!(model.published, published, "360 rounds of the same reports");
+        assert_eq!((0..3).map(|pool| model.keeps(pool)).collect::<Vec<_>>(), shares);
+        assert_eq!(model.loads, loads, "no client moves");
+    }
 }
 
 #[test]

@@ -148,7 +148,8 @@ const KEPT: &[(&str, &[&str])] = &[
     ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs"]),
     ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs"]),
     ("rustix", &["src/probe/exec.rs", "src/priority.rs"]),
-    ("reqwest", &["src/webhook.rs"]),
+    ("reqwest", &["src/web_client.rs"]),
+    ("sd_notify", &["src/supervisor.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
     // Beside the system calls: the error numbers that say that a probe could not be judged.

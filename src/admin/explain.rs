@@ -1,36 +1,24 @@
-//! `/api/v1/explain`: how a name is answered for a client now, and why.
+//! `/api/v1/explain`: how a name is answered for a client now or then, and why.
 
 use super::problem::Problem;
 use super::query::Query;
 use super::{App, views};
-use crate::control::{Answer, Explain, Request};
-use crate::report::{Question, Report};
-use crate::state::State;
+use crate::control::{Answer, Explain, Peer, Request};
 use axum::extract::State as Shared;
 use axum::http::Uri;
 use axum::response::Response;
 use std::sync::Arc;
 
-/// Explains with the state of the moment, or with the health of another one.
+/// Explains with the state of the moment, or with the health of another one, as the control socket does.
 pub(super) async fn explain(Shared(app): Shared<Arc<App>>, uri: Uri) -> Result<Response, Problem> {
     let asked = asked(&Query::read(uri.query(), &["name", "client", "type", "resolver", "at"])?)?;
-    let question = asked.question().map_err(Problem::wrong)?;
-    if asked.at.is_some() {
-        // The desk knows what happened since.
-        return match views::ask(&app, Request::Explain(asked)).await? {
-            Answer::Explained(report) => Ok(views::json(&report)),
-            other => Err(Problem::of_answer(other)),
-        };
-    }
-    let state = app.connected.published.load_full();
-    app.aside(move || explained(&state, &question)).await?
-}
-
-fn explained(state: &State, question: &Question) -> Result<Response, Problem> {
-    match Report::new(state, question) {
-        Ok(Some(report)) => Ok(views::json(&report)),
-        Ok(None) => Err(Problem::unavailable("the first probes of the name's pools are not in: it is not answered")),
-        Err(why) => Err(Problem::wrong(why)),
+    let is_now = asked.at.is_none();
+    // The desk knows what the safeguards hold, and what happened.
+    match app.connected.desk.ask(Request::Explain(asked), Peer::Web).await? {
+        Answer::Explained(report) => Ok(views::json(&report)),
+        // The name's first probes are not in: that passes.
+        Answer::No { why } if is_now => Err(Problem::unavailable(why)),
+        other => Err(Problem::of_answer(other)),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::limits::{ADMIN_TOKEN_MAX, ADMIN_TOKEN_MIN};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -28,32 +29,23 @@ impl Token {
         Self(sum)
     }
 
-    /// Reads the file's content without spaces and newlines around it. The second value is a warning: others than the
-    /// file's owner may read it.
+    /// A token that nobody knows yet: 256 random bits as hexadecimal digits, to be shown to whoever may use it.
     ///
     /// # Errors
-    /// It cannot be read, or is too short or too long to be a token; the path is named.
+    /// The system gives no random bits.
+    pub fn random() -> io::Result<String> {
+        let mut octets = [0; 32];
+        rand::fill(&mut octets).map_err(|_| io::Error::other("the system gives no random bits"))?;
+        Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+    }
+
+    /// Reads it from a file, as [`read_token`] does. The second value is a warning.
+    ///
+    /// # Errors
+    /// As [`read_token`].
     pub fn read(path: &Path) -> io::Result<(Self, Option<String>)> {
-        let cannot = |why: &dyn fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
-        let file = File::open(path).map_err(|error| cannot(&error))?;
-        let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
-        let mut content = Vec::new();
-        file.take(ADMIN_TOKEN_MAX as u64 + 1).read_to_end(&mut content).map_err(|error| cannot(&error))?;
-        let text = content.trim_ascii();
-        if content.len() > ADMIN_TOKEN_MAX {
-            return Err(cannot(&"the token is too long"));
-        }
-        if text.len() < ADMIN_TOKEN_MIN {
-            return Err(cannot(&format_args!(
-                "a token has at least {ADMIN_TOKEN_MIN} characters; `openssl rand -hex 32` writes one"
-            )));
-        }
-        if !text.iter().all(u8::is_ascii_graphic) {
-            return Err(cannot(&"a token is one word of ASCII characters"));
-        }
-        let (others, path) = (mode & 0o077, path.display());
-        let warning = (others != 0).then(|| format!("{path}: others may read the token; `chmod 600 {path}` mends it"));
-        Ok((Self::new(text), warning))
+        let (text, warning) = read_token(path)?;
+        Ok((Self::new(text.as_bytes()), warning))
     }
 
     /// True if this is the token; in a time that does not depend on where they differ.
@@ -63,10 +55,45 @@ impl Token {
     }
 }
 
+/// Reads a token: the file's content without spaces and newlines around it. The second value is a warning: others than
+/// the file's owner may read it.
+///
+/// # Errors
+/// It cannot be read, or is too short or too long to be a token; the path is named.
+pub fn read_token(path: &Path) -> io::Result<(String, Option<String>)> {
+    let cannot = |why: &dyn fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
+    let file = File::open(path).map_err(|error| cannot(&error))?;
+    let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
+    let mut content = String::new();
+    file.take(ADMIN_TOKEN_MAX as u64 + 1).read_to_string(&mut content).map_err(|error| cannot(&error))?;
+    let text = content.trim_ascii();
+    if content.len() > ADMIN_TOKEN_MAX {
+        return Err(cannot(&"the token is too long"));
+    }
+    if text.len() < ADMIN_TOKEN_MIN {
+        return Err(cannot(&format_args!(
+            "a token has at least {ADMIN_TOKEN_MIN} characters; `openssl rand -hex 32` writes one"
+        )));
+    }
+    if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
+        return Err(cannot(&"a token is one word of ASCII characters"));
+    }
+    let (others, path) = (mode & 0o077, path.display());
+    let warning = (others != 0).then(|| format!("{path}: others may read the token; `chmod 600 {path}` mends it"));
+    Ok((text.to_owned(), warning))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs::{self, Permissions};
+
+    #[test]
+    fn a_random_token_is_long_enough_and_another_each_time() {
+        let (one, other) = (Token::random().unwrap(), Token::random().unwrap());
+        assert_eq!((one.len(), one.chars().all(|digit| digit.is_ascii_hexdigit())), (64, true));
+        assert_ne!(one, other);
+    }
 
     #[test]
     fn a_token_is_a_long_word_and_others_should_not_read_it() {

@@ -4,10 +4,12 @@ use crate::config::AdminListen;
 use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
+use crate::supervisor;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -51,6 +53,7 @@ pub fn run(args: Args) -> Exit {
         tcp: None,
         state: args.state,
         admin: args.admin,
+        token: None,
         sources: Sources { server, zones },
     };
     // The signals first: a SIGHUP while it starts must not end the process.
@@ -143,15 +146,22 @@ impl Host {
     /// Serves until SIGTERM or SIGINT, reloads at SIGHUP, then drains.
     #[must_use]
     pub fn serve(mut self, server: Server) -> Exit {
-        self.runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    _ = self.terminate.recv() => return,
-                    _ = self.interrupt.recv() => return,
-                    _ = self.hang_up.recv() => server.reloads().order("SIGHUP"),
+        let (watch, watched) = sync_channel(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| daemon::supervise(&server, &{ watched }));
+            self.runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = self.terminate.recv() => return,
+                        _ = self.interrupt.recv() => return,
+                        _ = self.hang_up.recv() => server.reloads().order("SIGHUP"),
+                    }
                 }
-            }
+            });
+            drop(watch);
+            server.wait_no_longer();
         });
+        supervisor::stopping();
         tracing::info!("draining");
         let totals = server.totals();
         server.stop();

@@ -1,5 +1,5 @@
 //! The table of codes: stable names for kinds of mistakes, each with a line that explains it. Codes are
-//! never renumbered; a retired one stays free.
+//! never renumbered; a retired one stays free. `docs/errors.md` has an example of each, and what to do.
 
 use super::diagnostic::Severity;
 

@@ -15,6 +15,7 @@ mod codes;
 mod depends;
 mod diagnostic;
 mod files;
+mod fleet;
 pub mod keys;
 mod load;
 mod master;
@@ -42,6 +43,7 @@ pub use canaries::Canary;
 pub use codes::{CODES, Code, CodeInfo};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;
+pub use fleet::FleetServer;
 pub use load::{Loaded, Options, load, load_text, load_text_alone};
 pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing_test_files};
 pub use server::{

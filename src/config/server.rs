@@ -4,6 +4,7 @@ use super::Code;
 use super::canaries::{self, Canary};
 use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
+use super::fleet::{self, FleetServer};
 use super::keys;
 use super::settings::{default_ecs, ecs, networks};
 use super::walk::{Ctx, Fields, Node, entries};
@@ -51,6 +52,8 @@ pub struct Server {
     pub guard: GuardRules,
     /// `[guard] canaries`.
     pub canaries: Vec<Canary>,
+    /// `[fleet] servers`: where an operator's orders go.
+    pub fleet: Vec<FleetServer>,
 }
 
 /// `[dns]`.
@@ -165,6 +168,7 @@ impl Default for Server {
             watch: Watch::default(),
             guard: GuardRules::default(),
             canaries: Vec::new(),
+            fleet: Vec::new(),
         }
     }
 }
@@ -260,6 +264,11 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         server.guard = super::rules::guard(ctx, &fields);
         server.canaries = fields.value("canaries").map_or_else(Vec::new, |node| canaries::read(ctx, node));
     }
+    if let Some(node) = fields.value("fleet")
+        && let Some(fields) = ctx.fields(node, &keys::FLEET)
+    {
+        server.fleet = fleet::read(ctx, &fields, node, folder);
+    }
     for section in ["admin", "tls", "log"] {
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);
@@ -272,7 +281,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     server
 }
 
-fn path(ctx: &mut Ctx, node: Node<'_>, what: &str, folder: &Path) -> Option<PathBuf> {
+pub(super) fn path(ctx: &mut Ctx, node: Node<'_>, what: &str, folder: &Path) -> Option<PathBuf> {
     let text = ctx.string(node, what)?;
     if text.is_empty() {
         ctx.error(Code::BadValue, node.span, format!("{what} is empty"), "not a path");

@@ -23,6 +23,7 @@ use crate::steer::{Move, largest_ttls, moves};
 use crate::store::{Operators, Remembered, Store};
 use crate::writer::{Event, Look, Writer};
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct Desk {
     pub(super) published: Arc<Published>,
     pub(super) events: Events,
     pub(super) started: u64,
+    /// Where DNS is answered, as bound.
+    addresses: Vec<SocketAddr>,
     /// The last write to the state directory failed.
     pub(super) problem: Option<String>,
     /// What is counted beside the writer.
@@ -100,6 +103,7 @@ impl Desk {
             published,
             events,
             started,
+            addresses: Vec::new(),
             problem: None,
             meters: Meters::default(),
             writer,
@@ -112,6 +116,13 @@ impl Desk {
         desk.other_configuration();
         desk.take_stock();
         desk
+    }
+
+    /// The same, and it can tell where DNS is answered.
+    #[must_use]
+    pub fn listening(mut self, addresses: &[SocketAddr]) -> Self {
+        self.addresses = addresses.to_vec();
+        self
     }
 
     /// The same desk, which can say what was counted.
@@ -136,12 +147,13 @@ impl Desk {
             Request::Release(release) => self.release(release, peer),
             // Waits for long; the desk goes on meanwhile.
             Request::Reload(_) => Answer::Wrong { why: "reloads are not the desk's".to_owned() },
-            Request::Status => Answer::Status(views::status(self, &self.published.load_full())),
-            Request::Pools => Answer::Pools { pools: views::pools(self, &self.published.load_full()) },
+            Request::Status => Answer::Status(self.status()),
+            Request::Serving => Answer::Serving(views::serving(&self.published.load_full(), &self.addresses)),
+            Request::Pools => Answer::Pools { pools: views::pools(&self.kept, &self.published.load_full()) },
             Request::Endpoints { pool } => match self.look(Writer::survey) {
                 Some(survey) => {
                     let state = self.published.load_full();
-                    Answer::Endpoints { endpoints: views::endpoints(self, &state, &survey, pool.as_deref()) }
+                    Answer::Endpoints { endpoints: views::endpoints(&self.kept, &state, &survey, pool.as_deref()) }
                 }
                 None => Answer::Refused { why: "the server is about to stop".into(), moves: Vec::new() },
             },
@@ -280,11 +292,11 @@ impl Desk {
         done.closed = endpoints.iter().filter(|&&id| state.live.is_closed(&state.snapshot, id)).count();
         let closes = matches!(now.map(|now| now.said), Some(Said::State(gate)) if !gate.is_open());
         if let (true, false, Some(end)) = (closes, done.dry_run, now.and_then(Override::ramp_end)) {
-            done.safe = views::safe_after(self, state, &endpoints, end);
+            done.safe = views::safe_after(&self.kept, state, &endpoints, end);
             return;
         }
         if closes && !done.dry_run && done.closed > 0 && done.closed == done.endpoints {
-            done.safe = views::safe(self, state, &endpoints);
+            done.safe = views::safe(&self.kept, state, &endpoints);
         }
         if closes && done.closed < done.endpoints {
             let open = done.endpoints - done.closed;

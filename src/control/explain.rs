@@ -1,6 +1,7 @@
 //! How a name is answered, and why: now, or as health was at a moment that the ring of events reaches back to.
 
 use super::desk::Desk;
+use super::held::Held;
 use super::protocol::Answer;
 use crate::events::{Happened, Kind};
 use crate::health::{TargetAddress, TargetState};
@@ -55,21 +56,30 @@ impl Desk {
             Ok(question) => question,
             Err(why) => return wrong(why),
         };
-        let then = match asked.at.map(|at| self.state_at(at)) {
-            None => (State::clone(&self.published.load_full()), Vec::new()),
-            Some(Ok(then)) => then,
+        let explained = match asked.at.map(|at| self.state_at(at)) {
+            None => self.explain_now(&question),
+            Some(Ok((state, notes))) => explained(&state, &question, notes),
             Some(Err(why)) => return Answer::No { why },
         };
-        match Report::new(&then.0, &question) {
-            Ok(Some(mut report)) => {
-                report.notes.extend(then.1);
-                Answer::Explained(Box::new(report))
-            }
+        match explained {
+            Ok(Some(report)) => Answer::Explained(Box::new(report)),
             Ok(None) => {
                 Answer::No { why: "the first probes of the name's pools are not in: it is not answered".into() }
             }
             Err(why) => wrong(why),
         }
+    }
+
+    /// With what the safeguards hold.
+    fn explain_now(&self, question: &Question) -> Result<Option<Report>, String> {
+        let held = Held::now(self.look(Writer::holds));
+        let state = self.published.load_full();
+        let view = |endpoint, lane| held.view(&state.snapshot, endpoint, lane);
+        let mut report = Report::with_held(&state, question, view)?;
+        if let Some(report) = &mut report {
+            report.notes.extend(held.note(report.is_guarded()));
+        }
+        Ok(report)
     }
 
     /// The state with health as it was at a moment, and what has to be said of it.
@@ -83,9 +93,25 @@ impl Desk {
         }
         let later: Vec<&Happened> = events.iter().filter(|event| event.at > at).collect();
         let then = targets_then(&survey.snapshot, &later);
-        let notes = notes(at, &later, then.len());
+        let mut notes = notes(at, &later, then.len());
+        notes.extend(guard_then(&events, at));
         Ok((with(&state, &survey, &then), notes))
     }
+}
+
+/// The explanation for a moment that has passed.
+fn explained(state: &State, question: &Question, notes: Vec<String>) -> Result<Option<Report>, String> {
+    let mut report = Report::new(state, question)?;
+    if let Some(report) = &mut report {
+        report.notes.extend(notes);
+    }
+    Ok(report)
+}
+
+/// What the blast guard did at a moment.
+fn guard_then(events: &[Happened], at: u64) -> Option<String> {
+    let last = events.iter().rfind(|event| event.kind == Kind::Guard && event.at <= at)?;
+    (&*last.to == "up").then(|| format!("the blast guard was up then, since {}: what failed was held up", last.at))
 }
 
 /// Why the events do not reach back to a moment.
@@ -177,6 +203,15 @@ mod tests {
     fn happened(number: u64, at: u64, subject: &str, from: &str, to: &str) -> Happened {
         let [subject, from, to, reason] = [subject, from, to, ""].map(Box::from);
         Happened { number, at, kind: Kind::Health, subject, from, to, reason }
+    }
+
+    #[test]
+    fn the_guard_of_a_moment_is_that_of_the_last_event_before() {
+        let guard = |number, at, to| Happened { kind: Kind::Guard, ..happened(number, at, "prober", "", to) };
+        let events = [guard(1, 100, "up"), happened(2, 110, "a", "up", "down"), guard(3, 160, "released")];
+        assert_eq!(guard_then(&events, 99), None);
+        assert!([100, 159].map(|at| guard_then(&events, at)).iter().flatten().all(|note| note.contains("since 100")));
+        assert!(guard_then(&events, 159).is_some() && guard_then(&events, 160).is_none());
     }
 
     #[test]

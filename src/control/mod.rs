@@ -17,11 +17,13 @@ mod explain;
 mod facts;
 mod gradual;
 mod health;
+mod held;
 mod let_back;
 mod line;
 mod protocol;
 mod reload;
 mod server;
+mod status;
 mod told;
 mod views;
 
@@ -33,12 +35,12 @@ pub use health::{Resumed, resume};
 pub use line::{Line, LineError};
 pub use protocol::{
     Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, MoveRow, Order, OverrideRow, PoolRow,
-    Release, Request, Resume, ResumedRow, Safe, Status,
+    Release, Request, Resume, ResumedRow, Safe, Serving, Status,
 };
 pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
 pub use server::{Thread, start};
 pub use told::Told;
-pub(crate) use views::key;
+pub(crate) use views::{key, user};
 
 /// The socket's name in the state directory.
 pub const SOCKET: &str = "admin.sock";

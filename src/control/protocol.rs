@@ -21,6 +21,8 @@ pub enum Request {
     Reload(Reload),
     /// How the server is.
     Status,
+    /// Where DNS is answered, and for which zones.
+    Serving,
     /// All pools.
     Pools,
     /// Endpoints.
@@ -142,6 +144,8 @@ pub enum Answer {
     NotReloaded(NotReloaded),
     /// How the server is.
     Status(Status),
+    /// Where DNS is answered.
+    Serving(Serving),
     /// Pools.
     Pools {
         /// One a row.
@@ -330,6 +334,15 @@ pub struct Status {
     pub problem: Option<String>,
     /// All overrides.
     pub overrides: Vec<OverrideRow>,
+}
+
+/// Where DNS is answered, and for which zones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Serving {
+    /// The sockets as bound, each for UDP and TCP.
+    pub addresses: Vec<String>,
+    /// The zones.
+    pub zones: Vec<String>,
 }
 
 /// How long answers take, microseconds: so many percent take no longer.

@@ -1,7 +1,6 @@
-//! The domain as rows for people.
+//! The domain, and what is kept of operators' work, as rows for people.
 
-use super::desk::Desk;
-use super::protocol::{CanaryRow, EndpointRow, EventRow, GuardRow, MoveRow, OverrideRow, PoolRow, Safe, Status};
+use super::protocol::{CanaryRow, EndpointRow, EventRow, GuardRow, MoveRow, OverrideRow, PoolRow, Safe, Serving};
 use crate::clock;
 use crate::events::Happened;
 use crate::health::{Comeback, Guard, Load, Millis, TargetAddress, TargetState};
@@ -12,7 +11,9 @@ use crate::pool::{Address, Endpoint, Gate, Pool, Share};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::{Move, Serves, largest_ttls};
+use crate::store::Operators;
 use crate::writer::{Metered, Survey};
+use std::net::SocketAddr;
 
 /// Names that are listed with a move.
 const NAMES_SHOWN: usize = 3;
@@ -29,7 +30,7 @@ fn zone(snapshot: &Snapshot, pool: &Pool) -> String {
 }
 
 /// The name of a user, for owners; its number if it has none.
-pub(super) fn user(uid: u32) -> String {
+pub(crate) fn user(uid: u32) -> String {
     let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = known.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -51,6 +52,12 @@ pub(super) fn nearest(snapshot: &Snapshot, target: &Target) -> String {
     let near = |known: &String| strsim::jaro_winkler(target.as_str(), known);
     let best = all.map(|known| (near(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     best.map_or_else(String::new, |(_, best)| format!("; did you mean {best}?"))
+}
+
+/// What DNS is answered for, and where.
+pub(super) fn serving(state: &State, addresses: &[SocketAddr]) -> Serving {
+    let zones = state.snapshot.settings.iter().map(|zone| zone.apex.to_string()).collect();
+    Serving { addresses: addresses.iter().map(SocketAddr::to_string).collect(), zones }
 }
 
 /// Moves in words.
@@ -95,11 +102,11 @@ fn names(snapshot: &Snapshot, route: RouteId) -> (Vec<String>, usize) {
 }
 
 /// When endpoints that are all closed can be switched off; `None` if one is not closed.
-pub(super) fn safe(desk: &Desk, state: &State, endpoints: &[EndpointId]) -> Option<Safe> {
+pub(super) fn safe(kept: &Operators, state: &State, endpoints: &[EndpointId]) -> Option<Safe> {
     let snapshot = &*state.snapshot;
     let mut safe = Safe { at: 0, named: false, shared: Vec::new() };
     for &id in endpoints {
-        let entry = desk.kept.closed.of(&key(snapshot, id))?;
+        let entry = kept.closed.of(&key(snapshot, id))?;
         safe.at = safe.at.max(entry.safe);
         safe.named |= entry.named;
     }
@@ -108,10 +115,10 @@ pub(super) fn safe(desk: &Desk, state: &State, endpoints: &[EndpointId]) -> Opti
 }
 
 /// The same for endpoints that will be closed at `end`, seconds since 1970.
-pub(super) fn safe_after(desk: &Desk, state: &State, endpoints: &[EndpointId], end: u64) -> Option<Safe> {
+pub(super) fn safe_after(kept: &Operators, state: &State, endpoints: &[EndpointId], end: u64) -> Option<Safe> {
     let ttls = largest_ttls(&state.snapshot);
     let largest = endpoints.iter().map(|id| ttls[id.index()]).max()?;
-    let at = (end + u64::from(largest) + CLOSED_SLACK_S).max(desk.kept.closed.horizon());
+    let at = (end + u64::from(largest) + CLOSED_SLACK_S).max(kept.closed.horizon());
     Some(Safe { at, named: false, shared: shared(state, endpoints) })
 }
 
@@ -141,34 +148,14 @@ fn addresses(address: &Address) -> Vec<Vec<u8>> {
     }
 }
 
-/// How the server is.
-pub(super) fn status(desk: &Desk, state: &State) -> Status {
-    let snapshot = &*state.snapshot;
-    let names = Names::new(snapshot);
-    let pools = (0..snapshot.pools.len()).filter(|&pool| state.live.is_live(PoolId::new(pool))).count();
-    let is_live = |&id: &usize| state.live.is_endpoint_live(snapshot, EndpointId::new(id));
-    let survey = desk.look(crate::writer::Writer::survey);
-    let unknown = |survey: &Survey| survey.trackers.iter().filter(|one| one.state() == TargetState::Unknown).count();
-    Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        started: desk.started,
-        generation: state.generation,
-        zones: snapshot.settings.len(),
-        names: snapshot.names.len(),
-        pools: [snapshot.pools.len(), pools],
-        endpoints: [snapshot.endpoints.len(), (0..snapshot.endpoints.len()).filter(is_live).count()],
-        targets: [snapshot.targets.len(), survey.as_ref().map_or(0, unknown)],
-        stale: survey.as_ref().map_or(0, |survey| survey.stale.len()),
-        guard: survey.as_ref().map_or_else(GuardRow::default, guard),
-        latency: desk.latency(),
-        state: desk.store.as_ref().map(|store| store.folder().display().to_string()),
-        problem: desk.problem.clone(),
-        overrides: desk.kept.overrides.list().iter().map(|one| override_row(desk, state, &names, one)).collect(),
-    }
+/// All overrides.
+pub(super) fn overrides(kept: &Operators, state: &State) -> Vec<OverrideRow> {
+    let names = Names::new(&state.snapshot);
+    kept.overrides.list().iter().map(|one| override_row(kept, state, &names, one)).collect()
 }
 
 /// The blast guard.
-fn guard(survey: &Survey) -> GuardRow {
+pub(super) fn guard(survey: &Survey) -> GuardRow {
     let (guard, sites) = survey.guard;
     let (now, unix) = (clock::millis(), clock::unix_millis());
     let moment = |at: Millis| (unix + at).saturating_sub(now) / 1_000;
@@ -191,14 +178,14 @@ fn guard(survey: &Survey) -> GuardRow {
     }
 }
 
-fn override_row(desk: &Desk, state: &State, names: &Names<'_>, one: &Override) -> OverrideRow {
+fn override_row(kept: &Operators, state: &State, names: &Names<'_>, one: &Override) -> OverrideRow {
     let meant: Meant = names.meant(&one.target);
     let now = clock::unix_seconds();
     let closes = matches!(one.said, Said::State(gate) if !gate.is_open());
     let endpoints = || meant.all_endpoints(&state.snapshot);
     let safe = match one.ramp_end().filter(|_| one.is_on_its_way(now)) {
-        Some(end) => safe_after(desk, state, &endpoints(), end),
-        None => safe(desk, state, &endpoints()),
+        Some(end) => safe_after(kept, state, &endpoints(), end),
+        None => safe(kept, state, &endpoints()),
     };
     OverrideRow {
         target: one.target.to_string(),
@@ -215,14 +202,14 @@ fn override_row(desk: &Desk, state: &State, names: &Names<'_>, one: &Override) -
 }
 
 /// The override of the state that holds for what `means` it.
-fn by(desk: &Desk, means: impl Fn(&Target) -> bool) -> Option<String> {
-    let list = desk.kept.overrides.list().iter().enumerate();
+fn by(kept: &Operators, means: impl Fn(&Target) -> bool) -> Option<String> {
+    let list = kept.overrides.list().iter().enumerate();
     let states = list.filter(|(_, one)| matches!(one.said, Said::State(_)) && means(&one.target));
     states.max_by_key(|(index, one)| (one.target.rank(), *index)).map(|(_, one)| one.target.to_string())
 }
 
 /// All pools.
-pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
+pub(super) fn pools(kept: &Operators, state: &State) -> Vec<PoolRow> {
     let snapshot = &*state.snapshot;
     let row = |(index, pool): (usize, &Pool)| {
         let id = PoolId::new(index);
@@ -236,7 +223,7 @@ pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
             endpoints: usize::from(pool.count),
             min_healthy: usize::from(pool.min_healthy),
             state: state.live.gates().pool(id, pool.gate).word().to_owned(),
-            by: by(desk, |target| target.means_pool(pool)),
+            by: by(kept, |target| target.means_pool(pool)),
             load: state.live.load(snapshot, id).map(Load::value),
         }
     };
@@ -244,13 +231,13 @@ pub(super) fn pools(desk: &Desk, state: &State) -> Vec<PoolRow> {
 }
 
 /// The endpoints of all pools, or of those of a name.
-pub(super) fn endpoints(desk: &Desk, state: &State, survey: &Survey, only: Option<&str>) -> Vec<EndpointRow> {
+pub(super) fn endpoints(kept: &Operators, state: &State, survey: &Survey, only: Option<&str>) -> Vec<EndpointRow> {
     let snapshot = &*state.snapshot;
     let pools = snapshot.pools.iter().filter(|pool| only.is_none_or(|only| only == &*pool.name));
-    pools.flat_map(|pool| pool.endpoints().map(move |id| endpoint_row(desk, state, survey, pool, id))).collect()
+    pools.flat_map(|pool| pool.endpoints().map(move |id| endpoint_row(kept, state, survey, pool, id))).collect()
 }
 
-fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: EndpointId) -> EndpointRow {
+fn endpoint_row(kept: &Operators, state: &State, survey: &Survey, pool: &Pool, id: EndpointId) -> EndpointRow {
     let snapshot = &*state.snapshot;
     let endpoint = &snapshot.endpoints[id.index()];
     // Between a reload and this question another configuration may serve: then nothing is known of its targets yet.
@@ -286,11 +273,11 @@ fn endpoint_row(desk: &Desk, state: &State, survey: &Survey, pool: &Pool, id: En
         stale: targets.iter().any(|target| survey.stale.contains(target)),
         state: shown.word().to_owned(),
         by: match (shown, of_pool) {
-            (Gate::Auto, _) | (_, false) => by(desk, |target| target.means_endpoint(pool, endpoint)),
-            (_, true) => by(desk, |target| target.means_pool(pool)),
+            (Gate::Auto, _) | (_, false) => by(kept, |target| target.means_endpoint(pool, endpoint)),
+            (_, true) => by(kept, |target| target.means_pool(pool)),
         },
         checked: targets.iter().copied().map(checked).collect(),
-        safe: safe(desk, state, &[id]).filter(|safe| !safe.named && safe.shared.is_empty()).map(|safe| safe.at),
+        safe: safe(kept, state, &[id]).filter(|safe| !safe.named && safe.shared.is_empty()).map(|safe| safe.at),
         note: [worst.copied().copied(), why_none].into_iter().flatten().map(note).collect::<Vec<_>>().join("; load: "),
         load: meter.load.map(Load::value),
         load_stale: same && meter.asked && meter.load.is_none(),

@@ -9,15 +9,13 @@ use crate::report;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
 use crate::state::{Explain, Identity};
+use crate::wire::Name;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-
-/// The folder of zones unless something else is said.
-const ZONES: &str = "zones";
 
 /// Where zones come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +29,11 @@ pub enum Zones {
         /// Zone TOML.
         text: Box<str>,
     },
+}
+
+impl Zones {
+    /// The folder of zones unless something else is said.
+    pub const USUAL: &str = "zones";
 }
 
 /// What a configuration is made of; read again at every reload.
@@ -210,9 +213,18 @@ pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<
     match zones {
         Some(Zones::Text { .. }) => Vec::new(),
         Some(Zones::Paths(paths)) => paths.clone(),
-        None if server.zones.is_empty() => vec![PathBuf::from(ZONES)],
+        None if server.zones.is_empty() => vec![PathBuf::from(Zones::USUAL)],
         None => server.zones.clone(),
     }
+}
+
+/// The zones that the server file leads to; nothing of them is compiled.
+///
+/// # Errors
+/// Any mistake in them.
+pub fn apexes(server: &config::Server) -> Result<Vec<Name>, config::Report> {
+    let loaded = config::load(&zone_paths(server, None), &options(server))?;
+    Ok(loaded.spec.zones.into_iter().map(|zone| zone.apex).collect())
 }
 
 fn options(server: &config::Server) -> config::Options {

@@ -12,19 +12,21 @@ mod load;
 mod operators;
 mod people;
 mod reload;
+mod supervised;
 #[cfg(test)]
 mod tests;
 mod vanished;
 mod watch;
 mod writing;
 
-pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, compiled, load, server};
+pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server};
+pub use supervised::supervise;
 
 use crate::admin;
 use crate::config::{AdminListen, Dns};
 use crate::control::{self, NotReloaded, Reloaded, Reloads};
 use crate::events::{Events, Kind};
-use crate::limits::WEBHOOK_PAUSE_MS;
+use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
 use crate::listen::bind::{self, BindError, Bound};
 use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
@@ -61,6 +63,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Where the admin server listens, in place of the server file's.
     pub admin: Option<AdminListen>,
+    /// The admin server's token, in place of the server file's.
+    pub token: Option<admin::Token>,
     /// What is served.
     pub sources: Sources,
 }
@@ -82,7 +86,7 @@ impl Options {
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
         let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
-        Self { listen, threads: Some(1), tcp: None, state: None, admin, sources }
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, sources }
     }
 
     /// The addresses to bind.
@@ -169,7 +173,7 @@ impl Server {
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
-        let people = people::Setup::new(options.admin, &file.admin)?;
+        let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
@@ -230,7 +234,8 @@ impl Server {
         let counting = (metrics.clone(), query_log.clone());
         let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
         let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
-        let control = operators.start(&published, (events.clone(), hears), &happened, (reloads.clone(), meters))?;
+        let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
+        let control = operators.start(&published, (events.clone(), hears), desk)?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -314,6 +319,25 @@ impl Server {
         &self.reloads
     }
 
+    /// Waits until the first round of probes after the start is over: from then on balanced names are answered. False
+    /// if that takes too long.
+    #[must_use]
+    pub fn wait_for_first_round(&self) -> bool {
+        let round = writing::first_round(&self.state().snapshot);
+        self.serving.wait(1, Duration::from_millis(round + 40 * FIRST_ROUND_SLACK_MS))
+    }
+
+    /// What is served, in one line for the service manager.
+    #[must_use]
+    pub fn served(&self) -> String {
+        served(&self.state())
+    }
+
+    /// Lets a [`Server::reload`] that waits for first probes return: the server is about to stop.
+    pub fn wait_no_longer(&self) {
+        self.serving.give_up();
+    }
+
     /// Takes no more queries, answers those in flight, and ends all threads.
     pub fn stop(mut self) {
         self.end();
@@ -346,6 +370,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn served(state: &State) -> String {
+    let (zones, names, generation) = (state.snapshot.settings.len(), state.snapshot.names.len(), state.generation);
+    format!("serving {zones} zones, {names} balanced names (configuration {generation})")
 }
 
 /// True if both ask for the same sockets.

@@ -11,6 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::store::{Operators, Store};
 use crate::writer::Event;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -56,8 +57,7 @@ impl Setup {
         self,
         published: &Arc<Published>,
         writer: (Sender<Event>, Receiver<Told>),
-        events: &Events,
-        (reloads, meters): (Reloads, Meters),
+        (events, addresses, (reloads, meters)): (&Events, &[SocketAddr], (Reloads, Meters)),
     ) -> io::Result<control::Thread> {
         let overrides = self.kept.overrides.list();
         if !overrides.is_empty() {
@@ -69,7 +69,7 @@ impl Setup {
         }
         let kept = (self.kept, self.resumed.remembered);
         let desk = Desk::new(self.store, kept, Arc::clone(published), writer, events.clone());
-        control::start(desk.with_meters(meters), self.socket, reloads)
+        control::start(desk.with_meters(meters).listening(addresses), self.socket, reloads)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::publish::Published;
 use crate::query_log::Log;
 use crate::snapshot::{Became, Change, Snapshot, Thing, changes};
 use crate::state::{Identity, State};
+use crate::supervisor;
 use crate::writer::Event;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -177,12 +178,16 @@ impl Reloading {
             By::Watch => tracing::debug!(why, "reloading"),
         }
         let (started, before) = (clock::unix_seconds(), self.watch.enabled.then(|| stamps(&self.watched())));
+        let told = supervisor::reloading();
         // A fault of ours must not end this thread: the next reload may be what mends it.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.try_reload(why, by).map_err(NotReloaded::from)));
         let outcome = outcome.unwrap_or_else(|_| Err(NotReloaded::because("a fault of geosteer: its log says more")));
         self.metrics.reloads().count(outcome.is_ok(), clock::unix_seconds());
         match &outcome {
-            Ok(_) => self.told.clear(),
+            Ok(_) => {
+                self.told.clear();
+                told.done(super::served(&self.published.load_full()));
+            }
             Err(not) => self.refused(not, why, by),
         }
         if self.watch.enabled {

@@ -42,7 +42,9 @@ pub struct MapSpec<'a> {
     pub limits: ScopeLimits,
 }
 
-/// What a look-up by client subnet gives.
+/// What a look-up by client subnet gives. Aligned so that it is wider than two words: a narrower one would be packed
+/// into registers where it is returned, and taken apart again.
+#[repr(align(32))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hit {
     /// The class of the block, or of nothing if `special`.

@@ -86,6 +86,12 @@ impl GuardRules {
         u64::from(sites.failing) * 100 > u64::from(self.share) * u64::from(sites.up)
     }
 
+    /// True if so many failures at once are held, where canaries say nothing.
+    #[must_use]
+    pub fn would_hold(&self, sites: Sites) -> bool {
+        self.too_many(sites, Canaries::Silent)
+    }
+
     fn too_many(&self, sites: Sites, canaries: Canaries) -> bool {
         match canaries {
             Canaries::Silent => sites.up >= GUARD_SITES && self.exceeded(sites),

@@ -35,41 +35,55 @@ impl Shape {
     }
 }
 
-/// Room for one query: an odd number of cache lines, so that the heads of a batch's buffers spread over all
-/// sets of the first-level cache instead of crowding into one.
+/// Room for one query, whole cache lines.
 #[repr(C, align(64))]
 struct Input([u8; UDP_QUERY_MAX]);
 
-/// Room for one answer, padded to an odd number of lines likewise (21).
+/// Room for one answer, whole cache lines.
 #[repr(C, align(64))]
-struct Output([u8; UDP_REPLY_MAX], [u8; 64]);
+struct Output([u8; UDP_REPLY_MAX]);
 
 /// Room for one packet-info message: at most 16 octets of header and 20 of `in6_pktinfo`.
 #[repr(C, align(8))]
 struct Info([u8; 40]);
+
+/// One query and its answer: the name and the packet info are those of both.
+#[repr(C, align(64))]
+struct Exchange {
+    name: libc::sockaddr_in6,
+    info: Info,
+    rx_part: iovec,
+    tx_part: iovec,
+    input: Input,
+    output: Output,
+}
+
+// An odd number of cache lines, so that the heads of a batch's buffers spread over all sets of the first-level cache
+// instead of crowding into one.
+const _: () = assert!(size_of::<Exchange>() / 64 % 2 == 1);
 
 /// All buffers and headers of a batch. All-zero bytes are a valid value of every field.
 #[repr(C)]
 struct Memory {
     rx: [mmsghdr; UDP_BATCH],
     tx: [mmsghdr; UDP_BATCH],
-    rx_parts: [iovec; UDP_BATCH],
-    tx_parts: [iovec; UDP_BATCH],
-    names: [libc::sockaddr_in6; UDP_BATCH],
-    infos: [Info; UDP_BATCH],
-    inputs: [Input; UDP_BATCH],
-    outputs: [Output; UDP_BATCH],
+    /// Copies of those of `tx` that are to be sent, where others stand between them.
+    packed: [mmsghdr; UDP_BATCH],
+    exchanges: [Exchange; UDP_BATCH],
 }
 
 /// Up to `UDP_BATCH` queries and their answers, in buffers that are set up once: a round of receive and send
-/// writes only what the kernel changed.
+/// writes only what the kernel changed, and of each answer its length.
 pub struct Batch {
     memory: NonNull<Memory>,
     v6: bool,
     /// Octets of packet info that each message has; 0 on a socket of one address.
     info_length: usize,
-    staged: usize,
+    /// The exchanges whose answers are to be sent, a bit for each.
+    ready: u64,
 }
+
+const _: () = assert!(UDP_BATCH <= u64::BITS as usize);
 
 impl Batch {
     /// Buffers for a socket of this shape.
@@ -85,24 +99,25 @@ impl Batch {
             // SAFETY: `all` is valid and exclusively ours until `drop`; every pointer stored below points into it,
             // and it is never moved.
             unsafe {
-                (*all).rx_parts[i] = iovec { iov_base: (&raw mut (*all).inputs[i]).cast(), iov_len: UDP_QUERY_MAX };
-                (*all).tx_parts[i] = iovec { iov_base: (&raw mut (*all).outputs[i]).cast(), iov_len: 0 };
+                let one = &raw mut (*all).exchanges[i];
+                (*one).rx_part = iovec { iov_base: (&raw mut (*one).input).cast(), iov_len: UDP_QUERY_MAX };
+                (*one).tx_part = iovec { iov_base: (&raw mut (*one).output).cast(), iov_len: 0 };
                 for (header, part) in [
-                    (&raw mut (*all).rx[i].msg_hdr, &raw mut (*all).rx_parts[i]),
-                    (&raw mut (*all).tx[i].msg_hdr, &raw mut (*all).tx_parts[i]),
+                    (&raw mut (*all).rx[i].msg_hdr, &raw mut (*one).rx_part),
+                    (&raw mut (*all).tx[i].msg_hdr, &raw mut (*one).tx_part),
                 ] {
                     (*header).msg_iov = part;
                     (*header).msg_iovlen = 1;
-                    (*header).msg_name = (&raw mut (*all).names[i]).cast();
+                    (*header).msg_name = (&raw mut (*one).name).cast();
                     (*header).msg_namelen = shape.name_length();
                     if shape.info {
-                        (*header).msg_control = (&raw mut (*all).infos[i]).cast();
+                        (*header).msg_control = (&raw mut (*one).info).cast();
                         (*header).msg_controllen = shape.info_length();
                     }
                 }
             }
         }
-        Self { memory, v6: shape.v6, info_length: shape.info_length(), staged: 0 }
+        Self { memory, v6: shape.v6, info_length: shape.info_length(), ready: 0 }
     }
 
     /// Takes what has arrived; with `wait` it waits for the first message as long as the socket's read timeout.
@@ -111,7 +126,7 @@ impl Batch {
     /// `WouldBlock` when nothing came; else what the kernel says.
     #[inline]
     pub fn receive(&mut self, socket: &UdpSocket, wait: bool) -> io::Result<usize> {
-        self.staged = 0;
+        self.ready = 0;
         let flags = if wait { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         // SAFETY: `rx` holds UDP_BATCH headers whose pointers are valid (see `new`); no reference into the
         // memory is alive while `self` is borrowed exclusively here.
@@ -123,13 +138,13 @@ impl Batch {
     }
 
     /// Gives the query at `index` of those received, its source (a v4-mapped address as the IPv4 address that it is) and
-    /// `UDP_REPLY_MAX` octets of room to `respond`; if that says so, puts so many octets in line to be sent. False
-    /// if the query was longer than our buffer or came without its packet info. Each index is for one call.
+    /// `UDP_REPLY_MAX` octets of room to `respond`; so many octets of them are sent then, if it says so. False if the
+    /// query was longer than our buffer or came without its packet info. Each index is for one call.
     #[inline(always)]
     pub fn answer(&mut self, index: usize, respond: impl FnOnce(&[u8], Source, &mut [u8]) -> Option<usize>) -> bool {
-        let (all, staged) = (self.memory.as_ptr(), self.staged);
-        assert!(index < UDP_BATCH && staged < UDP_BATCH);
-        // SAFETY: both indices are within the arrays; the kernel wrote at most `iov_len` octets of the input and an
+        assert!(index < UDP_BATCH);
+        let all = self.memory.as_ptr();
+        // SAFETY: the index is within the arrays; the kernel wrote at most `iov_len` octets of the input and an
         // address of the socket's family; nothing else refers to the memory while `self` is borrowed exclusively, and
         // what is borrowed from it here are different fields.
         unsafe {
@@ -140,36 +155,33 @@ impl Batch {
                 return false;
             }
             let length = ((*header).msg_len as usize).min(UDP_QUERY_MAX);
-            let query = std::slice::from_raw_parts((&raw const (*all).inputs[index]).cast::<u8>(), length);
-            let name = &raw mut (*all).names[index];
-            let room = &mut (*all).outputs[staged].0;
-            let Some(length) = respond(query, source(name, self.v6), room) else { return true };
-            (*all).tx_parts[staged].iov_len = length.min(UDP_REPLY_MAX);
-            let answer = &raw mut (*all).tx[staged].msg_hdr;
-            (*answer).msg_name = name.cast();
+            let one = &raw mut (*all).exchanges[index];
+            let query = std::slice::from_raw_parts((&raw const (*one).input).cast::<u8>(), length);
+            let room = &mut (*one).output.0;
+            let Some(length) = respond(query, source(&raw const (*one).name, self.v6), room) else { return true };
+            (*one).tx_part.iov_len = length.min(UDP_REPLY_MAX);
             if self.info_length != 0 {
-                let info = &raw mut (*all).infos[index];
-                release_interface(&mut *info, self.v6);
-                (*answer).msg_control = info.cast();
+                release_interface(&mut (*one).info, self.v6);
             }
         }
-        self.staged = staged + 1;
+        self.ready |= 1 << index;
         true
     }
 
-    /// Sends what is staged; gives the number of answers that the kernel did not take. A full send buffer is
-    /// waited for once and briefly; an answer that cannot be sent at all (no route, forbidden) is left out.
+    /// Sends what is ready; gives the number of answers that the kernel did not take. A full send buffer is waited for
+    /// once and briefly; an answer that cannot be sent at all (no route, forbidden) is left out.
     #[inline]
     pub fn send(&mut self, socket: &UdpSocket) -> usize {
+        let ready = std::mem::take(&mut self.ready);
+        let (headers, count) = (self.headers(ready), ready.count_ones() as usize);
         let (mut at, mut failed, mut waited) = (0, 0, false);
-        while at < self.staged {
-            // SAFETY: at < staged ≤ UDP_BATCH headers, set up by `new` and `stage`.
-            let count = unsafe {
-                let headers = (&raw mut (*self.memory.as_ptr()).tx).cast::<mmsghdr>().add(at);
-                libc::sendmmsg(socket.as_raw_fd(), headers, (self.staged - at) as c_uint, libc::MSG_DONTWAIT as _)
+        while at < count {
+            // SAFETY: at < count ≤ UDP_BATCH headers, set up by `new` or copied from there.
+            let sent = unsafe {
+                libc::sendmmsg(socket.as_raw_fd(), headers.add(at), (count - at) as c_uint, libc::MSG_DONTWAIT as _)
             };
-            if let Ok(count) = usize::try_from(count) {
-                at += count;
+            if let Ok(sent) = usize::try_from(sent) {
+                at += sent;
                 continue;
             }
             match io::Error::last_os_error().raw_os_error() {
@@ -179,14 +191,31 @@ impl Batch {
                     wait_writable(socket.as_raw_fd(), 5);
                 }
                 Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
-                    failed += self.staged - at;
+                    failed += count - at;
                     break;
                 }
                 _ => (at, failed) = (at + 1, failed + 1),
             }
         }
-        self.staged = 0;
         failed
+    }
+
+    /// The headers of the answers that are ready, one behind the other.
+    #[inline]
+    fn headers(&mut self, ready: u64) -> *mut mmsghdr {
+        let all = self.memory.as_ptr();
+        if ready & ready.wrapping_add(1) == 0 {
+            // All of the first so many: they stand so.
+            // SAFETY: a place within valid memory.
+            return unsafe { (&raw mut (*all).tx).cast() };
+        }
+        let those = (0..UDP_BATCH).filter(|index| ready >> index & 1 == 1);
+        for (place, index) in those.enumerate() {
+            // SAFETY: both are within the arrays, and nothing else refers to the memory.
+            unsafe { (*all).packed[place] = (*all).tx[index] };
+        }
+        // SAFETY: as above.
+        unsafe { (&raw mut (*all).packed).cast() }
     }
 }
 

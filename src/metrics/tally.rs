@@ -31,10 +31,11 @@ impl Tally {
         &self.counted
     }
 
-    /// One count.
+    /// One count, with those that it stands for beside its own.
     #[must_use]
     pub fn value(&self, index: usize) -> u64 {
-        self.counts.get(index).map_or(0, Count::value)
+        let value = |index: usize| self.counts.get(index).map_or(0, Count::value);
+        value(index) + self.counted.parts(index).map(value).sum::<u64>()
     }
 }
 

@@ -220,7 +220,7 @@ impl Table {
     /// Picks the members of one answer. `asker` says for whom, if the method wants to know; `cursor` is where the
     /// calling thread stands in this pool.
     #[inline(always)]
-    pub fn pick(&self, asker: impl Fn() -> Asker, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
+    pub fn pick(&self, asker: impl FnOnce() -> Asker, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
         let (members, answers) = (&*self.members, usize::from(self.answers));
         if members.is_empty() {
             return;
@@ -232,18 +232,27 @@ impl Table {
             Layout::Rotated { ring } => ring.pick(members.len(), cursor, out),
             Layout::Smooth { sequence } => smooth::pick(members, sequence, answers, cursor, out),
             Layout::Failover => failover::pick(members, answers, out),
-            Layout::Hash { names } => hash::pick(members, names, answers, asker().endpoint_key(), out),
-            Layout::Winners { winners } => hash::pick_winner(members, winners, asker().endpoint_key(), out),
-            Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker().endpoint_key(), out),
-            Layout::Nearest { tie } => {
-                nearest::pick(members, usize::from(*tie), answers, || asker().near_key(), out);
-            }
-            Layout::Tied { winners, .. } => nearest::pick_winner(members, winners, asker().near_key(), out),
+            Layout::Nearest { tie } if *tie <= 1 && answers == 1 => out.only(members[0].endpoint),
             Layout::Least { total, ranks } => least::pick(members, ranks, *total, answers, draw, out),
             Layout::Quickest { sharing, total } => {
                 response_time::pick(members, (usize::from(*sharing), *total), answers, draw, out);
             }
-            Layout::Spread(spread) => spread.pick(members, answers, &asker(), (cursor, draw), out),
+            _ => self.pick_for(&asker(), (cursor, draw), out),
+        }
+    }
+
+    /// The same by a method that wants to know for whom: in one place, so that nobody else pays for the asking.
+    #[inline(always)]
+    fn pick_for(&self, asker: &Asker, (cursor, draw): (&mut u32, &mut Draw), out: &mut Picked) {
+        let (members, answers) = (&*self.members, usize::from(self.answers));
+        match &self.layout {
+            Layout::Hash { names } => hash::pick(members, names, answers, asker.endpoint_key(), out),
+            Layout::Winners { winners } => hash::pick_winner(members, winners, asker.endpoint_key(), out),
+            Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker.endpoint_key(), out),
+            Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker.near_key(), out),
+            Layout::Tied { winners, .. } => nearest::pick_winner(members, winners, asker.near_key(), out),
+            Layout::Spread(spread) => spread.pick(members, answers, asker, (cursor, draw), out),
+            _ => {}
         }
     }
 }

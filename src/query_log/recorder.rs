@@ -5,7 +5,8 @@ use super::ring::{Entry, Ring};
 use crate::clock;
 use crate::respond::{Request, Transport};
 use crate::worker::{Draw, Worker};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
 
 /// What one thread that answers keeps for the log.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ struct Sampling {
     filter: Arc<Filter>,
     ring: Arc<Ring>,
     draw: Draw,
+    /// The thread that empties the ring.
+    writer: Arc<OnceLock<Thread>>,
 }
 
 impl Recorder {
@@ -30,8 +33,13 @@ impl Recorder {
         Self { left: u64::MAX, log: None }
     }
 
-    pub(super) fn new(sample: f64, filter: Arc<Filter>, ring: Arc<Ring>, seed: u64) -> Self {
-        let mut sampling = Sampling { sample, filter, ring, draw: Draw::new(seed) };
+    pub(super) fn new(
+        sample: f64,
+        filter: Arc<Filter>,
+        (ring, writer): (Arc<Ring>, Arc<OnceLock<Thread>>),
+        seed: u64,
+    ) -> Self {
+        let mut sampling = Sampling { sample, filter, ring, draw: Draw::new(seed), writer };
         Self { left: sampling.gap(), log: Some(sampling) }
     }
 
@@ -55,7 +63,7 @@ impl Recorder {
             return;
         }
         let trace = worker.trace();
-        log.ring.put(&Entry {
+        let is_filling = log.ring.put(&Entry {
             at_ms: clock::unix_millis(),
             generation: worker.generation,
             client: request.source.address,
@@ -65,6 +73,9 @@ impl Recorder {
             answer: trace.answer.into(),
             reply,
         });
+        if is_filling && let Some(writer) = log.writer.get() {
+            writer.unpark();
+        }
     }
 }
 
@@ -88,8 +99,13 @@ mod tests {
     #[test]
     fn gaps_are_as_long_as_the_sample_says_on_average() {
         for sample in [1.0, 0.5, 0.01] {
-            let mut sampling =
-                Sampling { sample, filter: Arc::default(), ring: Arc::new(Ring::new()), draw: Draw::new(7) };
+            let mut sampling = Sampling {
+                sample,
+                filter: Arc::default(),
+                ring: Arc::new(Ring::new()),
+                draw: Draw::new(7),
+                writer: Arc::default(),
+            };
             let total: u64 = (0..100_000).map(|_| sampling.gap()).sum();
             let mean = total as f64 / 100_000.0;
             assert!((mean * sample - 1.0).abs() < 0.02, "{mean} at {sample}");

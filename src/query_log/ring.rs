@@ -55,12 +55,14 @@ impl Ring {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Puts an entry in, or counts that there is no room. Only one thread does.
-    pub(super) fn put(&self, entry: &Entry<'_>) {
+    /// Puts an entry in, or counts that there is no room. Only one thread does. Gives true when a quarter is full: its
+    /// reader had better wake up.
+    pub(super) fn put(&self, entry: &Entry<'_>) -> bool {
         let head = self.head.load(Ordering::Relaxed);
-        if head - self.tail.load(Ordering::Acquire) >= QUERY_LOG_RING as u64 {
+        let waiting = head - self.tail.load(Ordering::Acquire);
+        if waiting >= QUERY_LOG_RING as u64 {
             self.dropped.store(self.dropped.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-            return;
+            return false;
         }
         let slot = self.slot(head);
         let reply = &entry.reply[..entry.reply.len().min(UDP_REPLY_MAX)];
@@ -82,6 +84,7 @@ impl Ring {
             word.store(u64::from_le_bytes(whole), Ordering::Relaxed);
         }
         self.head.store(head + 1, Ordering::Release);
+        waiting == QUERY_LOG_RING as u64 / 4
     }
 
     /// Takes the oldest entry out; false if there is none. Only one thread does.
@@ -134,7 +137,8 @@ mod tests {
         let reply: Vec<u8> = (0..UDP_REPLY_MAX as u32).map(|octet| octet as u8).collect();
         for round in 0..3_u64 {
             for number in 0..QUERY_LOG_RING as u64 + 5 {
-                ring.put(&entry(number, &reply[..number as usize % 40]));
+                let wakes = ring.put(&entry(number, &reply[..number as usize % 40]));
+                assert_eq!(wakes, number == QUERY_LOG_RING as u64 / 4);
             }
             assert_eq!(ring.dropped(), 5 * (round + 1));
             for number in 0..QUERY_LOG_RING as u64 {
@@ -152,7 +156,7 @@ mod tests {
         let sent = 200_000;
         std::thread::scope(|scope| {
             let sender =
-                scope.spawn(|| (0..sent).for_each(|number: u64| ring.put(&entry(number, &number.to_be_bytes()))));
+                scope.spawn(|| (0..sent).for_each(|number: u64| _ = ring.put(&entry(number, &number.to_be_bytes()))));
             let (mut seen, mut last) = (0, None);
             loop {
                 // Looked at first: what is taken after the sender's end is all there will be.

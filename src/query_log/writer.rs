@@ -11,8 +11,8 @@ use crate::snapshot::Counted;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 /// Configurations whose words lines may still need.
@@ -29,6 +29,8 @@ pub struct Log {
 #[derive(Debug, Default)]
 struct Shared {
     rings: Mutex<Vec<Arc<Ring>>>,
+    /// The thread, to be woken when a ring fills.
+    writer: Arc<OnceLock<Thread>>,
     reopen: AtomicBool,
     stop: AtomicBool,
     written: AtomicU64,
@@ -62,6 +64,7 @@ impl Log {
             Writing { shared: of_thread, published, output, sink: Some(sink), known, broken: false }.run(format);
         };
         let thread = thread::Builder::new().name("query-log".into()).spawn(work)?;
+        let _once = shared.writer.set(thread.thread().clone());
         Ok(Self { settings, shared, thread: Some(thread) })
     }
 
@@ -98,7 +101,7 @@ impl Recorders {
     pub fn recorder(&self, seed: u64) -> Recorder {
         let ring = Arc::new(Ring::new());
         self.shared.rings.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&ring));
-        Recorder::new(self.sample, Arc::clone(&self.filter), ring, seed)
+        Recorder::new(self.sample, Arc::clone(&self.filter), (ring, Arc::clone(&self.shared.writer)), seed)
     }
 
     /// What became of entries.

@@ -1,6 +1,7 @@
 //! The explanation as data: what `--json` prints and what the human form is drawn from.
 
 use super::ask::{Question, Reply, ask};
+use super::held::HeldView;
 use super::place::{LocationView, attribution};
 use crate::client::{Client, Family, Subnet};
 use crate::geo::matching;
@@ -156,20 +157,37 @@ pub struct EndpointView {
     pub stale: bool,
     /// How long its probes take, smoothed, milliseconds.
     pub time_ms: Option<f64>,
+    /// A safeguard keeps it as it was, although it fails or nothing is heard of it.
+    pub held: Option<HeldView>,
 }
 
 impl Report {
-    /// Asks, and explains what came back. `None`: the server would say nothing.
+    /// Asks, and explains what came back, where no safeguard holds anything. `None`: the server would say nothing.
     ///
     /// # Errors
     /// The name is no domain name.
     pub fn new(state: &State, question: &Question) -> Result<Option<Self>, String> {
+        Self::with_held(state, question, |_, _| None)
+    }
+
+    /// The same where `held` says what keeps an endpoint's address of a family as it was; a host name's is in family 0.
+    ///
+    /// # Errors
+    /// The name is no domain name.
+    pub fn with_held(
+        state: &State,
+        question: &Question,
+        held: impl Fn(EndpointId, usize) -> Option<HeldView>,
+    ) -> Result<Option<Self>, String> {
         let name = Name::parse(&question.name).map_err(|error| format!("\"{}\": {error}", question.name))?;
         let reply = ask(state, &mut Worker::new(SEED), question).map_err(|error| error.to_string())?;
         let Some(reply) = reply else { return Ok(None) };
         let mut report = Self::of_reply(question, &name, reply);
         match state.snapshot.zones.find_balanced(&name).map(|id| (id, want(state, id, question.rtype))) {
-            Some((id, Some(want))) => report.explain(state, id, question, want),
+            Some((id, Some(want))) => {
+                let how = report.explain(state, id, question, want);
+                report.hold(&how, |endpoint| held(endpoint, want.lane()));
+            }
             Some((_, None)) => {
                 report.notes.push(format!("{} is static data here: nothing is balanced", question.rtype))
             }
@@ -211,7 +229,7 @@ impl Report {
         }
     }
 
-    fn explain(&mut self, state: &State, id: NameId, question: &Question, want: Want) {
+    fn explain(&mut self, state: &State, id: NameId, question: &Question, want: Want) -> Explanation {
         let snapshot = &state.snapshot;
         let zone = &snapshot.settings[snapshot.names[id.index()].zone.index()];
         let (address, source) = question.subnet;
@@ -222,6 +240,7 @@ impl Report {
         if subnet.is_some() && !how.by_subnet {
             self.notes.push("the client subnet is a special block (RFC 6890): the resolver's address decided".into());
         }
+        how
     }
 
     /// What the decision for a client comes to, without an answer that was given.
@@ -416,6 +435,7 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
             load: endpoint.gauge.and_then(|gauge| gauge.0).map(Load::value),
             stale: pool.rules.load.is_some() && endpoint.gauge.is_some_and(|gauge| gauge.0.is_none()),
             time_ms: endpoint.gauge.and_then(|gauge| gauge.1).map(|time_us| f64::from(time_us) / 1_000.0),
+            held: None,
         }
     };
     trail.endpoints.iter().map(view).collect()

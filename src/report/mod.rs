@@ -4,6 +4,7 @@
 mod ask;
 mod diff;
 mod explain;
+mod held;
 mod place;
 mod scenario;
 mod simulation;
@@ -12,6 +13,7 @@ mod strings;
 pub use ask::{Question, Reply, ask};
 pub use diff::{Compared, DiffView};
 pub use explain::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorView, Word};
+pub use held::HeldView;
 pub use place::{LocationView, attribution, client};
 pub use scenario::{names, nearest, scenario, unknown};
 pub use simulation::{ClientsView, NameView, OverloadView, PortionView, SimulationView, countries, owner, region};

@@ -2,9 +2,12 @@
 //! adds to an index and to nothing else, so names that strangers make up cannot make a series.
 //!
 //! ```text
-//! requests                     responses              answers                                   names
-//! transport × family × type │ (none + zones) × rcode │ (policy, regions) × (outcomes + pools × reasons) │ names, others
+//! requests                    for no zone and for each zone: responses, the usual   answers                            names
+//! transport × family × type │ rcode, transport × family × type │ (policy, regions) × (outcomes + pools × reasons) │ names, others
 //! ```
+//!
+//! Nearly every reply says NOERROR. Such a reply is counted once, by its zone and by the query's transport, family and
+//! type, and stands for a request and for a response: see [`Counted::parts`].
 
 use super::ZoneSpec;
 use crate::client::Family;
@@ -27,8 +30,12 @@ const OUTCOMES: usize = 3;
 /// Places of the types of one transport and family: a power of two, so that an index is quickly made.
 const KIND_PLACES: usize = 16;
 
-/// The count of responses begins here.
-const RESPONSES: usize = TRANSPORTS.len() * FAMILIES.len() * KIND_PLACES;
+/// Places of what queries are: their transports, families and types.
+const QUERIES: usize = TRANSPORTS.len() * FAMILIES.len() * KIND_PLACES;
+/// The counts of responses begin here, behind those of requests.
+const RESPONSES: usize = QUERIES;
+/// Counts of a zone's responses: by RCODE, and the usual ones by what was asked.
+const OF_ZONE: usize = RCODES.len() + QUERIES;
 /// The place of each type below 256 among [`TYPES`], and of all others.
 static KINDS: [u8; 257] = kinds();
 /// The place of BADVERS among [`RCODES`].
@@ -61,7 +68,8 @@ const fn kinds() -> [u8; 257] {
 /// The index of a request's count.
 #[inline(always)]
 pub(crate) fn request(is_stream: bool, family: Family, qtype: u16) -> usize {
-    let kind = usize::from(KINDS[usize::from(qtype.min(256))]);
+    // What nearly everybody asks for needs no table.
+    let kind = if qtype == rtype::A { 0 } else { usize::from(KINDS[usize::from(qtype.min(256))]) };
     (usize::from(is_stream) * FAMILIES.len() + family as usize) * KIND_PLACES + kind
 }
 
@@ -75,7 +83,13 @@ pub(crate) const fn responses(zone: Option<ZoneId>) -> usize {
         Some(zone) => zone.index() + 1,
         None => 0,
     };
-    RESPONSES + place * RCODES.len()
+    RESPONSES + place * OF_ZONE
+}
+
+/// The place among a zone's responses of those that say NOERROR to a request.
+#[inline(always)]
+pub(crate) const fn usual(request: usize) -> usize {
+    RCODES.len() + request
 }
 
 /// The place of an RCODE among a zone's responses.
@@ -170,7 +184,7 @@ impl Counted {
         }
         let place: BTreeMap<_, _> = groups.keys().enumerate().map(|(at, label)| (*label, at as u32)).collect();
         let group_of = labels.iter().map(|label| place[label]).collect();
-        let mut next = RESPONSES + (zones.len() + 1) * RCODES.len();
+        let mut next = RESPONSES + (zones.len() + 1) * OF_ZONE;
         let lay_out = |(label, reached): (&&(PolicyId, String), &BTreeSet<PoolId>)| {
             let policy = &policies[label.0.index()];
             let group = Group {
@@ -225,7 +239,7 @@ impl Counted {
     /// True if the count is one of answers.
     #[must_use]
     pub fn is_of_answers(&self, index: usize) -> bool {
-        (RESPONSES + (self.zones.len() + 1) * RCODES.len()..self.names_at).contains(&index)
+        (RESPONSES + (self.zones.len() + 1) * OF_ZONE..self.names_at).contains(&index)
     }
 
     /// The labels of an index; `None`: a count that cannot be other than 0, or that nobody looks at.
@@ -239,15 +253,30 @@ impl Counted {
             let name = self.names.get(index - self.names_at).map(|name| &**name);
             return name.or((!self.names.is_empty()).then_some("other")).map(Label::Name);
         }
-        let (zone, code) = ((index - RESPONSES) / RCODES.len(), (index - RESPONSES) % RCODES.len());
-        if zone == 0 {
-            return Some(Label::Response("none", RCODES[code]));
+        let (zone, place) = ((index - RESPONSES) / OF_ZONE, (index - RESPONSES) % OF_ZONE);
+        if zone > self.zones.len() {
+            return self.answered(index).map(Label::Answer);
         }
-        if let Some(zone) = self.zones.get(zone - 1) {
+        let rcode = RCODES.get(place)?;
+        match zone.checked_sub(1) {
+            None => Some(Label::Response("none", rcode)),
             // A zone that is found implements the opcode and the version, and is ours.
-            return (!matches!(code, 4..=BADVERS)).then_some(Label::Response(zone, RCODES[code]));
+            Some(zone) => (!matches!(place, 4..=BADVERS)).then_some(Label::Response(&self.zones[zone], rcode)),
         }
-        self.answered(index).map(Label::Answer)
+    }
+
+    /// The counts that an index stands for beside its own: the usual replies are requests of their kind and responses of
+    /// their zone.
+    pub(crate) fn parts(&self, index: usize) -> impl Iterator<Item = usize> {
+        let end = RESPONSES + (self.zones.len() + 1) * OF_ZONE;
+        let (first, end, step) = if index < RESPONSES {
+            (RESPONSES + usual(index), end, OF_ZONE)
+        } else if index < end && (index - RESPONSES) % OF_ZONE == usize::from(rcode::NOERROR) {
+            (index + usual(0), index + OF_ZONE, 1)
+        } else {
+            (0, 0, 1)
+        };
+        (first..end).step_by(step)
     }
 
     /// The labels of an answer's count.
@@ -268,7 +297,7 @@ impl Counted {
     /// The zone of a place among the responses, as [`responses`] gives it.
     #[must_use]
     pub fn zone(&self, responses: usize) -> Option<&str> {
-        let place = (responses.checked_sub(RESPONSES)? / RCODES.len()).checked_sub(1)?;
+        let place = (responses.checked_sub(RESPONSES)? / OF_ZONE).checked_sub(1)?;
         self.zones.get(place).map(|zone| &**zone)
     }
 }
@@ -305,6 +334,21 @@ mod tests {
         for qtype in [0, rtype::DS, 256, u16::MAX] {
             assert_eq!(label(request(false, Family::V6, qtype)), Label::Request("udp", "6", "other"));
         }
+    }
+
+    #[test]
+    fn a_usual_reply_is_one_request_of_its_kind_and_one_response_of_its_zone() {
+        let zones: Box<[Box<str>]> = ["a.", "b."].map(Box::from).into();
+        let names_at = RESPONSES + 3 * OF_ZONE;
+        let counted = Counted { zones, names_at, ..Counted::default() };
+        let asked = request(true, Family::V6, rtype::SOA);
+        let place = responses(Some(ZoneId::new(1))) + usual(asked);
+        let stands_for: Vec<_> =
+            (0..names_at).filter(|&index| counted.parts(index).any(|part| part == place)).collect();
+        assert_eq!(stands_for, [asked, responses(Some(ZoneId::new(1)))]);
+        assert_eq!(counted.label(place), None);
+        let words = stands_for.iter().map(|&index| counted.label(index).unwrap());
+        assert!(words.eq([Label::Request("tcp", "6", "SOA"), Label::Response("b.", "NOERROR")]));
     }
 
     #[test]

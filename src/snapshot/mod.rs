@@ -10,7 +10,7 @@ mod spec;
 pub use build::probed_addresses;
 pub use changes::{Became, Change, Thing, changes};
 pub use counted::{Answered, Counted, FAMILIES, Label, RCODES, TRANSPORTS, TYPES};
-pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses};
+pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses, usual};
 pub use spec::{Ecs, Spec, ZoneSpec};
 
 use meters::Meters;

@@ -1,6 +1,7 @@
 //! How many of a row's clients each pool gets, in numbers: for people. Off the query path.
 
-use super::live::{Leaf, Own, RowChunk, Set, SplitPart};
+use super::pool_live::Set;
+use super::rows::{Leaf, Own, RowChunk, SplitPart};
 use crate::id::PoolId;
 use crate::pool::{Share, Table};
 

@@ -1,7 +1,8 @@
 //! Which counts of answers the live rows lead to: what health decides, and no query.
 
 use super::decide::Answer;
-use super::live::{Leaf, Live, Own, RowChunk};
+use super::live::Live;
+use super::rows::{Leaf, Own, RowChunk};
 use crate::client::Family;
 use crate::snapshot::Snapshot;
 use std::collections::BTreeSet;

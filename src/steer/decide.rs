@@ -1,10 +1,11 @@
 //! The decision of one query: who is asking → class → live row → pool → members. A walk over finished tables.
 
-use super::live::{Leaf, Live, Own, RowChunk, choose_kept, choose_part};
+use super::live::Live;
+use super::rows::{Leaf, Own, RowChunk, choose_kept, choose_part};
 use crate::client::{Bits, Client, Family};
 use crate::id::{ClassId, EndpointId, NameId, PoolId};
 use crate::pool::{Address, Asker, Picked, Table};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{NameFacts, Snapshot};
 use crate::state::State;
 use crate::worker::{Draw, Worker};
 
@@ -19,7 +20,7 @@ pub enum Want {
 
 impl Want {
     /// The place of its records in tables by family; a host name stands in the first.
-    pub(super) const fn lane(self) -> usize {
+    pub(crate) const fn lane(self) -> usize {
         match self {
             Self::Addresses(family) => family as usize,
             Self::Target => 0,
@@ -54,7 +55,9 @@ impl Answer {
     }
 }
 
-/// The decision with its scope.
+/// The decision with its scope. Aligned so that it is wider than two words: a narrower one would be packed into
+/// registers where it is returned, and taken apart again.
+#[repr(align(32))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decision {
     /// What to answer.
@@ -65,7 +68,8 @@ pub struct Decision {
     pub class: ClassId,
 }
 
-/// Whose clients an answer is for: the class of the address that decides, and the scope.
+/// Whose clients an answer is for: the class of the address that decides, and the scope. Wide as [`Decision`] is.
+#[repr(align(32))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Located {
     pub(super) class: ClassId,
@@ -123,22 +127,16 @@ pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client
         Some(address) if located.by_subnet => located.scope.max(row.prefix[address.family as usize]),
         _ => located.scope,
     };
-    let asker = || {
-        let address = located.address(client);
-        let family = address.family as usize;
-        let (endpoint_bits, pool_bits) = (facts.endpoint_bits[family], facts.pool_bits[family]);
-        Asker { address, endpoint_bits, pool_bits, salt: facts.salt }
-    };
     worker.picked.clear();
     let served = match &row.table {
         Some((pool, table)) => Ok((*pool, &**table, row.count)),
-        None => served_by(&state.live, row.leaf, chunk, lane, &asker(), &mut worker.draw),
+        None => served_by(&state.live, (row.leaf, chunk), lane, &asker(facts, located, client), &mut worker.draw),
     };
     let answer = match served {
         Ok((pool, table, count)) => {
             worker.decided(name, count);
             let (cursor, draw, picked) = worker.rotation(pool, lane);
-            table.pick(asker, cursor, draw, picked);
+            table.pick(|| asker(facts, located, client), cursor, draw, picked);
             let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
             Answer::Records { ttl }
         }
@@ -151,12 +149,20 @@ pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client
     Decision { answer, scope, class: located.class }
 }
 
+/// What the stable choices hash of a client.
+#[inline(always)]
+fn asker(facts: &NameFacts, located: Located, client: &Client) -> Asker {
+    let address = located.address(client);
+    let family = address.family as usize;
+    let (endpoint_bits, pool_bits) = (facts.endpoint_bits[family], facts.pool_bits[family]);
+    Asker { address, endpoint_bits, pool_bits, salt: facts.salt }
+}
+
 /// The pool and its table that serve a leaf, splits followed; or the answer if there is none.
 #[inline(never)]
 fn served_by<'s>(
     live: &'s Live,
-    mut leaf: Leaf,
-    chunk: &'s RowChunk,
+    (mut leaf, chunk): (Leaf, &'s RowChunk),
     lane: usize,
     asker: &Asker,
     draw: &mut Draw,

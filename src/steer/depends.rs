@@ -1,6 +1,7 @@
 //! What a pool's dependencies make of it: it is live only while those are.
 
-use super::live::{Live, PoolLive};
+use super::live::Live;
+use super::pool_live::PoolLive;
 use crate::id::PoolId;
 use crate::pool::Gate;
 use crate::snapshot::Snapshot;

@@ -2,8 +2,10 @@
 
 use super::compile::{FlatRow, Origin, Part, Route, StepView, flatten, row_of};
 use super::decide::{Answer, Decision, Picks, Want, decide, locate};
-use super::live::{Leaf, Own, Set, lanes};
+use super::observed::lanes;
+use super::pool_live::Set;
 use super::resolve::{Resolver, Scene};
+use super::rows::{Leaf, Own};
 use super::trail::{FallbackNote, PoolNote, Trail};
 use crate::client::{Bits, Client};
 use crate::health::Load;

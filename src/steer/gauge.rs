@@ -1,7 +1,8 @@
 //! What is known of loads and times in the live tables: of an endpoint, and of a pool. For people; the tables of the
 //! methods have taken them in already.
 
-use super::live::{Live, Observed};
+use super::live::Live;
+use super::observed::Observed;
 use crate::health::{Aggregate, Load};
 use crate::id::{EndpointId, PoolId};
 use crate::pool::Pool;

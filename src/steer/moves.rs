@@ -4,7 +4,8 @@
 use super::Fallback;
 use super::amounts::{Amount, Members, amounts};
 use super::compile::row_of;
-use super::live::{Live, Set};
+use super::live::Live;
+use super::pool_live::Set;
 use crate::id::{EndpointId, PoolId, ProfileId, RouteId};
 use crate::pool::Share;
 use crate::snapshot::Snapshot;

@@ -1,6 +1,6 @@
 //! Members that safeguards keep back: when they are taken all the same, and what a growing share makes of weights.
 
-use super::live::{Observed, lanes};
+use super::observed::{Observed, lanes};
 use crate::id::{EndpointId, PoolId};
 use crate::limits::RAMP_STEPS;
 use crate::pool::{Gate, Gates};

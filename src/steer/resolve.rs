@@ -3,8 +3,9 @@
 
 use super::Fallback;
 use super::compile::{Part, StepView};
-use super::live::{Leaf, Own, PoolLive, Set, SplitPart};
+use super::pool_live::{PoolLive, Set};
 use super::reason::Reason;
+use super::rows::{Leaf, Own, SplitPart};
 use super::trail::{FallbackNote, PoolNote, Trail};
 use crate::geo::GeoMap;
 use crate::id::{OrderId, PoolId};

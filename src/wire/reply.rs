@@ -31,10 +31,10 @@ pub struct Reply<'o> {
     out: &'o mut [u8],
     /// The next octet.
     at: usize,
-    /// Where sections end: room for the OPT record is kept behind it.
-    limit: usize,
-    /// Where the whole message ends.
-    size: usize,
+    /// Octets kept behind the sections for the OPT record.
+    kept: usize,
+    /// What transport and client can take.
+    taker: Taker,
     question_end: usize,
     counts: [u16; 3],
     truncated: bool,
@@ -42,6 +42,24 @@ pub struct Reply<'o> {
     pub authoritative: bool,
     /// The scope prefix length to answer a client subnet option with; `None`: the option is not answered.
     pub scope: Option<u8>,
+}
+
+/// What the transport and the client can take.
+#[derive(Clone, Copy, Debug)]
+struct Taker {
+    /// The transport has no limit of its own.
+    stream: bool,
+    /// What the query's OPT record says, octets; 0 without one.
+    udp_size: usize,
+}
+
+impl Taker {
+    /// True if a message of this length may be sent.
+    #[cold]
+    fn takes(self, length: usize) -> bool {
+        // Without EDNS the client takes 512 octets, which is what the bounds make of 0.
+        length <= if self.stream { STREAM_REPLY_MAX } else { self.udp_size.clamp(UDP_REPLY_MIN, UDP_REPLY_MAX) }
+    }
 }
 
 impl<'o> Reply<'o> {
@@ -52,15 +70,11 @@ impl<'o> Reply<'o> {
         let end = query.question_end();
         copy(&mut out[..end], &query.message()[..end]);
         let edns = &query.edns;
-        // Without EDNS the client takes 512 octets, which is what the bounds make of 0.
-        let size = if stream { STREAM_REPLY_MAX } else { edns.udp_size.clamp(UDP_REPLY_MIN, UDP_REPLY_MAX) };
-        let size = size.min(out.len());
-        let kept = if edns.is_present { OPT_LENGTH + edns.subnet.octets().len() } else { 0 };
         Self {
             out,
             at: end,
-            limit: size - kept,
-            size,
+            kept: if edns.is_present { OPT_LENGTH + edns.subnet.octets().len() } else { 0 },
+            taker: Taker { stream, udp_size: edns.udp_size },
             question_end: end,
             counts: [0; 3],
             truncated: false,
@@ -69,13 +83,25 @@ impl<'o> Reply<'o> {
         }
     }
 
+    /// True if the sections may end at `end`.
+    #[inline(always)]
+    fn has_room(&self, end: usize) -> bool {
+        self.fits(end + self.kept)
+    }
+
+    /// True if the whole message may end at `end`. What every client takes needs no look at this one.
+    #[inline(always)]
+    fn fits(&self, end: usize) -> bool {
+        end <= UDP_REPLY_MIN || self.taker.takes(end)
+    }
+
     /// Copies whole records, `count` of them, laid out ready. Gives the offset of the first one, or `None` if there
     /// is no room; then nothing is written.
     #[inline(always)]
     pub fn append(&mut self, section: Section, count: u16, records: &[u8]) -> Option<usize> {
         let at = self.at;
         let end = at + records.len();
-        if end > self.limit {
+        if !self.has_room(end) {
             return None;
         }
         copy(&mut self.out[at..end], records);
@@ -89,7 +115,7 @@ impl<'o> Reply<'o> {
     pub fn record(&mut self, section: Section, owner: u16, rtype: u16, ttl: u32, rdata: &[u8]) -> Option<usize> {
         let start = self.at + RECORD_HEADER;
         let end = start + rdata.len();
-        if end > self.limit {
+        if !self.has_room(end) {
             return None;
         }
         self.out[self.at..start].copy_from_slice(&record_header(owner, rtype, ttl, rdata.len() as u16));
@@ -111,14 +137,13 @@ impl<'o> Reply<'o> {
         const { assert!(RECORD == RECORD_HEADER + N) };
         let count = rdatas.len();
         let end = self.at + RECORD * count;
-        if end > self.limit {
+        if !self.has_room(end) {
             return false;
         }
-        let mut record = [0; RECORD];
-        record[..RECORD_HEADER].copy_from_slice(&record_header(QUESTION, rtype, ttl, N as u16));
-        for (written, rdata) in self.out[self.at..end].as_chunks_mut::<RECORD>().0.iter_mut().zip(rdatas) {
+        let head = record_header(QUESTION, rtype, ttl, N as u16);
+        for (record, rdata) in self.out[self.at..end].as_chunks_mut::<RECORD>().0.iter_mut().zip(rdatas) {
+            record[..RECORD_HEADER].copy_from_slice(&head);
             record[RECORD_HEADER..].copy_from_slice(rdata);
-            *written = record;
         }
         self.at = end;
         self.counts[Section::Answer as usize] += count as u16;
@@ -184,15 +209,11 @@ impl<'o> Reply<'o> {
     /// Writes the OPT record with the client subnet option; their room was kept. Gives the message's length.
     #[inline(always)]
     fn write_opt(&mut self, query: &Query<'_>, rcode: u16) -> usize {
-        let Some(scope) = self.scope else {
-            let end = self.at + OPT_LENGTH;
-            self.out[self.at..end].copy_from_slice(&opt_record(&query.edns, rcode, 0));
-            return end;
-        };
-        let echo = query.edns.subnet.octets();
+        let echo = if self.scope.is_some() { query.edns.subnet.octets() } else { &[] };
         let end = self.at + OPT_LENGTH + echo.len();
-        if let Some((record, option)) = self.out[self.at..end].split_first_chunk_mut::<OPT_LENGTH>() {
-            *record = opt_record(&query.edns, rcode, echo.len() as u16);
+        let Some((record, option)) = self.out[self.at..end].split_first_chunk_mut::<OPT_LENGTH>() else { return end };
+        write_opt_record(record, &query.edns, rcode, echo.len() as u16);
+        if let Some(scope) = self.scope {
             copy(option, echo);
             if let Some(octet) = option.get_mut(OPTION_HEADER + 3) {
                 *octet = scope;
@@ -221,7 +242,8 @@ impl<'o> Reply<'o> {
     /// Writes one option if there is room for it.
     fn option(&mut self, code: u16, head: &[u8], text: &str) {
         let length = head.len() + text.len();
-        if self.at + OPTION_HEADER + length > self.size {
+        let end = self.at + OPTION_HEADER + length;
+        if !self.fits(end) {
             return;
         }
         for part in [&code.to_be_bytes()[..], &(length as u16).to_be_bytes(), head, text.as_bytes()] {
@@ -242,7 +264,9 @@ pub fn reject(message: &[u8], rcode: u16, echo: usize, edns: Edns<'_>, out: &mut
         return echo;
     }
     let end = echo + OPT_LENGTH;
-    out[echo..end].copy_from_slice(&opt_record(&edns, rcode, 0));
+    if let Some(record) = out[echo..end].first_chunk_mut() {
+        write_opt_record(record, &edns, rcode, 0);
+    }
     end
 }
 
@@ -258,15 +282,18 @@ fn record_header(owner: u16, rtype: u16, ttl: u32, length: u16) -> [u8; RECORD_H
     head
 }
 
-/// An OPT record up to its options, of so many octets: our size, the upper bits of the RCODE, version 0, DO as it was
-/// (RFC 3225 §3).
-#[inline]
-fn opt_record(edns: &Edns<'_>, rcode: u16, options: u16) -> [u8; OPT_LENGTH] {
-    let [type_high, type_low] = rtype::OPT.to_be_bytes();
-    let [size_high, size_low] = (UDP_REPLY_MAX as u16).to_be_bytes();
-    let [length_high, length_low] = options.to_be_bytes();
-    let flags = u8::from(edns.dnssec_ok) << 7;
-    [0, type_high, type_low, size_high, size_low, (rcode >> 4) as u8, 0, flags, 0, length_high, length_low]
+/// Writes an OPT record up to its options, of so many octets: our size, the upper bits of the RCODE, version 0, DO as it
+/// was (RFC 3225 §3). In two words that share an octet.
+#[inline(always)]
+fn write_opt_record(out: &mut [u8; OPT_LENGTH], edns: &Edns<'_>, rcode: u16, options: u16) {
+    let flags = u16::from(edns.dnssec_ok) << 15;
+    let head = u64::from(rtype::OPT) << 40
+        | (UDP_REPLY_MAX as u64) << 24
+        | u64::from(rcode >> 4) << 16
+        | u64::from(flags >> 8);
+    let tail = u32::from(flags) << 16 | u32::from(options);
+    out[..8].copy_from_slice(&head.to_be_bytes());
+    out[7..].copy_from_slice(&tail.to_be_bytes());
 }
 
 /// Copies octets. What is copied here is short: two halves that overlap take less than finding out how to copy best.

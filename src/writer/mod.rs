@@ -2,6 +2,7 @@
 //! the time and carries the effects out.
 
 mod guarding;
+mod holds;
 mod known;
 mod measured;
 mod operators;
@@ -11,6 +12,7 @@ mod serving;
 mod staged;
 mod staleness;
 
+pub use holds::{HeldBy, Hold, Holds};
 pub use known::Left;
 pub use measured::{Measured, Metered};
 pub use operators::{Look, Seen, Survey};

@@ -28,6 +28,7 @@ impl Zones {
         let placed = builder.place(&records);
         builder.hide();
         builder.lay_out(&records, placed);
+        builder.mark_plain();
         builder.finish()
     }
 }
@@ -296,6 +297,18 @@ impl<'a> Builder<'a> {
             }
             node.set_count += 1;
             self.out.sets.push(laid_out);
+        }
+    }
+
+    /// Tells the nodes whose RRsets are the answer wherever they are asked for.
+    fn mark_plain(&mut self) {
+        let unusual = Flags::HIDDEN | Flags::BALANCED_A | Flags::BALANCED_AAAA | Flags::BALANCED_CNAME;
+        for node in &mut self.out.nodes {
+            let sets = &self.out.sets[node.sets as usize..][..usize::from(node.set_count)];
+            // What DS records say is the parent side's (RFC 4035 §3.1.4.1).
+            if !sets.is_empty() && !node.flags.has(unusual) && sets.iter().all(|set| set.rtype != rtype::DS) {
+                node.flags.0 |= Flags::PLAIN;
+            }
         }
     }
 

@@ -65,6 +65,14 @@ pub enum Outcome {
     NoName,
 }
 
+/// Where a name was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<'z> {
+    /// The node's number.
+    pub(crate) id: NodeId,
+    node: &'z Node,
+}
+
 impl Zones {
     /// Looks a name up. `None`: it lies in no zone of ours.
     #[must_use]
@@ -84,24 +92,31 @@ impl Zones {
     /// What a node answers if neither a cut nor an alias has a say: nearly always one look.
     #[inline(always)]
     #[must_use]
-    pub fn usual(&self, node: NodeId, qtype: u16) -> Usual<'_> {
-        let node = &self.nodes[node.index()];
-        if node.flags.has(Flags::HIDDEN) || qtype == rtype::DS {
-            return Usual::Other;
-        }
+    pub(crate) fn usual(&self, At { node, .. }: At<'_>, qtype: u16) -> Usual<'_> {
         let holder = Holder { zone: node.zone, believes_all: node.flags.has(Flags::BELIEVES) };
-        if qtype == rtype::A && node.flags.has(Flags::BALANCED_A)
-            || qtype == rtype::AAAA && node.flags.has(Flags::BALANCED_AAAA)
+        if qtype == rtype::A && node.flags.shows(Flags::BALANCED_A)
+            || qtype == rtype::AAAA && node.flags.shows(Flags::BALANCED_AAAA)
         {
             return Usual::Addresses(holder, NameId::new(node.balanced as usize));
         }
-        let start = node.sets as usize;
-        let sets = &self.sets[start..start + usize::from(node.set_count)];
-        let first = sets.first().filter(|set| set.rtype == qtype);
-        match first.or_else(|| sets.iter().find(|set| set.rtype == qtype)) {
-            Some(set) if !node.flags.has(Flags::BALANCED_CNAME) => Usual::Records(holder, set),
-            _ => Usual::Other,
+        if node.flags.has(Flags::PLAIN)
+            && let Some(set) = self.sets.get(node.sets as usize)
+            && set.rtype == qtype
+        {
+            return Usual::Records(holder, set);
         }
+        self.less_usual(node, qtype).map_or(Usual::Other, |set| Usual::Records(holder, set))
+    }
+
+    /// The static records of the asked type, when it takes several looks.
+    #[inline(never)]
+    fn less_usual(&self, node: &Node, qtype: u16) -> Option<&Set> {
+        let hides = Flags::HIDDEN | Flags::BALANCED_CNAME;
+        if node.flags.has(hides) || qtype == rtype::DS {
+            return None;
+        }
+        let start = node.sets as usize;
+        self.sets[start..start + usize::from(node.set_count)].iter().find(|set| set.rtype == qtype)
     }
 
     /// The RRset of a type at a node.
@@ -112,28 +127,37 @@ impl Zones {
     }
 
     /// The node of exactly this name.
-    #[inline(never)]
     #[must_use]
     pub fn node(&self, name: Span<'_>) -> Option<NodeId> {
+        self.place(name).map(|at| at.id)
+    }
+
+    /// The same with the node.
+    #[inline(never)]
+    #[must_use]
+    pub(crate) fn place(&self, name: Span<'_>) -> Option<At<'_>> {
         let hash = name.hash();
-        match self.table.first(hash) {
-            // Usually it is there, in the case sent.
-            Some(node) if self.owner(node).is_some_and(|owner| name.is_exactly(owner)) => Some(node),
-            _ => self.node_under(hash, name),
+        // Usually it is there, in the case sent.
+        if let Some(id) = self.table.first(hash)
+            && let Some(node) = self.nodes.get(id.index())
+            && self.owner(node).is_some_and(|owner| name.is_exactly(owner))
+        {
+            return Some(At { id, node });
         }
+        self.place_under(hash, name)
     }
 
     /// The same, by all names of this hash and in any case.
     #[cold]
-    fn node_under(&self, hash: u32, name: Span<'_>) -> Option<NodeId> {
+    fn place_under(&self, hash: u32, name: Span<'_>) -> Option<At<'_>> {
         let is_it = |owner: &[u8]| name.is_exactly(owner) || name.is(owner);
-        self.table.find(hash, |node| self.owner(node).is_some_and(is_it))
+        let id = self.table.find(hash, |id| self.owner(&self.nodes[id.index()]).is_some_and(is_it))?;
+        Some(At { id, node: &self.nodes[id.index()] })
     }
 
     /// The name of a node, in lower case.
     #[inline(always)]
-    fn owner(&self, node: NodeId) -> Option<&[u8]> {
-        let node = self.nodes.get(node.index())?;
+    fn owner(&self, node: &Node) -> Option<&[u8]> {
         let start = node.name as usize;
         self.names.get(start..start + usize::from(node.name_length))
     }

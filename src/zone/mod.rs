@@ -10,6 +10,7 @@ mod lookup;
 mod rrset;
 mod table;
 
+pub(crate) use lookup::At;
 pub use lookup::{Found, Holder, Outcome, Usual};
 pub use rrset::{Related, Set};
 
@@ -124,9 +125,17 @@ impl Flags {
     const BELIEVES: u16 = 512;
     /// Something above hides the node, or it is a cut itself: `Node::above` says what.
     const HIDDEN: u16 = 256;
+    /// It has records, nothing hides them, and no type of its addresses is balanced: an RRset that is here is the answer.
+    const PLAIN: u16 = 32_768;
 
-    const fn has(self, flag: u16) -> bool {
-        self.0 & flag != 0
+    /// Has at least one of these.
+    const fn has(self, flags: u16) -> bool {
+        self.0 & flags != 0
+    }
+
+    /// Has this one, and nothing hides it.
+    const fn shows(self, flag: u16) -> bool {
+        self.0 & (flag | Self::HIDDEN) == flag
     }
 }
 

@@ -78,6 +78,15 @@ fn what_the_guard_holds_is_shown_and_released() {
     assert_eq!(server.ask("www"), 1);
     let status = server.json(&["status"]);
     assert_eq!((&status["guard"]["state"], &status["guard"]["sites"][0]), (&"up".into(), &5.into()), "{status}");
+    let words = ["explain", "www.example.com", "--client", "20.0.0.0/24"];
+    let why = (0..1_000).map(|_| server.json(&words)).find(|why| !why["trail"][0]["endpoints"][0]["held"].is_null());
+    let why = why.expect("it fails often enough to be held");
+    let held = &why["trail"][0]["endpoints"][0]["held"];
+    assert_eq!((&held["by"], held["since"].is_u64()), (&"guard".into(), true), "{why}");
+    assert!(why["trail"][4]["endpoints"][0]["held"].is_null(), "the fifth is well: {why}");
+    assert!(why["notes"].to_string().contains("the blast guard holds failures for"), "{why}");
+    let said = server.verb(&words).1;
+    assert!(said.contains(", held up since ") && said.contains(" by the blast guard"), "{said}");
     let (code, out, errors) = server.verb(&["release", "--owner", "ann", "--reason", "the sites are on fire"]);
     assert_eq!(code, 0, "{errors}");
     assert!(out.starts_with("released: the failures of "), "{out}");
@@ -97,7 +106,8 @@ fn a_cut_that_the_canaries_see_too_has_no_end_survives_a_restart_and_is_over_whe
     push(folder.path(), 1..=5, "up");
     // Bound and let go: nobody listens there for now, and nobody else is given the port soon.
     let canary = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let server = format!("zones = [\"zone.toml\"]\n[guard]\nhold = \"1s\"\ncanaries = [\"tcp://{canary}\"]\n");
+    // After a restart a busy machine may hear of the canary long after the sites: `hold` must not end before.
+    let server = format!("zones = [\"zone.toml\"]\n[guard]\nhold = \"5m\"\ncanaries = [\"tcp://{canary}\"]\n");
     std::fs::write(folder.path().join("geosteer.toml"), server).unwrap();
     let mut server = Process::start(folder.path());
     assert_eq!(server.ask("www"), 1);
@@ -114,10 +124,13 @@ fn a_cut_that_the_canaries_see_too_has_no_end_survives_a_restart_and_is_over_whe
         (&serde_json::Value::Null, &false.into())
     );
     assert!(server.verb(&["status"]).1.contains("FAILS: connection refused"));
-    // All five are held in the end, far longer than `hold`.
+    // All five are held in the end.
     let held = |server: &Process, count| (0..1_000).find(|_| server.json(&["status"])["guard"]["held"] == count);
     held(&server, 5).unwrap();
     assert_eq!(server.json(&["endpoints", "a"])["endpoints"][0]["health"], "held");
+    let why = server.json(&["explain", "www.example.com", "--client", "20.0.0.0/24"]);
+    assert_eq!(why["trail"][0]["endpoints"][0]["held"]["by"], "canaries");
+    assert!(why["notes"].to_string().contains("holds failures until the canaries answer"), "{why}");
     server.signal("-TERM");
     server.line(&["stopped"]);
 
@@ -125,7 +138,7 @@ fn a_cut_that_the_canaries_see_too_has_no_end_survives_a_restart_and_is_over_whe
     assert_eq!(server.ask("www"), 1, "what was held is up after a restart");
     held(&server, 5).unwrap();
     assert_eq!(server.ask("www"), 1);
-    // Seen up before the canary answers, or most sites would still fail when `hold` ends.
+    // Seen up before the canary answers, or most sites would still fail then, and be believed.
     push(folder.path(), 1..=4, "up");
     held(&server, 1).unwrap();
     let _answers = std::net::TcpListener::bind(canary).unwrap();

@@ -4,7 +4,7 @@ use super::Scene;
 use super::guard::{ALL, round, told, up, zone};
 use geosteer::health::{Guard, Millis, Outcome, TargetAddress, TargetState};
 use geosteer::id::TargetId;
-use geosteer::writer::Event;
+use geosteer::writer::{Event, HeldBy};
 use std::net::IpAddr;
 
 const CANARIES: &str =
@@ -36,6 +36,12 @@ fn fail(scene: &mut Scene, rounds: usize, outcome: Outcome) {
     }
 }
 
+/// What holds each endpoint.
+fn held_by(scene: &Scene) -> Vec<HeldBy> {
+    let holds = scene.writer.holds().targets;
+    ALL.iter().filter_map(|&octet| Some(holds.get(&scene.target(octet))?.by)).collect()
+}
+
 fn all_up(scene: &Scene) -> bool {
     (1..=5).all(|octet| up(scene, octet))
 }
@@ -46,11 +52,13 @@ fn while_the_canaries_fail_too_nothing_goes_down_however_long_it_takes() {
     fail(&mut scene, 2_000, Outcome::Fail);
     assert!(all_up(&scene), "{:?} after {} ms", scene.writer.guard(), scene.now);
     assert_eq!((scene.named(), end(&scene)), (ALL.to_vec(), None));
+    assert_eq!(held_by(&scene), [HeldBy::Canaries; 5]);
     // Back: the canaries answer first, then one site after the other.
     canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
     assert_eq!((scene.writer.guard().0, scene.named()), (Guard::Quiet, ALL.to_vec()));
     scene.probe(1, Outcome::Fail);
     assert!(all_up(&scene), "this probe may have begun before we were back");
+    assert_eq!(held_by(&scene), [HeldBy::NextProbe; 5]);
     scene.wait(2_000);
     for octet in ALL {
         scene.probe(octet, Outcome::Pass);

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use geosteer::health::{Guard, Outcome, TargetState};
-use geosteer::writer::{Effect, Event};
+use geosteer::writer::{Effect, Event, HeldBy, Hold};
 
 /// Five sites of one endpoint each; the first name hands out all of them while they are up.
 pub(super) fn zone() -> String {
@@ -54,9 +54,14 @@ fn what_still_fails_after_the_bound_is_believed_and_not_before() {
     round(&mut scene, &ALL, Outcome::Fail);
     round(&mut scene, &ALL, Outcome::Fail);
     ALL.into_iter().for_each(|octet| scene.probe(octet, Outcome::Fail));
+    let since = scene.now;
     scene.wait(59_999);
     assert!(scene.writer.guard().0 != Guard::Quiet && (1..=5).all(|octet| up(&scene, octet)));
+    let hold = Hold { by: HeldBy::Guard, since: Some(since), note: "told".into() };
+    assert!(ALL.into_iter().all(|octet| scene.writer.holds().targets.get(&scene.target(octet)) == Some(&hold)));
     scene.wait(1);
+    let mut holds = scene.writer.holds().targets.into_values();
+    assert!(holds.all(|hold| hold.by == HeldBy::Stale), "nobody was probed meanwhile");
     assert_eq!(scene.writer.guard().0, Guard::Quiet, "no site is up that could fail");
     assert!((1..=5).all(|octet| !up(&scene, octet)));
 }

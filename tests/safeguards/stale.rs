@@ -3,7 +3,7 @@
 use super::Scene;
 use geosteer::health::{Outcome, TargetState};
 use geosteer::id::TargetId;
-use geosteer::writer::{Effect, Stale};
+use geosteer::writer::{Effect, HeldBy, Hold, Stale};
 
 fn zone(count: u8) -> String {
     let endpoints: Vec<_> = (1..=count).map(|octet| format!("\"192.0.2.{octet}\"")).collect();
@@ -32,6 +32,9 @@ fn a_target_is_stale_after_three_intervals_and_a_timeout_and_keeps_its_state() {
     assert_eq!(told(&mut scene), [Stale::One(TargetId::new(0))]);
     assert_eq!((scene.state_of(1), scene.named()), (TargetState::Down, vec![2]));
     assert_eq!(scene.writer.survey().stale.into_iter().collect::<Vec<_>>(), [TargetId::new(0)]);
+    let holds = scene.writer.holds().targets;
+    let hold = Hold { by: HeldBy::Stale, since: Some(10_000), note: "told".into() };
+    assert_eq!(holds.into_iter().collect::<Vec<_>>(), [(TargetId::new(0), hold)]);
     scene.probe(1, Outcome::Inconclusive);
     assert_eq!(told(&mut scene), [Stale::Fresh(TargetId::new(0))]);
     scene.wait(20_000);

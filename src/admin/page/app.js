@@ -15,9 +15,9 @@ import { now, span } from "./words.js";
 import { drawWorld, paintWorld } from "./world.js";
 
 const POLL_MS = 3_000;
-/** A simulation costs the server a second of a core: only after a change, and now and then. */
+/** A simulation after a reload costs the server a second of a core, others little: after a change, and now and then. */
 const SIMULATE_S = 120;
-const SIMULATE_LEAST_S = 4;
+const SIMULATE_LEAST_S = 1;
 
 const events = new Events(() => refresh());
 const model = {

@@ -81,7 +81,8 @@ fn judge_descriptors(limits: &str) -> Finding {
 /// Secrets that others can read, and where state is kept.
 pub(super) fn files(server: &Server, has_file: bool) -> Vec<Finding> {
     let secrets = [&server.admin.token_file, &server.events.webhook_secret_file, &server.tls.key];
-    let mut findings: Vec<_> = secrets.into_iter().flatten().map(|path| secret(path)).collect();
+    let fleet = server.fleet.iter().map(|server| &server.token_file);
+    let mut findings: Vec<_> = secrets.into_iter().flatten().chain(fleet).map(|path| secret(path)).collect();
     let usual = has_file.then(|| PathBuf::from(STATE));
     findings.extend(server.state.clone().or(usual).map(|path| state(&path)));
     findings

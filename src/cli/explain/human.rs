@@ -1,5 +1,6 @@
 //! The explanation for people: aligned, with colour where a terminal shows it.
 
+use crate::cli::operate::table::{moment, plain};
 use crate::report::{EndpointView, PoolView, Report};
 use std::fmt::Write as _;
 
@@ -135,6 +136,7 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
         };
         let (name, address) = (&endpoint.name, &endpoint.address);
         let named = if name == address { String::new() } else { format!("{name:<names$}  ") };
-        let _ = writeln!(text, "      {mark} {named}{address:<addresses$}  {why}{share}{load}{time}");
+        let held = endpoint.held.as_ref().map(|held| format!("; {}", plain(&held.words(moment)))).unwrap_or_default();
+        let _ = writeln!(text, "      {mark} {named}{address:<addresses$}  {why}{share}{load}{time}{held}");
     }
 }

@@ -4,6 +4,7 @@
 
 mod human;
 mod live;
+mod supposed;
 
 pub use human::{Paint, human};
 
@@ -92,7 +93,10 @@ pub fn run(args: Args) -> Exit {
     let subnet = (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }));
     let question = Question { name: args.name, rtype: args.r#type, subnet, resolver: args.resolver };
     match Report::new(&state, &question) {
-        Ok(Some(report)) => show(&report, args.server.json),
+        Ok(Some(mut report)) => {
+            report.notes.extend(supposed::note(&state));
+            show(&report, args.server.json)
+        }
         Ok(None) => {
             eprintln!("error: the server would not answer this at all");
             Exit::No

@@ -1,11 +1,13 @@
 //! `geosteer drain`, `undrain`, `shed`, `up`, `down`, `auto`, `weight`.
 
 use super::table::{moment, span, table};
-use super::{Where, print_json, strange};
+use super::{Where, fleet, print_json, strange};
 use crate::clock;
-use crate::control::{Answer, Done, Lift, MoveRow, Order, Request, Safe};
+use crate::control::{Answer, Done, Lift, MoveRow, Order, Safe, user};
 use crate::error::Exit;
+use crate::fleet::Change;
 use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 
 /// What is said with every order.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,6 +26,9 @@ pub(super) struct Plain {
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Only on the server of this machine, not on all of the server file's `[fleet]`
+    #[arg(long)]
+    here: bool,
     #[command(flatten)]
     server: Where,
 }
@@ -115,14 +120,14 @@ fn seconds(text: &str) -> Result<u64, String> {
 #[must_use]
 pub fn forced(args: Forced, state: &str) -> Exit {
     let order = Order { state: Some(state.to_owned()), ..order(&args) };
-    send(&args.plain, &Request::Set(order))
+    send(&args.plain, Change::Set(order))
 }
 
 /// Drains.
 #[must_use]
 pub fn drain(args: Drain) -> Exit {
     let order = Order { state: Some("drain".to_owned()), over_s: args.over, ..order(&args.forced) };
-    send(&args.forced.plain, &Request::Set(order))
+    send(&args.forced.plain, Change::Set(order))
 }
 
 /// Sheds a part of the clients, or ends that.
@@ -131,10 +136,10 @@ pub fn shed(args: Shed) -> Exit {
     let Shed { drain: Drain { forced, over }, part } = args;
     if part == 0.0 {
         let lift = Lift { shed: true, over_s: over, ..lift_order(&forced.plain) };
-        return send(&forced.plain, &Request::Lift(lift));
+        return send(&forced.plain, Change::Lift(lift));
     }
     let order = Order { shed: Some(part), over_s: over, ..order(&forced) };
-    send(&forced.plain, &Request::Set(order))
+    send(&forced.plain, Change::Set(order))
 }
 
 /// Sets a weight, or removes its override.
@@ -143,11 +148,11 @@ pub fn weigh(args: Weigh) -> Exit {
     match args.weight {
         Weight::File => {
             let lift = Lift { weight: true, ..lift_order(&args.forced.plain) };
-            send(&args.forced.plain, &Request::Lift(lift))
+            send(&args.forced.plain, Change::Lift(lift))
         }
         Weight::Number(weight) => {
             let order = Order { weight: Some(weight), ..order(&args.forced) };
-            send(&args.forced.plain, &Request::Set(order))
+            send(&args.forced.plain, Change::Set(order))
         }
     }
 }
@@ -156,7 +161,7 @@ pub fn weigh(args: Weigh) -> Exit {
 #[must_use]
 pub fn undrain(args: Undrain) -> Exit {
     let lift = Lift { over_s: args.over, ..lift_order(&args.plain) };
-    send(&args.plain, &Request::Lift(lift))
+    send(&args.plain, Change::Lift(lift))
 }
 
 fn lift_order(args: &Plain) -> Lift {
@@ -169,8 +174,17 @@ fn order(args: &Forced) -> Order {
     Order { target, for_s: args.until, owner, reason, force, dry_run, ..Order::default() }
 }
 
-fn send(args: &Plain, request: &Request) -> Exit {
-    let answer = match args.server.ask(request) {
+fn send(args: &Plain, change: Change) -> Exit {
+    let members = if args.here { Ok(Vec::new()) } else { args.server.fleet() };
+    let members = match members {
+        Ok(members) => members,
+        Err(exit) => return exit,
+    };
+    if !members.is_empty() {
+        let how = fleet::How { force: args.force, dry_run: args.dry_run, json: args.server.json };
+        return fleet::send(&members, &by_me(change), how);
+    }
+    let answer = match args.server.ask(&change.into()) {
         Ok(answer) => answer,
         Err(exit) => return exit,
     };
@@ -184,13 +198,23 @@ fn send(args: &Plain, request: &Request) -> Exit {
     if done.refused.is_some() { Exit::No } else { Exit::Ok }
 }
 
+/// Over the control socket the kernel says who asks; elsewhere it must be said.
+fn by_me(mut change: Change) -> Change {
+    let owner = match &mut change {
+        Change::Set(order) => &mut order.owner,
+        Change::Lift(lift) => &mut lift.owner,
+    };
+    if owner.is_none() {
+        *owner = std::fs::metadata("/proc/self").ok().map(|process| user(process.uid()));
+    }
+    change
+}
+
 /// What became of an order, for people.
 fn done_text(done: &Done, now: u64) -> String {
     let mut text = String::new();
-    let word = |said: &Option<String>| said.clone().unwrap_or_else(|| "no override".to_owned());
     let would = if done.dry_run { "would be: " } else { "" };
-    let until = done.until.map_or_else(String::new, |until| format!(", until {}", moment(until)));
-    let _ = writeln!(text, "{would}{}: {} → {}{until}", done.target, word(&done.before), word(&done.now));
+    let _ = writeln!(text, "{would}{}: {} → {}", done.target, override_text(&done.before), now_text(done));
     if let Some(why) = &done.refused {
         let _ = writeln!(text, "it would be refused: {why}");
     }
@@ -203,9 +227,20 @@ fn done_text(done: &Done, now: u64) -> String {
         let _ = writeln!(text, "little by little until {}; above is its end", moment(arrives));
     }
     if let Some(safe) = &done.safe {
-        text.push_str(&safe_text(safe, now));
+        text.push_str(&safe_text(safe, now, THIS_SERVER));
     }
     text
+}
+
+/// What an override says, or that there is none.
+pub(super) fn override_text(said: &Option<String>) -> String {
+    said.clone().unwrap_or_else(|| "no override".to_owned())
+}
+
+/// What holds now, and until when.
+pub(super) fn now_text(done: &Done) -> String {
+    let until = done.until.map_or_else(String::new, |until| format!(", until {}", moment(until)));
+    format!("{}{until}", override_text(&done.now))
 }
 
 /// Whose clients go where.
@@ -236,8 +271,11 @@ pub(super) fn moves_text(moves: &[MoveRow]) -> String {
     table(&["POLICY", "REGION", "TYPE", "FROM", "TO", "NAMES"], &moves.iter().map(row).collect::<Vec<_>>())
 }
 
-/// When it can be switched off. `now` is in seconds since 1970.
-pub(super) fn safe_text(safe: &Safe, now: u64) -> String {
+/// Other name servers of the zone have moments of their own.
+pub(super) const THIS_SERVER: &str = "this server only";
+
+/// When it can be switched off, by the word of whom. `now` is in seconds since 1970.
+pub(super) fn safe_text(safe: &Safe, now: u64, whose: &str) -> String {
     if safe.named {
         return "not safe to switch off: nothing else is left, so answers name it all the same\n".to_owned();
     }
@@ -246,8 +284,8 @@ pub(super) fn safe_text(safe: &Safe, now: u64) -> String {
         return format!("not safe to switch off: the same address is answered for {others}\n");
     }
     match safe.at.saturating_sub(now) {
-        0 => format!("safe to switch off since {} (this server only)\n", moment(safe.at)),
-        left => format!("safe to switch off at {}, in {} (this server only)\n", moment(safe.at), span(left)),
+        0 => format!("safe to switch off since {} ({whose})\n", moment(safe.at)),
+        left => format!("safe to switch off at {}, in {} ({whose})\n", moment(safe.at), span(left)),
     }
 }
 

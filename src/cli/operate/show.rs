@@ -1,6 +1,7 @@
 //! `geosteer status`, `pools`, `endpoints`, `events`.
 
-use super::orders::safe_text;
+use super::orders::{THIS_SERVER, safe_text};
+use super::serving::StatusArgs;
 use super::table::{moment, plain, span, table};
 use super::{Where, print_json, strange};
 use crate::clock;
@@ -15,7 +16,7 @@ use std::time::Duration;
 /// `events --follow` asks this often.
 const FOLLOW: Duration = Duration::from_secs(1);
 
-/// Arguments of `geosteer status` and `geosteer pools`.
+/// Arguments of `geosteer pools`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ListArgs {
     #[command(flatten)]
@@ -58,9 +59,12 @@ fn show(server: &Where, request: &Request, text: impl Fn(&Answer) -> Option<Stri
     Exit::Ok
 }
 
-/// How the server is.
+/// How the server is, or whether it answers.
 #[must_use]
-pub fn status(args: ListArgs) -> Exit {
+pub fn status(args: StatusArgs) -> Exit {
+    if args.serving {
+        return super::serving::serving(&args.server);
+    }
     show(&args.server, &Request::Status, |answer| match answer {
         Answer::Status(status) => Some(status_text(status, clock::unix_seconds())),
         _ => None,
@@ -179,7 +183,7 @@ fn status_text(status: &Status, now: u64) -> String {
         let until = one.until.map_or_else(|| "-".to_owned(), |until| format!("in {}", span(until.saturating_sub(now))));
         let note = match &one.safe {
             _ if one.orphan => "nothing is called so".to_owned(),
-            Some(safe) => safe_text(safe, now).trim_end().to_owned(),
+            Some(safe) => safe_text(safe, now, THIS_SERVER).trim_end().to_owned(),
             None => String::new(),
         };
         let (target, owner) = (one.target.clone(), one.owner.clone());

@@ -28,7 +28,7 @@ pub(in crate::cli) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// A moment: `2026-11-22 14:03:09 UTC`. `at` is in seconds since 1970.
-pub(super) fn moment(at: u64) -> String {
+pub(in crate::cli) fn moment(at: u64) -> String {
     let ([year, month, day], [hour, minute, second]) = crate::clock::calendar(at);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }

@@ -1,5 +1,5 @@
 //! What may stand behind each key. The reader says it exactly, with ranges and cross-references; an editor needs the
-//! type, the words and the tables. A key without a shape may be anything.
+//! type, the words and the tables. Tests hold that every key has a shape, and that the reader and the shapes agree.
 
 use crate::config::keys::{TABLES, Table};
 use serde_json::{Value, json};
@@ -12,32 +12,12 @@ pub(super) fn slug(table: &Table) -> String {
 const ZONE: &str = "(top level)";
 const CHECK: &str = "[checks.NAME]";
 const POOL: &str = "[pools.NAME]";
+const LOAD: &str = "load = {…}";
 const ENDPOINT: &str = "endpoints[]";
 const NAME: &str = "[names.NAME]";
 const ROW: &str = "[policies.NAME] REGION = {…}";
 
-/// Where the shapes below stand, for the test that every one is of a key.
-#[cfg(test)]
-pub(super) const KNOWN: &[(&str, &str)] = &[
-    (ZONE, "regions"),
-    (ZONE, "policies"),
-    (ZONE, "names"),
-    (CHECK, "type"),
-    (CHECK, "expect_status"),
-    (POOL, "endpoints"),
-    (POOL, "balance"),
-    (ENDPOINT, "address"),
-    (NAME, "fallback"),
-    (ROW, "then"),
-    ("[regions.NAME]", "asns"),
-    ("[dns]", "listen"),
-    ("[log]", "format"),
-    ("[guard]", "canaries"),
-    ("[[test]]", "down"),
-    ("(top level of *.tests.toml)", "test"),
-];
-
-/// The shape of a key.
+/// The shape of a key; a key that is forgotten here may be anything.
 pub(super) fn shape(table: &Table, key: &str) -> Value {
     zone(table.path, key)
         .or_else(|| pool(table.path, key))
@@ -61,10 +41,10 @@ fn zone(path: &str, key: &str) -> Option<Value> {
         (ZONE, "policies") => map(map(row())),
         (ZONE, "names") => map(link("names.NAME")),
         ("soa", "mname" | "rname") | ("[records]", _) => text(),
-        ("soa", "serial") => any(&[integer(), text()]),
+        ("soa", "serial") => any(&[integer(), words(&["auto"])]),
         ("soa", _) => time(),
         ("[regions.NAME]", "continents") => many(words(&["AF", "AN", "AS", "EU", "NA", "OC", "SA"])),
-        ("[regions.NAME]", "asns") => many(any(&[integer(), text()])),
+        ("[regions.NAME]", "asns") => many(any(&[integer(), like("^(AS|as)?[0-9]+$")])),
         ("[regions.NAME]", _) => many(text()),
         ("[dnssec]" | "[ecs]", "enabled") => boolean(),
         ("[ecs]", "trusted") => many(text()),
@@ -92,7 +72,7 @@ fn pool(path: &str, key: &str) -> Option<Value> {
         (POOL, "endpoints") => many(any(&[text(), link("endpoints")])),
         (POOL, "balance") => words(&balances),
         (POOL, "answers" | "quorum") | (ENDPOINT, "weight") => integer(),
-        (POOL, "min_healthy") => any(&[integer(), text()]),
+        (POOL, "min_healthy") => any(&[integer(), like("^[0-9]+ *%$")]),
         (POOL | ENDPOINT, "location") => place(),
         (POOL | ENDPOINT, "state") => state(),
         (POOL, "spread") | (ENDPOINT, "name" | "hostname" | "check_address" | "target") => text(),
@@ -100,6 +80,11 @@ fn pool(path: &str, key: &str) -> Option<Value> {
         (POOL, "slow_start" | "failback_delay") => time(),
         (POOL, "manual_resume") => boolean(),
         (POOL, "load") => link("load"),
+        (POOL, "capacity" | "shed_from" | "shed_at") | (LOAD, "max") => number(),
+        (LOAD, "field" | "path") => text(),
+        (LOAD, "header") => any(&[boolean(), text()]),
+        (LOAD, "aggregate") => words(&["sum", "mean"]),
+        (LOAD, "stale") => time(),
         _ => return None,
     })
 }
@@ -126,13 +111,16 @@ fn name(path: &str, key: &str) -> Option<Value> {
         (NAME, "policy") => any(&[text(), map(row())]),
         (NAME, "ttl" | "ttl_min") => time(),
         (NAME, "fallback") => any(&[words(&["all", "nodata", "servfail"]), link("fallback")]),
-        (NAME, "https" | "svcb") => any(&[boolean(), link("https")]),
+        (NAME, "https" | "svcb") => link("https"),
         (NAME, "srv") => link("srv"),
-        (NAME, "mx") => any(&[boolean(), link("mx")]),
+        (NAME, "mx") => link("mx"),
         (NAME, "txt") => boolean(),
         (ROW, "pools" | "then") => any(&[text(), steps()]),
         (ROW, "pick") => words(&["order", "nearest", "least-load"]),
         (ROW, "geofence" | "sticky") => boolean(),
+        ("fallback = {…}", "pool") => text(),
+        ("https = {…}", "alpn") => many(text()),
+        ("https = {…}" | "srv = {…}" | "mx = {…}", _) => integer(),
         _ => return None,
     })
 }
@@ -142,12 +130,23 @@ fn server(path: &str, key: &str) -> Option<Value> {
         ("geosteer.toml", "zones") | ("[geo]", "databases") | ("[guard]", "canaries") => many(text()),
         ("geosteer.toml", "state") | ("[dns]", "nsid" | "version") => text(),
         ("geosteer.toml", "watch") => any(&[boolean(), link("watch")]),
-        ("[dns]", "listen" | "tls_listen" | "https_listen" | "quic_listen") => many(text()),
+        ("[dns]", "explain_from" | "listen" | "tls_listen" | "https_listen" | "quic_listen") => many(text()),
         ("[dns]", "tcp_idle") | ("[guard]", "hold") | ("[watch]", "debounce") => time(),
         ("[dns]", "threads" | "tcp_connections" | "tcp_connections_per_client") | ("[guard]", "share") => integer(),
         ("[probe]", "exec") | ("[watch]", "enabled") => boolean(),
+        ("[admin]", "hosts") => many(like("^[A-Za-z0-9._-]+$")),
+        ("[query_log.filter]", "zone" | "name" | "client" | "type") => many(text()),
+        ("[query_log.filter]", "rcode") => {
+            many(words(&["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"]))
+        }
+        ("[query_log]", "path") => text(),
+        ("[query_log]", "sample") => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": 1 }),
+        ("[query_log]", "filter") => link("query_log.filter"),
+        ("[metrics]", "names") => boolean(),
         ("[admin]", "listen" | "token_file" | "socket") | ("[events]" | "[tls]", _) => text(),
-        ("[log]", "format") => words(&["text", "json"]),
+        ("[fleet]", "servers") => many(link("fleet.servers")),
+        ("fleet.servers[]", _) => text(),
+        ("[log]" | "[query_log]", "format") => words(&["text", "json"]),
         ("(top level of *.tests.toml)", "test") => json!({ "type": "array", "items": link("test") }),
         ("[[test]]", "down" | "addresses") => many(text()),
         ("[[test]]", _) => text(),
@@ -177,8 +176,16 @@ fn text() -> Value {
     json!({ "type": "string" })
 }
 
+fn like(pattern: &str) -> Value {
+    json!({ "type": "string", "pattern": pattern })
+}
+
 fn integer() -> Value {
     json!({ "type": "integer", "minimum": 0 })
+}
+
+fn number() -> Value {
+    json!({ "type": "number", "minimum": 0 })
 }
 
 fn boolean() -> Value {
@@ -187,7 +194,7 @@ fn boolean() -> Value {
 
 /// Whole seconds, or a number with a unit.
 fn time() -> Value {
-    json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^([0-9]+(ms|[smhdwSMHDW])?)+$" }] })
+    any(&[integer(), like("^([0-9]+(ms|[smhdwSMHDW])?)+$")])
 }
 
 fn words(all: &[&str]) -> Value {

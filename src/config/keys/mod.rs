@@ -8,7 +8,8 @@ mod tests_file;
 
 pub use load::LOAD;
 pub use server::{
-    ADMIN, DNS, EVENTS, GEO, GUARD, LOG, METRICS, PROBE, QUERY_LOG, QUERY_LOG_FILTER, SERVER, TLS, WATCH,
+    ADMIN, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, QUERY_LOG, QUERY_LOG_FILTER, SERVER, TLS,
+    WATCH,
 };
 pub use tests_file::{TEST, TESTS};
 
@@ -499,6 +500,8 @@ pub static TABLES: &[&Table] = &[
     &METRICS,
     &GUARD,
     &WATCH,
+    &FLEET,
+    &FLEET_SERVER,
 ];
 
 impl Table {

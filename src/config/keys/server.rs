@@ -21,8 +21,9 @@ pub static SERVER: Table = Table {
         "ecs",
         "guard",
         "watch",
+        "fleet",
     ],
-    later: &["rrl", "cookies", "proxy", "fleet", "tsig"],
+    later: &["rrl", "cookies", "proxy", "tsig"],
     words: &[
         ("zone", "zones"),
         ("zones_dir", "zones"),
@@ -41,6 +42,8 @@ pub static SERVER: Table = Table {
         ("autoreload", "watch"),
         ("querylog", "query_log"),
         ("queries", "query_log"),
+        ("cluster", "fleet"),
+        ("peers", "fleet"),
     ],
 };
 
@@ -194,4 +197,22 @@ pub static WATCH: Table = Table {
     keys: &["enabled", "debounce"],
     later: &[],
     words: &[("enable", "enabled"), ("interval", "debounce"), ("settle", "debounce"), ("quiet", "debounce")],
+};
+
+/// `[fleet]`.
+pub static FLEET: Table = Table {
+    what: "[fleet]",
+    path: "[fleet]",
+    keys: &["servers"],
+    later: &[],
+    words: &[("server", "servers"), ("members", "servers"), ("nodes", "servers"), ("peers", "servers")],
+};
+
+/// One of `[fleet] servers`.
+pub static FLEET_SERVER: Table = Table {
+    what: "a server of the fleet",
+    path: "fleet.servers[]",
+    keys: &["name", "url", "token_file"],
+    later: &[],
+    words: &[("admin", "url"), ("address", "url"), ("host", "url"), ("token", "token_file"), ("secret", "token_file")],
 };

@@ -17,22 +17,6 @@ const WRITTEN: usize = 16;
 /// Who of the equally near wins each place.
 pub(in crate::pool) type Winners = Arc<[u8; 1 << PLACE_BITS]>;
 
-/// Picks `answers` members: first those of the nearest tier from where the client's key points, then on in order.
-#[inline(always)]
-pub(in crate::pool) fn pick(
-    members: &[Member],
-    tie: usize,
-    answers: usize,
-    key: impl FnOnce() -> Key,
-    out: &mut Picked,
-) {
-    if tie > 1 || answers > 1 {
-        pick_several(members, tie, answers, key(), out);
-    } else {
-        out.only(members[0].endpoint);
-    }
-}
-
 /// Picks the one that has won the key's place.
 #[inline(always)]
 pub(in crate::pool) fn pick_winner(members: &[Member], winners: &Winners, key: Key, out: &mut Picked) {
@@ -67,10 +51,10 @@ fn drawn_at(member: &Member, place: usize) -> u64 {
     drawn::<PLACE_BITS>(place, fold(u64::from(member.number)))
 }
 
-/// The one that draws the least, and for more than one answer the others of the tie in order of their draws; then on in
-/// order.
+/// Picks the one of the nearest tier that draws the least, and for more than one answer the others of the tie in order
+/// of their draws; then on in order.
 #[inline(never)]
-fn pick_several(members: &[Member], tie: usize, answers: usize, key: Key, out: &mut Picked) {
+pub(in crate::pool) fn pick(members: &[Member], tie: usize, answers: usize, key: Key, out: &mut Picked) {
     let tied = if tie > 1 { tie } else { 0 };
     let mut taken = 0;
     let mut last = None;

@@ -298,6 +298,27 @@ fn rotations_of_any_number_of_answers_are_neighbours_and_begin_one_further() {
     }
 }
 
+/// Which of 4, 16 and 20 members answers sixteen networks; of more than 16 a table is laid out when health changes.
+const HASHED: [(usize, [usize; 16]); 3] = [
+    (4, [2, 3, 2, 2, 2, 2, 2, 2, 0, 0, 2, 0, 1, 2, 2, 2]),
+    (16, [2, 9, 10, 14, 8, 8, 4, 6, 14, 13, 2, 14, 4, 10, 14, 5]),
+    (20, [17, 11, 9, 7, 5, 1, 5, 5, 14, 3, 14, 14, 7, 17, 8, 12]),
+];
+
+/// Nodes of different versions must not send one client to different endpoints: these numbers never change.
+#[test]
+fn the_answers_of_a_hash_are_the_same_on_every_platform_and_for_ever() {
+    for (count, expected) in HASHED {
+        let weights: Vec<u32> = (0..count).map(|place| 1 + place as u32 % 3).collect();
+        let found = table(Balance::Hash, 1, &candidates(&weights), count);
+        let written = found.clone().written_down();
+        for table in [&found, &written] {
+            let answers = (0..16).map(|block| pick(table, &asker(block), &mut 0, &mut Draw::new(0))[0]);
+            assert_eq!(answers.collect::<Vec<_>>(), expected, "{count} members");
+        }
+    }
+}
+
 #[test]
 fn a_hash_that_is_written_down_gives_what_would_be_found_out() {
     for weights in [&[1, 1][..], &[1, 2, 3, 4], &[1, 99], &[5; 16], &[7]] {
