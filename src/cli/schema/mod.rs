@@ -83,13 +83,16 @@ mod tests {
     }
 
     #[test]
-    fn every_zone_and_test_file_here_fits() {
-        let (zones, tests) = (validator(Of::Zone), validator(Of::Tests));
+    fn every_file_here_fits() {
+        let (zones, tests, server) = (validator(Of::Zone), validator(Of::Tests), validator(Of::Server));
         let files = toml_files(&["zones", "examples"]);
         assert!(files.len() >= 10, "{files:?}");
         for path in files {
-            let is_tests = path.to_string_lossy().ends_with(".tests.toml");
-            let validator = if is_tests { &tests } else { &zones };
+            let validator = match path.to_string_lossy() {
+                name if name.ends_with(".tests.toml") => &tests,
+                name if name.ends_with("/geosteer.toml") => &server,
+                _ => &zones,
+            };
             let document = json(&fs::read_to_string(&path).expect("text"));
             let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{}: {errors:?}", path.display());
