@@ -4,13 +4,19 @@ use geosteer::config::{self, Admin, AdminListen};
 use geosteer::daemon::{Options, Server, ServerSource};
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::{Name, RecordType};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::Value;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 /// Only what never happens is waited for so long.
 const LONG: Duration = Duration::from_secs(60);
@@ -42,6 +48,11 @@ fn server(folder: &Path, name: &str, zone: &str) -> Server {
     Server::start(options).unwrap()
 }
 
+/// The URL of its admin server.
+fn url(server: &Server) -> String {
+    format!("http://{}", server.admin().unwrap())
+}
+
 /// A folder with the token of all servers.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -55,9 +66,9 @@ fn write_token(path: &Path, token: &str) {
 }
 
 /// A server file that names the fleet.
-fn fleet(folder: &Path, servers: &[(&str, SocketAddr, &str)]) -> PathBuf {
-    let server = |(name, admin, token): &(&str, SocketAddr, &str)| {
-        format!("{{ name = \"{name}\", url = \"http://{admin}\", token_file = \"{token}\" }},\n")
+fn fleet(folder: &Path, servers: &[(&str, String, &str)]) -> PathBuf {
+    let server = |(name, url, token): &(&str, String, &str)| {
+        format!("{{ name = \"{name}\", url = \"{url}\", token_file = \"{token}\" }},\n")
     };
     let file = folder.join("geosteer.toml");
     let servers = servers.iter().map(server).collect::<String>();
@@ -67,8 +78,11 @@ fn fleet(folder: &Path, servers: &[(&str, SocketAddr, &str)]) -> PathBuf {
 
 /// Runs a verb: its exit code, its output and its errors.
 fn verb(file: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let command = Command::new(env!("CARGO_BIN_EXE_geosteer")).args(arguments).arg("--config").arg(file).output();
-    let output = command.unwrap();
+    let authority = file.with_file_name("ca.pem");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_geosteer"));
+    command.args(arguments).arg("--config").arg(file);
+    // The authority that it trusts, if a test has one of its own.
+    let output = command.envs(authority.exists().then_some(("SSL_CERT_FILE", authority))).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -95,7 +109,7 @@ fn row<'t>(text: &'t str, words: &[&str]) -> &'t str {
 fn an_order_goes_to_every_server_and_one_that_is_gone_is_said() {
     let folder = folder();
     let (ams, sin) = (server(folder.path(), "ams", ZONE), server(folder.path(), "sin", ZONE));
-    let members = [("ams", ams.admin().unwrap(), "token"), ("sin", sin.admin().unwrap(), "token")];
+    let members = [("ams", url(&ams), "token"), ("sin", url(&sin), "token")];
     let file = fleet(folder.path(), &members);
     assert_eq!([answered(&ams), answered(&sin)], ["192.0.2.1", "192.0.2.1"]);
 
@@ -137,7 +151,7 @@ fn what_one_server_refuses_is_done_by_none() {
     let folder = folder();
     let bare = ZONE.replace("[\"one\", \"two\"]", "[\"one\"]");
     let (ams, sin) = (server(folder.path(), "ams", ZONE), server(folder.path(), "sin", &bare));
-    let members = [("ams", ams.admin().unwrap(), "token"), ("sin", sin.admin().unwrap(), "token")];
+    let members = [("ams", url(&ams), "token"), ("sin", url(&sin), "token")];
     let file = fleet(folder.path(), &members);
 
     let (code, text, errors) = verb(&file, &["down", "pool/one"]);
@@ -179,7 +193,7 @@ fn a_token_that_is_wrong_or_cannot_be_read_is_that_servers_matter_only() {
     let (ams, sin) = (server(folder.path(), "ams", ZONE), server(folder.path(), "sin", ZONE));
     write_token(&folder.path().join("other"), "another token that is long enough".replace(' ', "-").as_str());
     for (token, why) in [("other", "this is not the token"), ("missing", "No such file")] {
-        let members = [("ams", ams.admin().unwrap(), "token"), ("sin", sin.admin().unwrap(), token)];
+        let members = [("ams", url(&ams), "token"), ("sin", url(&sin), token)];
         let file = fleet(folder.path(), &members);
         let (code, text, _) = verb(&file, &["drain", "pool/one"]);
         assert_eq!(code, 3, "{text}");
@@ -190,7 +204,49 @@ fn a_token_that_is_wrong_or_cannot_be_read_is_that_servers_matter_only() {
     }
     let token = folder.path().join("token");
     fs::set_permissions(&token, fs::Permissions::from_mode(0o640)).unwrap();
-    let file = fleet(folder.path(), &[("ams", ams.admin().unwrap(), "token")]);
+    let file = fleet(folder.path(), &[("ams", url(&ams), "token")]);
     let (code, _, errors) = verb(&file, &["undrain", "pool/one"]);
     assert_eq!((code, errors.contains("others may read the token")), (0, true), "{errors}");
+}
+
+/// A proxy that takes TLS off, as `localhost`, before the server at `to`; its port, and its certificate.
+fn tls_before(to: SocketAddr, runtime: &tokio::runtime::Runtime) -> (u16, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let private = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], private.into());
+    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    runtime.spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // Whoever does not trust the certificate goes away.
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let mut server = TcpStream::connect(to).await.unwrap();
+                let _ended = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (port, certificate.pem())
+}
+
+#[test]
+fn over_https_an_order_goes_only_to_a_server_whose_certificate_is_trusted() {
+    let folder = folder();
+    let ams = server(folder.path(), "ams", ZONE);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (port, certificate) = tls_before(ams.admin().unwrap(), &runtime);
+    let file = fleet(folder.path(), &[("ams", format!("https://localhost:{port}"), "token")]);
+    let (code, text, _) = verb(&file, &["drain", "pool/one"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(row(&text, &["ams", "no", "answer"]).contains("certificate"), "{text}");
+    assert_eq!(answered(&ams), "192.0.2.1");
+
+    fs::write(folder.path().join("ca.pem"), certificate).unwrap();
+    let (code, text, errors) = verb(&file, &["drain", "pool/one"]);
+    assert_eq!((code, answered(&ams)), (0, "192.0.2.2".to_owned()), "{text}{errors}");
 }

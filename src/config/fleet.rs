@@ -125,7 +125,7 @@ mod tests {
             "geosteer.toml:3:9: error[E045]: \"ams:8053\" is no admin server: it must begin with http:// or https://\n\
              geosteer.toml:4:1: error[E006]: a server of the fleet needs `token_file`\n\
              geosteer.toml:5:9: error[E045]: \"https://u:p@a\" is no admin server: its port is no number\n\
-             geosteer.toml:5:43: error[E003]: a server of the fleet has no key `token`\n\
+             geosteer.toml:5:44: error[E003]: a server of the fleet has no key `token`\n\
              geosteer.toml:6:10: error[E008]: a server's name is one word of at most 63 octets\n\
              geosteer.toml:6:23: error[E045]: \"https://b?x\" is no admin server: it has a query\n\
              geosteer.toml:6:51: error[E008]: token_file is empty\n\

@@ -59,7 +59,7 @@ impl Where {
     pub(super) fn fleet(&self) -> Result<Vec<Member>, Exit> {
         let usual = Some(Path::new(SERVER_FILE)).filter(|file| self.socket.is_none() && file.exists());
         let Some(file) = self.config.as_deref().or(usual) else { return Ok(Vec::new()) };
-        let server = read(file)?;
+        let server = read(file).inspect_err(|_| eprintln!("help: --here asks the server of this machine alone"))?;
         Ok(server.fleet.into_iter().map(member).collect())
     }
 
