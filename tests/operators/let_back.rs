@@ -1,6 +1,7 @@
 //! `resume` and `release` on a running server. Endpoints are up and down by files that the test writes.
 
 use super::{Process, folder};
+use std::io::Write;
 use std::path::Path;
 
 /// Pools a to e of one endpoint each, whose last octets count from 1, probed every second.
@@ -137,10 +138,16 @@ fn a_cut_that_the_canaries_see_too_has_no_end_survives_a_restart_and_is_over_whe
     let why = server.json(&["explain", "www.example.com", "--client", "20.0.0.0/24"]);
     assert_eq!(why["trail"][0]["endpoints"][0]["held"]["by"], "canaries");
     assert!(why["notes"].to_string().contains("holds failures until the canaries answer"), "{why}");
+    let stopped = geosteer::clock::instant();
     server.signal("-TERM");
     server.line(&["stopped"]);
 
     let mut server = Process::start(folder.path());
+    if stopped.elapsed().as_secs() > 8 {
+        // With the last probe's age that may be too old to be believed: of the restart nothing can be said.
+        writeln!(std::io::stderr(), "the machine stood still: the restart is NOT TRIED").unwrap();
+        return;
+    }
     assert_eq!(server.ask("www"), 1, "what was held is up after a restart");
     held(&server, 5).unwrap();
     assert_eq!(server.ask("www"), 1);
