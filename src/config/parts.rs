@@ -164,7 +164,10 @@ mod tests {
     fn what_cannot_be_parted_is_whole() {
         let line = "p# = 1\n";
         for odd in ["x = [", "x = \"\"\"", "x = 'a", "[\"b\"]", "x = 1 ]"] {
-            assert_eq!(parts(&text(&[("[a]", line), ("[b]", line), (odd, "\n"), ("[c]", line), ("[d]", line)])).len(), 1);
+            assert_eq!(
+                parts(&text(&[("[a]", line), ("[b]", line), (odd, "\n"), ("[c]", line), ("[d]", line)])).len(),
+                1
+            );
         }
         assert_eq!(parts("[a]\n[b]\n"), ["[a]\n[b]\n"]);
     }
