@@ -29,6 +29,7 @@ impl Desk {
             stale: survey.as_ref().map_or(0, |survey| survey.stale.len()),
             guard: survey.as_ref().map_or_else(GuardRow::default, views::guard),
             latency: self.latency(),
+            rights: self.meters.rights.to_string(),
             state: self.store.as_ref().map(|store| store.folder().display().to_string()),
             problem: self.problem.clone(),
             overrides: views::overrides(&self.kept, &state),

@@ -6,6 +6,7 @@ use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
 use crate::limits::{METRICS_NAMES, MMDB_MAX};
 use crate::report;
+use crate::rights::others_may_read;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
 use crate::state::{Explain, Identity};
@@ -87,6 +88,8 @@ pub enum LoadError {
     Build(Box<str>),
     /// Files that served are gone.
     Vanished(Box<str>),
+    /// Something is named that the process is kept from.
+    Confined(Box<str>),
 }
 
 impl LoadError {
@@ -95,7 +98,7 @@ impl LoadError {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Config(report) => lines(report),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => vec![why.to_string()],
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Confined(why) => vec![why.to_string()],
         }
     }
 }
@@ -106,7 +109,7 @@ impl From<LoadError> for NotReloaded {
             LoadError::Config(report) => {
                 report.view().iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
             }
-            LoadError::Geo(_) | LoadError::Build(_) | LoadError::Vanished(_) => Vec::new(),
+            _ => Vec::new(),
         };
         Self { lines: error.lines(), text: error.to_string().trim_end().to_owned(), diagnostics }
     }
@@ -117,7 +120,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.human(false)),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => write!(f, "error: {why}"),
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Confined(why) => write!(f, "error: {why}"),
         }
     }
 }
@@ -244,8 +247,11 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
     };
     let mut loaded = loaded.map_err(mistakes)?;
     loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
+    let mut warnings = lines(&loaded.warnings);
+    let secrets = loaded.files.iter().filter(|file| file.is_secret);
+    warnings.extend(secrets.filter_map(|file| others_may_read(&file.path, "the key of a client certificate")));
     let files = loaded.files.into_iter().map(|file| file.path).collect();
-    Ok((loaded.spec, lines(&loaded.warnings), files))
+    Ok((loaded.spec, warnings, files))
 }
 
 fn mistakes(report: config::Report) -> LoadError {

@@ -24,6 +24,8 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
+    /// A fault of geosteer's own: a thread panicked, and was started again.
+    Fault,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
+            Self::Fault => "fault",
         }
     }
 }

@@ -171,6 +171,9 @@ fn status_text(status: &Status, now: u64) -> String {
         row("answers in", &format!("{p50_us:.1} µs (p50), {p95_us:.1} µs (p95), {p99_us:.1} µs (p99)"));
     }
     guard_text(&status.guard, now).into_iter().for_each(|(key, value)| row(key, &value));
+    if !status.rights.is_empty() {
+        row("runs as", &status.rights);
+    }
     row("state", status.state.as_deref().unwrap_or("none: a restart forgets overrides"));
     if let Some(problem) = &status.problem {
         row("problem", problem);

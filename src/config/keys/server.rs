@@ -22,6 +22,7 @@ pub static SERVER: Table = Table {
         "guard",
         "watch",
         "fleet",
+        "process",
     ],
     later: &["rrl", "cookies", "proxy", "tsig"],
     words: &[
@@ -44,6 +45,9 @@ pub static SERVER: Table = Table {
         ("queries", "query_log"),
         ("cluster", "fleet"),
         ("peers", "fleet"),
+        ("user", "process"),
+        ("privileges", "process"),
+        ("security", "process"),
     ],
 };
 
@@ -197,6 +201,15 @@ pub static WATCH: Table = Table {
     keys: &["enabled", "debounce"],
     later: &[],
     words: &[("enable", "enabled"), ("interval", "debounce"), ("settle", "debounce"), ("quiet", "debounce")],
+};
+
+/// `[process]`.
+pub static PROCESS: Table = Table {
+    what: "[process]",
+    path: "[process]",
+    keys: &["user", "group", "landlock"],
+    later: &[],
+    words: &[("run_as", "user"), ("username", "user"), ("owner", "user"), ("sandbox", "landlock")],
 };
 
 /// `[fleet]`.
