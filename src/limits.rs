@@ -234,6 +234,14 @@ pub const DRAIN_MS: u64 = 1_000;
 pub const RESTART_PAUSE_MAX_MS: u64 = 50;
 /// A thread that has worked for so long since its last panic is started again without a pause, milliseconds.
 pub const RESTART_CALM_MS: u64 = 1_000;
+/// Sockets that are passed on in one message; Linux takes 253.
+pub const SOCKETS_AT_ONCE: usize = 64;
+/// Time that the next server has to load and check everything before it takes over, milliseconds.
+pub const UPGRADE_LOAD_MS: u64 = 600_000;
+/// Time that each side has for a step while one server takes over from another, milliseconds; meanwhile both answer.
+pub const UPGRADE_START_MS: u64 = 60_000;
+/// Time that the TCP clients of a server that was taken over from have to end by themselves, milliseconds.
+pub const UPGRADE_LEAVE_MS: u64 = 15_000;
 /// New states are published at most this often, milliseconds.
 pub const PUBLISH_MS: u64 = 10;
 /// Time beyond the longest probe timeout after which a first round counts as over, milliseconds.

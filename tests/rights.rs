@@ -152,7 +152,7 @@ fn a_reload_that_needs_files_elsewhere_is_refused_and_says_what_to_do() {
     fs::write(folder.join("geosteer.toml"), server_file(&both, "process.user = \"root\"\n")).unwrap();
     let said = geosteer(folder, &["reload"]);
     assert!(said.contains(": the configuration that the server started with needed nothing there"), "{said}");
-    assert!(said.contains("geosteer upgrade"), "{said}");
+    assert!(said.contains("geosteer run --takeover"), "{said}");
     assert!(geosteer(folder, &["status"]).contains("configuration  2, 2 zones"), "the old one serves on");
 }
 

@@ -35,6 +35,10 @@ pub struct Args {
     /// Become this user, if started as root; instead of the server file's `[process] user` [default: geosteer]
     #[arg(long, value_name = "USER", env = "GEOSTEER_USER")]
     user: Option<Box<str>>,
+    /// Take over from the server that runs: its sockets first, its place once everything here is read and checked; it goes on
+    /// if that fails. If none runs, start as usual
+    #[arg(long)]
+    takeover: bool,
     /// Write the log as JSON, one object a line
     #[arg(long)]
     log_json: bool,
@@ -58,6 +62,7 @@ pub fn run(args: Args) -> Exit {
         admin: args.admin,
         token: None,
         rights: Some(GiveUp { user: args.user }),
+        takeover: args.takeover,
         sources: Sources { server, zones },
     };
     // The signals first: a SIGHUP while it starts must not end the process.
@@ -151,24 +156,31 @@ impl Host {
     #[must_use]
     pub fn serve(mut self, server: Server) -> Exit {
         let (watch, watched) = sync_channel(0);
-        std::thread::scope(|scope| {
+        let taken_over = std::thread::scope(|scope| {
             scope.spawn(|| daemon::supervise(&server, &{ watched }));
-            self.runtime.block_on(async {
+            let taken_over = self.runtime.block_on(async {
                 loop {
                     tokio::select! {
-                        _ = self.terminate.recv() => return,
-                        _ = self.interrupt.recv() => return,
+                        _ = self.terminate.recv() => return false,
+                        _ = self.interrupt.recv() => return false,
+                        () = server.taken_over() => return true,
                         _ = self.hang_up.recv() => server.reloads().order("SIGHUP"),
                     }
                 }
             });
             drop(watch);
             server.wait_no_longer();
+            taken_over
         });
-        supervisor::stopping();
-        tracing::info!("draining");
         let totals = server.totals();
-        server.stop();
+        if taken_over {
+            tracing::info!("another server has taken over: serving the TCP clients that are here, then ending");
+            server.leave();
+        } else {
+            supervisor::stopping();
+            tracing::info!("draining");
+            server.stop();
+        }
         tracing::info!(queries = totals.queries, panics = totals.panics, "stopped");
         Exit::Ok
     }

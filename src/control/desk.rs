@@ -25,6 +25,7 @@ use crate::store::{Operators, Remembered, Store};
 use crate::writer::{Event, Look, Writer};
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -69,6 +70,9 @@ pub struct Desk {
     number: u64,
     /// Endpoints that answers named although they are closed, since the last stock-taking.
     named: HashSet<Key>,
+    /// Where the state directory is, while another server takes over.
+    handed: Option<PathBuf>,
+    is_handed: bool,
     health_changed: bool,
     health_saved: u64,
 }
@@ -111,6 +115,8 @@ impl Desk {
             told,
             number: 0,
             named: HashSet::new(),
+            handed: None,
+            is_handed: false,
             health_changed: false,
             health_saved: started,
         };
@@ -142,6 +148,10 @@ impl Desk {
     pub fn answer(&mut self, request: Request, peer: &Peer) -> Answer {
         // Its own list must be the one in force: what has ended is gone first.
         self.tick();
+        if self.is_handed && request.is_order() {
+            let why = "another server is taking over: ask again in a moment".into();
+            return Answer::Refused { why, moves: Vec::new() };
+        }
         match request {
             Request::Set(order) => {
                 self.plan_set(order, peer).map_or_else(|answer| *answer, |plan| self.carry_out(plan))
@@ -152,7 +162,7 @@ impl Desk {
             Request::Resume(resume) => self.resume(resume, peer),
             Request::Release(release) => self.release(release, peer),
             // Waits for long; the desk goes on meanwhile.
-            Request::Reload(_) => Answer::Wrong { why: "reloads are not the desk's".to_owned() },
+            Request::Reload(_) | Request::TakeOver => Answer::Wrong { why: "that is not the desk's".to_owned() },
             Request::Status => Answer::Status(self.status()),
             Request::Serving => Answer::Serving(views::serving(&self.published.load_full(), &self.addresses)),
             Request::Pools => Answer::Pools { pools: views::pools(&self.kept, &self.published.load_full()) },
@@ -357,6 +367,10 @@ impl Desk {
         while let Ok(told) = self.told.try_recv() {
             self.hear(told);
         }
+        if !self.is_handed && self.handed.is_some() {
+            // It was not to be had when we wanted it back.
+            self.take_back();
+        }
         let now = clock::unix_seconds();
         let mut overrides = self.kept.overrides.clone();
         let ended = overrides.expire(now);
@@ -381,6 +395,33 @@ impl Desk {
     pub fn finish(&mut self) {
         self.tick();
         self.save_health();
+    }
+
+    /// Saves, and lets go of the state directory: from here on it is another server's, and orders are refused.
+    pub(super) fn hand_over(&mut self) {
+        self.finish();
+        self.handed = self.store.take().map(|store| store.folder().to_owned());
+        self.is_handed = true;
+    }
+
+    /// The other server did not come that far: the directory is ours again. Gives what is wrong with it.
+    pub(super) fn take_back(&mut self) -> Option<String> {
+        self.is_handed = false;
+        let folder = self.handed.take()?;
+        match Store::open(&folder) {
+            Ok(store) => {
+                self.store = Some(store);
+                // The other one may have written.
+                self.save();
+                self.save_health();
+                self.problem.clone()
+            }
+            Err(error) => {
+                self.problem = Some(format!("{} cannot be had again: {error}", folder.display()));
+                self.handed = Some(folder);
+                self.problem.clone()
+            }
+        }
     }
 
     fn wait_for(&mut self, number: u64) -> bool {

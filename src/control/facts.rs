@@ -30,7 +30,7 @@ impl Meters {
     /// The counters of the threads that answer, and the prober's.
     #[must_use]
     pub fn new(metrics: Metrics, probes: Arc<probe::Stats>) -> Self {
-        Self { metrics, probes, rights: Report::default() }
+        Self { metrics, probes, rights: Report::of_this_thread() }
     }
 
     /// The same, and what the process may.

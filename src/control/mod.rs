@@ -16,6 +16,7 @@ mod desk;
 mod explain;
 mod facts;
 mod gradual;
+mod handover;
 mod health;
 mod held;
 mod let_back;
@@ -24,6 +25,7 @@ mod protocol;
 mod reload;
 mod server;
 mod status;
+mod takeover;
 mod told;
 mod views;
 
@@ -31,6 +33,7 @@ pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
 pub use explain::Explain;
 pub use facts::Meters;
+pub use handover::Handover;
 pub use health::{Resumed, resume};
 pub use line::{Line, LineError};
 pub use protocol::{
@@ -38,7 +41,8 @@ pub use protocol::{
     Release, Request, Resume, ResumedRow, Safe, Serving, Status,
 };
 pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
-pub use server::{Thread, start};
+pub use server::{Socket, Thread, start};
+pub use takeover::Takeover;
 pub use told::Told;
 pub(crate) use views::{key, user};
 

@@ -19,6 +19,8 @@ pub enum Request {
     Release(Release),
     /// Read the files again.
     Reload(Reload),
+    /// Hand everything over to the one who asks.
+    TakeOver,
     /// How the server is.
     Status,
     /// Where DNS is answered, and for which zones.
@@ -39,6 +41,13 @@ pub enum Request {
         /// After the event of this number; without it the last ones.
         after: Option<u64>,
     },
+}
+
+impl Request {
+    /// True if it changes something that is kept.
+    pub(super) const fn is_order(&self) -> bool {
+        matches!(self, Self::Set(_) | Self::Lift(_) | Self::Resume(_) | Self::Release(_))
+    }
 }
 
 /// An override to set: a state, a weight, or what is shed.
@@ -142,6 +151,11 @@ pub enum Answer {
     Reloaded(Reloaded),
     /// It cannot serve, and nothing has changed.
     NotReloaded(NotReloaded),
+    /// So many sockets follow, as descriptors.
+    Sockets {
+        /// How many.
+        count: usize,
+    },
     /// How the server is.
     Status(Status),
     /// Where DNS is answered.

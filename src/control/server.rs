@@ -1,6 +1,7 @@
 //! The server's side of the control socket: bounded in connections, time and size; and the desk's clock.
 
 use super::desk::{Desk, Peer};
+use super::handover::{self, Handover};
 use super::line::{self, Asked, Line};
 use super::protocol::{Answer, Request};
 use super::reload::{self, Reloads};
@@ -11,6 +12,7 @@ use crate::restart::Part;
 use std::cell::RefCell;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -35,19 +37,19 @@ pub struct Thread {
 ///
 /// # Errors
 /// The thread or its runtime cannot be made.
-pub fn start(desk: Desk, socket: Option<PathBuf>, reloads: Reloads) -> io::Result<Thread> {
+pub fn start(desk: Desk, socket: Option<Socket>, reloads: Reloads, over: Arc<Handover>) -> io::Result<Thread> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
     let (line, asked) = line::pair();
     let bound = {
         let _within = runtime.enter();
-        socket.and_then(|path| match bind(&path) {
+        socket.and_then(|socket| match bind(socket, &over) {
             Ok(bound) => {
-                tracing::info!(socket = %path.display(), "control socket");
+                tracing::info!(socket = %bound.path.display(), "control socket");
                 Some(bound)
             }
-            Err(error) => {
-                tracing::warn!("there is no control socket: {}: {error}", path.display());
+            Err(why) => {
+                tracing::warn!("there is no control socket: {why}");
                 None
             }
         })
@@ -81,21 +83,51 @@ impl Drop for Thread {
     }
 }
 
-/// A socket that is listened at; its file goes when it is dropped.
+/// Where the control socket is, and the socket itself if the server before has passed it on.
+#[derive(Debug)]
+pub struct Socket {
+    /// Its path.
+    pub path: PathBuf,
+    /// Bound and listening.
+    pub inherited: Option<std::os::unix::net::UnixListener>,
+}
+
+/// A socket that is listened at; its file goes when it is dropped, unless another server listens there now.
 struct Bound {
     listener: UnixListener,
     path: PathBuf,
     /// The server's own user.
     uid: u32,
+    over: Arc<Handover>,
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        let _gone_already = fs::remove_file(&self.path);
+        if !self.over.is_gone() {
+            let _gone_already = fs::remove_file(&self.path);
+        }
     }
 }
 
-fn bind(path: &Path) -> io::Result<Bound> {
+impl Bound {
+    /// The user, what is handed over, and this socket for whoever takes over.
+    fn handed(&self) -> (u32, Arc<Handover>, Option<OwnedFd>) {
+        (self.uid, Arc::clone(&self.over), self.listener.as_fd().try_clone_to_owned().ok())
+    }
+}
+
+/// In words if it cannot be.
+fn bind(Socket { path, inherited }: Socket, over: &Arc<Handover>) -> Result<Bound, String> {
+    let bound = match inherited {
+        Some(listener) => listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener)),
+        None => bind_fresh(&path),
+    };
+    let about = bound.and_then(|listener| Ok((listener, fs::metadata(&path)?.uid())));
+    let (listener, uid) = about.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Bound { listener, path, uid, over: Arc::clone(over) })
+}
+
+fn bind_fresh(path: &Path) -> io::Result<UnixListener> {
     // A socket that nobody listens at was left by a server that was killed.
     if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
         match std::os::unix::net::UnixStream::connect(path) {
@@ -105,8 +137,7 @@ fn bind(path: &Path) -> io::Result<Bound> {
     }
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    let uid = fs::metadata(path)?.uid();
-    Ok(Bound { listener, path: path.to_owned(), uid })
+    Ok(listener)
 }
 
 async fn run(
@@ -133,11 +164,11 @@ async fn run(
                 });
             }
             Some((stream, place)) = accept(bound, &places) => {
-                let (desk, uid) = (Rc::clone(desk), bound.map_or(0, |bound| bound.uid));
-                let reloads = reloads.clone();
+                let (desk, reloads) = (Rc::clone(desk), reloads.clone());
+                let Some((uid, over, own)) = bound.map(Bound::handed) else { continue };
                 tokio::task::spawn_local(async move {
                     // A client that is slow or gone is its own affair.
-                    let _gone = serve(stream, place, (&desk, &reloads), uid).await;
+                    let _gone = serve(stream, place, (&desk, &reloads), (uid, &over, own)).await;
                 });
             }
         }
@@ -169,7 +200,7 @@ async fn serve(
     mut stream: UnixStream,
     place: OwnedSemaphorePermit,
     (desk, reloads): (&RefCell<Desk>, &Reloads),
-    own: u32,
+    (own, over, socket): (u32, &Handover, Option<OwnedFd>),
 ) -> io::Result<()> {
     let limit = Duration::from_millis(CONTROL_MS);
     let uid = stream.peer_cred()?.uid();
@@ -178,6 +209,11 @@ async fn serve(
         Answer::Refused { why: "only the server's own user and root are heard".into(), moves: Vec::new() }
     } else {
         match serde_json::from_slice::<Request>(&line) {
+            Ok(Request::TakeOver) => {
+                drop(place);
+                handover::give(&mut stream, socket.as_ref().map(AsFd::as_fd), (desk, over)).await;
+                return Ok(());
+            }
             Ok(request) => {
                 if matches!(request, Request::Reload(_)) {
                     // It takes as long as it takes; whoever wants to drain a pool meanwhile must find a place.

@@ -14,6 +14,7 @@ mod people;
 mod reload;
 mod rights;
 mod supervised;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod vanished;
@@ -26,7 +27,7 @@ pub use supervised::supervise;
 
 use crate::admin;
 use crate::config::{AdminListen, Dns};
-use crate::control::{self, NotReloaded, Reloaded, Reloads};
+use crate::control::{self, Handover, NotReloaded, Reloaded, Reloads};
 use crate::events::{Events, Kind};
 use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
 use crate::listen::bind::{self, BindError, Bound};
@@ -37,6 +38,7 @@ use crate::probe::Prober;
 use crate::publish::Published;
 use crate::query_log::{self, Log};
 use crate::respond::respond;
+use crate::rights::Report;
 use crate::restart::{Part, Restarts};
 use crate::state::State;
 use crate::webhook::{self, Webhook};
@@ -72,6 +74,9 @@ pub struct Options {
     /// What is given up of the process's rights before anything is loaded; none: nothing, for a program that is more than
     /// the server. Only while the process has one thread.
     pub rights: Option<GiveUp>,
+    /// Start in the place of the server that runs with the same control socket: with its sockets, and then its state
+    /// directory. If none runs, as usual.
+    pub takeover: bool,
     /// What is served.
     pub sources: Sources,
 }
@@ -93,7 +98,7 @@ impl Options {
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
         let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
-        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, rights: None, sources }
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, rights: None, takeover: false, sources }
     }
 
     /// The addresses to bind.
@@ -133,6 +138,8 @@ pub enum StartError {
     Load(LoadError),
     /// Rights cannot be given up as they should; in words.
     Rights(String),
+    /// The server that runs cannot be taken over from; in words. It goes on.
+    Takeover(String),
     /// The system has no threads or descriptors left.
     System(io::Error),
 }
@@ -142,13 +149,20 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
-            Self::Admin(why) | Self::Rights(why) => write!(f, "error: {why}"),
+            Self::Admin(why) | Self::Rights(why) | Self::Takeover(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
 }
 
 impl std::error::Error for StartError {}
+
+/// What the server is connected to beside its sockets, and who was there before.
+type Outside<'b> = (
+    (operators::Setup, Option<webhook::Target>),
+    Option<query_log::Settings>,
+    (&'b takeover::Before, Arc<Handover>),
+);
 
 /// A running server. Dropping it stops it as [`Server::stop`] does.
 #[derive(Debug)]
@@ -169,6 +183,7 @@ pub struct Server {
     webhook: Option<Webhook>,
     query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
+    over: Arc<Handover>,
     helpers: Vec<JoinHandle<()>>,
 }
 
@@ -182,28 +197,38 @@ impl Server {
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let giving = rights::Giving::new(&options, &file)?;
-        let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
-        let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
+        let mut before = takeover::Before::ask(&options, &file)?;
+        let (addresses, threads) = (options.addresses(&file.dns), options.threads(&file.dns));
+        let bound =
+            bind::bind_or_inherit(&addresses, threads, &mut before.inherited).map_err(StartError::Bind)?;
+        let people =
+            people::Setup::new(options.admin, options.token.clone(), &file.admin, &mut before.inherited)?;
+        let over = takeover::to_pass_on(&bound, people.as_ref().map(people::Setup::listener));
+        let over = Arc::new(Handover::new(over.map_err(StartError::System)?));
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, descriptors);
-        let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
-        let (needs, state) = ((&configuration.files, &*configuration.snapshot), operators.folder());
+        let (needs, state) = ((&configuration.files, &*configuration.snapshot), operators::made(&options, &file));
         let needs = rights::needs(&file, &options.sources, state.as_deref(), needs);
-        let confined = giving.map(|giving| giving.confine(&needs));
-        let confined = confined.and_then(|(report, confined)| {
-            operators.rights = report;
-            confined
-        });
+        let usual = || (Report::of_this_thread(), None);
+        let (report, confined) = giving.map_or_else(usual, |giving| giving.confine(&needs));
+        before.take()?;
+        let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
+        (operators.rights, operators.inherited) = (report, before.control.take());
         let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, confined, started };
         let source = read.sources.server.clone();
-        let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
-            .map_err(StartError::System)?;
+        let outside = ((operators, target), file.query_log, (&before, over));
+        let mut server = Self::run(bound, configuration, read, limits, outside).map_err(StartError::System)?;
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
+        if let Err(error) = before.serving() {
+            // Who goes on listens where we do.
+            server.over.give_way();
+            return Err(error);
+        }
         Ok(server)
     }
 
@@ -212,8 +237,7 @@ impl Server {
         configuration: Configuration,
         read: reload::Read,
         limits: tcp::Limits,
-        (operators, target): (operators::Setup, Option<webhook::Target>),
-        query_log: Option<query_log::Settings>,
+        ((operators, target), query_log, (before, over)): Outside<'_>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
         let generation = 1;
@@ -252,7 +276,8 @@ impl Server {
         let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
         let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
-        let control = operators.start(&published, (events.clone(), hears), desk)?;
+        let control = operators.start(&published, (events.clone(), hears), desk, Arc::clone(&over))?;
+        before.answers_until(&serving, &snapshot);
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -272,6 +297,7 @@ impl Server {
             webhook,
             query_log,
             events: Some(events),
+            over,
             helpers,
         })
     }

@@ -3,7 +3,7 @@
 use super::{Options, ServerSource};
 use crate::clock;
 use crate::config;
-use crate::control::{self, Desk, Meters, Reloads, Resumed, SOCKET, STATE, Told};
+use crate::control::{self, Desk, Handover, Meters, Reloads, Resumed, SOCKET, STATE, Told};
 use crate::events::Events;
 use crate::overrides::Overrides;
 use crate::publish::Published;
@@ -12,7 +12,10 @@ use crate::snapshot::Snapshot;
 use crate::store::{Operators, Store};
 use crate::writer::Event;
 use std::io;
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -25,12 +28,22 @@ pub(super) struct Setup {
     pub(super) resumed: Resumed,
     /// What the process may.
     pub(super) rights: Report,
+    /// The control socket, from the server before.
+    pub(super) inherited: Option<UnixListener>,
 }
 
 /// The state directory: as told, as the file says, or the usual one of a server that has a file.
 pub(super) fn folder(told: Option<&Path>, file: &config::Server, source: &ServerSource) -> Option<PathBuf> {
     let usual = || matches!(source, ServerSource::File(_)).then(|| PathBuf::from(STATE));
     told.map(Path::to_owned).or_else(|| file.state.clone()).or_else(usual)
+}
+
+/// The same, and it is there, if it can be.
+pub(super) fn made(options: &Options, file: &config::Server) -> Option<PathBuf> {
+    let folder = folder(options.state.as_deref(), file, &options.sources.server)?;
+    // Why it cannot be made is said when it is opened.
+    let _not_made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    Some(folder)
 }
 
 impl Setup {
@@ -50,13 +63,10 @@ impl Setup {
         let kept = store.as_ref().map_or_else(Operators::default, read);
         let resumed = control::resume(store.as_ref(), snapshot);
         let socket = file.admin.socket.clone().or(beside);
-        Self { store, socket, kept, resumed, rights: Report::of_this_thread() }
+        Self { store, socket, kept, resumed, rights: Report::of_this_thread(), inherited: None }
     }
 
-    /// The state directory, if there is one.
-    pub(super) fn folder(&self) -> Option<PathBuf> {
-        self.store.as_ref().map(|store| store.folder().to_owned())
-    }
+
 
     pub(super) fn overrides(&self) -> Arc<Overrides> {
         Arc::new(self.kept.overrides.clone())
@@ -67,6 +77,7 @@ impl Setup {
         published: &Arc<Published>,
         writer: (Sender<Event>, Receiver<Told>),
         (events, addresses, (reloads, meters)): (&Events, &[SocketAddr], (Reloads, Meters)),
+        over: Arc<Handover>,
     ) -> io::Result<control::Thread> {
         let overrides = self.kept.overrides.list();
         if !overrides.is_empty() {
@@ -79,7 +90,9 @@ impl Setup {
         let kept = (self.kept, self.resumed.remembered);
         let desk = Desk::new(self.store, kept, Arc::clone(published), writer, events.clone());
         let desk = desk.with_meters(meters.and_rights(self.rights)).listening(addresses);
-        control::start(desk, self.socket, reloads)
+        let inherited = self.inherited;
+        let socket = self.socket.map(|path| control::Socket { path, inherited });
+        control::start(desk, socket, reloads, over)
     }
 }
 

@@ -4,6 +4,7 @@ use super::writing::Serving;
 use super::{ServerSource, StartError, load};
 use crate::admin::{self, Connected, Guard, LISTEN, Token};
 use crate::config::{Admin, AdminListen};
+use crate::listen::inherit::Inherited;
 use crate::snapshot::Snapshot;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -27,6 +28,7 @@ impl Setup {
         told: Option<AdminListen>,
         token: Option<Token>,
         file: &Admin,
+        inherited: &mut Inherited,
     ) -> Result<Option<Self>, StartError> {
         let (address, is_usual) = match told.unwrap_or(file.listen) {
             AdminListen::Off => return Ok(None),
@@ -41,7 +43,7 @@ impl Setup {
                  [admin] token_file = \"admin.token\"; or listen on a loopback address"
             )));
         }
-        let listener = match TcpListener::bind(address) {
+        let listener = match inherited.take_tcp(address).map_or_else(|| TcpListener::bind(address), Ok) {
             Ok(listener) => listener,
             Err(error) if is_usual => {
                 tracing::warn!(
@@ -58,6 +60,11 @@ impl Setup {
             }
         };
         Ok(Some(Self { listener, guard: Guard::new(token, file.hosts.clone()) }))
+    }
+
+    /// Its socket.
+    pub(super) const fn listener(&self) -> &TcpListener {
+        &self.listener
     }
 
     /// Starts it.

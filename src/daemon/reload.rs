@@ -265,7 +265,7 @@ impl Reloading {
         Err(LoadError::Confined(
             format!(
                 "{}: the configuration that the server started with needed nothing there, and Landlock keeps it to that \
-                 until it is started again: `geosteer upgrade` does it without losing a query; or `[process] landlock = \
+                 until it is started again: `geosteer run --takeover` does it without losing a query; or `[process] landlock = \
                  false`",
                 missing.display()
             )

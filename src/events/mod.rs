@@ -24,6 +24,8 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
+    /// Another server takes over, or has failed to.
+    Upgrade,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
 }
@@ -40,6 +42,7 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
+            Self::Upgrade => "upgrade",
             Self::Fault => "fault",
         }
     }

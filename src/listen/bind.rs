@@ -1,12 +1,13 @@
 //! Addresses → sockets, before anything else is loaded: whoever cannot have port 53 hears it at once.
 
 use crate::limits::{TCP_BACKLOG, TCP_DEFER_SECONDS, TCP_UNREAD_MAX, UDP_RECEIVE_BUFFER, UDP_SEND_BUFFER, UDP_WAKE_MS};
+use crate::listen::inherit::{self, Inherited};
 use crate::listen::sys::{self, Shape};
 use crate::listen::udp;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 /// Tries to find one port that is free for both UDP and TCP when the system is to choose it.
@@ -56,13 +57,28 @@ impl std::error::Error for BindError {}
 /// # Errors
 /// The first address that cannot be had.
 pub fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Bound, BindError> {
+    bind_or_inherit(addresses, threads, &mut Inherited::default())
+}
+
+/// The same, with the sockets that are passed on to us in the place of new ones.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_or_inherit(
+    addresses: &[SocketAddr],
+    threads: usize,
+    inherited: &mut Inherited,
+) -> Result<Bound, BindError> {
     let mut bound = Bound::default();
     for (index, &address) in addresses.iter().enumerate() {
         let repeated = addresses[..index].contains(&address) && address.port() != 0;
         if repeated || dual(addresses, address).is_some_and(|dual| dual != address) {
             continue;
         }
-        let result = bind_address(address, threads, &mut bound);
+        let result = match inherit(address, threads, inherited, &mut bound) {
+            Some(result) => result,
+            None => bind_address(address, threads, &mut bound),
+        };
         match (result, dual(addresses, address)) {
             // A machine without IPv6: what was to be served by the dual-stack socket still can be.
             (Err(error), Some(_)) if sys::lacks_family(&error.error) => {
@@ -85,6 +101,44 @@ fn dual(addresses: &[SocketAddr], address: SocketAddr) -> Option<SocketAddr> {
 
 fn is_wildcard_v6(address: &SocketAddr) -> bool {
     address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+}
+
+/// Takes the sockets of an address that are passed on; none: there are none, or not for both transports.
+fn inherit(
+    address: SocketAddr,
+    threads: usize,
+    inherited: &mut Inherited,
+    bound: &mut Bound,
+) -> Option<Result<(), BindError>> {
+    let listener = inherited.take_tcp(address)?;
+    let (actual, sockets) = match listener.local_addr() {
+        Ok(actual) => (actual, inherited.take_udp(actual)),
+        Err(error) => return Some(Err(BindError { address, transport: "TCP", error })),
+    };
+    if sockets.is_empty() {
+        return None;
+    }
+    let shape = shape(actual);
+    let ready = |socket: UdpSocket| made_ready(SockRef::from(&socket), shape).map(|()| udp::Socket { socket, shape });
+    let sockets = inherit::shared(sockets, threads).and_then(|all| all.into_iter().map(ready).collect());
+    let both = sockets.and_then(|sockets: Vec<_>| Ok((sockets, listener.set_nonblocking(true)?)));
+    Some(both.map_err(|error| BindError { address, transport: "UDP", error }).map(|(sockets, ())| {
+        bound.udp.extend(sockets);
+        bound.tcp.push(listener);
+        bound.addresses.push(actual);
+    }))
+}
+
+/// What a UDP socket of ours has beside its address.
+fn made_ready(socket: SockRef<'_>, shape: Shape) -> io::Result<()> {
+    sys::set_shape(&*socket, shape)?;
+    sys::set_buffers(&*socket, UDP_RECEIVE_BUFFER as i32, UDP_SEND_BUFFER as i32);
+    socket.set_nonblocking(false)?;
+    socket.set_read_timeout(Some(Duration::from_millis(UDP_WAKE_MS)))
+}
+
+fn shape(address: SocketAddr) -> Shape {
+    Shape { v6: address.is_ipv6(), info: address.ip().is_unspecified() }
 }
 
 fn bind_address(address: SocketAddr, threads: usize, bound: &mut Bound) -> Result<(), BindError> {
@@ -118,11 +172,9 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
 
 fn udp(address: SocketAddr) -> io::Result<udp::Socket> {
     let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
-    let shape = Shape { v6: address.is_ipv6(), info: address.ip().is_unspecified() };
+    let shape = shape(address);
     socket.set_reuse_port(true)?;
-    sys::set_shape(&socket, shape)?;
-    sys::set_buffers(&socket, UDP_RECEIVE_BUFFER as i32, UDP_SEND_BUFFER as i32);
-    socket.set_read_timeout(Some(Duration::from_millis(UDP_WAKE_MS)))?;
+    made_ready(SockRef::from(&socket), shape)?;
     socket.bind(&SockAddr::from(address))?;
     Ok(udp::Socket { socket: socket.into(), shape })
 }

@@ -7,6 +7,7 @@
 
 pub mod bind;
 pub mod hickory;
+pub mod inherit;
 pub mod sys;
 pub mod tcp;
 pub mod udp;

@@ -30,8 +30,16 @@ pub struct Socket {
 /// The running threads.
 #[derive(Debug)]
 pub struct Threads {
-    stop: Arc<AtomicBool>,
+    stop: Arc<Stop>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// How threads are told to end.
+#[derive(Debug, Default)]
+struct Stop {
+    now: AtomicBool,
+    /// Another process reads the same sockets: what is in them is its.
+    leave: AtomicBool,
 }
 
 /// Starts a thread for each socket.
@@ -64,8 +72,14 @@ impl Threads {
         self.end();
     }
 
+    /// Lets each thread answer what it has taken, and end: another process answers what its socket holds.
+    pub fn leave(mut self) {
+        self.stop.leave.store(true, Ordering::Relaxed);
+        self.end();
+    }
+
     fn end(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.now.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {
             // Its panics were caught and counted; one outside of `respond` has been reported by the hook.
             let _panicked = thread.join();
@@ -88,11 +102,14 @@ struct Answering<S, F> {
 }
 
 impl<S, F: Respond<S>> Answering<S, F> {
-    fn serve(&mut self, socket: &Socket, stop: &AtomicBool) {
+    fn serve(&mut self, socket: &Socket, stop: &Stop) {
         let mut batch = Batch::new(socket.shape);
         self.worker = fresh_worker(&self.counters);
         loop {
-            let draining = stop.load(Ordering::Relaxed);
+            let draining = stop.now.load(Ordering::Acquire);
+            if draining && stop.leave.load(Ordering::Relaxed) {
+                return;
+            }
             match batch.receive(&socket.socket, !draining) {
                 Ok(received) => {
                     faults::here(Part::Udp);

@@ -11,7 +11,7 @@ mod connection;
 mod stream;
 mod table;
 
-use crate::limits;
+use crate::limits::{self, UPGRADE_LEAVE_MS};
 use crate::listen::{Respond, Service, sys};
 use crate::metrics::{Counters, Metrics};
 use crate::respond::Transport;
@@ -118,6 +118,13 @@ impl Thread {
         self.end();
     }
 
+    /// Takes no more connections, serves those that it has until they end or a while is over, and ends: another process
+    /// takes new ones.
+    pub fn leave(mut self) {
+        let _ended_already = self.stop.take().map(|stop| stop.send(()));
+        self.end();
+    }
+
     fn end(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -149,20 +156,25 @@ impl<S: Send + Sync + 'static, F: Respond<S>> Hub<S, F> {
     async fn serve(self: Rc<Self>, listeners: Vec<accept::Listener>, stopped: oneshot::Receiver<()>) {
         let accepting: Vec<_> =
             listeners.into_iter().map(|listener| tokio::task::spawn_local(Rc::clone(&self).accept(listener))).collect();
-        // The sender says nothing; that it is gone is the signal.
-        let _gone = stopped.await;
+        // That the sender is gone is the signal; who leaves says a word.
+        let leaves = stopped.await.is_ok();
         for task in accepting {
             task.abort();
         }
+        if leaves {
+            let _too_long = tokio::time::timeout(Duration::from_millis(UPGRADE_LEAVE_MS), self.empty()).await;
+        }
         self.stopping.set(true);
         self.stop.notify_waiters();
-        let drained = async {
-            while self.table.borrow().len() > 0 {
-                tokio::task::yield_now().await;
-                pause(Duration::from_millis(1)).await;
-            }
-        };
-        let _given_up = tokio::time::timeout(self.limits.drain, drained).await;
+        let _given_up = tokio::time::timeout(self.limits.drain, self.empty()).await;
+    }
+
+    /// Waits until no connection is left.
+    async fn empty(&self) {
+        while self.table.borrow().len() > 0 {
+            tokio::task::yield_now().await;
+            pause(Duration::from_millis(1)).await;
+        }
     }
 }
 

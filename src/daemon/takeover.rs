@@ -1,0 +1,123 @@
+//! Starting in the place of a server that runs, and leaving to one that starts. `control::Takeover` is how they talk.
+
+use super::writing::{Serving, first_round};
+use super::{Options, Server, StartError, operators};
+use crate::config;
+use crate::control::{SOCKET, Takeover};
+use crate::limits::FIRST_ROUND_SLACK_MS;
+use crate::listen::bind::Bound;
+use crate::listen::inherit::Inherited;
+use crate::snapshot::Snapshot;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+/// The server before us, and its sockets.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    takeover: Option<Takeover>,
+    pub(super) inherited: Inherited,
+    /// The control socket, which is not bound anew.
+    pub(super) control: Option<UnixListener>,
+}
+
+impl Before {
+    /// Asks the server that runs for its sockets, if that is wanted and one runs.
+    ///
+    /// # Errors
+    /// One runs and does not hand over.
+    pub(super) fn ask(options: &Options, file: &config::Server) -> Result<Self, StartError> {
+        if !options.takeover {
+            return Ok(Self::default());
+        }
+        let state = operators::folder(options.state.as_deref(), file, &options.sources.server);
+        let socket = file.admin.socket.clone().or_else(|| state.map(|state| state.join(SOCKET)));
+        let Some(socket) = socket else {
+            return Err(refused("there is no control socket to ask at: say a state directory", None));
+        };
+        match Takeover::ask(&socket) {
+            Ok(Some((takeover, sockets))) => {
+                tracing::info!(sockets = sockets.len(), "taking over from the server at {}", socket.display());
+                let mut inherited = Inherited::of(sockets);
+                let control = inherited.take_unix();
+                Ok(Self { takeover: Some(takeover), inherited, control })
+            }
+            Ok(None) => {
+                tracing::info!("no server runs at {}: starting as usual", socket.display());
+                Ok(Self::default())
+            }
+            Err(error) => Err(refused(&format!("the server at {} does not hand over", socket.display()), Some(error))),
+        }
+    }
+
+    /// We can serve: from here on the state directory is ours.
+    ///
+    /// # Errors
+    /// The other server has changed its mind, or is gone.
+    pub(super) fn take(&mut self) -> Result<(), StartError> {
+        for address in self.inherited.left() {
+            tracing::warn!("{address} is not listened at any more: what waits there is lost");
+        }
+        self.inherited = Inherited::default();
+        let Some(takeover) = &mut self.takeover else { return Ok(()) };
+        takeover.take().map_err(|error| refused("the other server has not let go", Some(error)))
+    }
+
+    /// Waits until balanced names can be answered: until then the other server does it. A server that has nobody before it
+    /// answers what it can.
+    pub(super) fn answers_until(&self, serving: &Serving, snapshot: &Snapshot) {
+        if self.takeover.is_none() {
+            return;
+        }
+        let until = crate::clock::instant() + Duration::from_millis(first_round(snapshot) + 4 * FIRST_ROUND_SLACK_MS);
+        while !serving.is_first_round_over() && crate::clock::instant() < until {
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+
+    /// We answer: the other server may go.
+    ///
+    /// # Errors
+    /// It does not hear it, and stays: then we must not.
+    pub(super) fn serving(self) -> Result<(), StartError> {
+        let Some(takeover) = self.takeover else { return Ok(()) };
+        takeover.serving().map_err(|error| refused("the other server stays", Some(error)))
+    }
+}
+
+fn refused(why: &str, error: Option<io::Error>) -> StartError {
+    StartError::Takeover(error.map_or_else(|| why.to_owned(), |error| format!("{why}: {error}")))
+}
+
+/// Copies of the sockets that the next server may have.
+pub(super) fn to_pass_on(bound: &Bound, admin: Option<&TcpListener>) -> io::Result<Vec<OwnedFd>> {
+    let udp = bound.udp.iter().map(|one| one.socket.try_clone().map(OwnedFd::from));
+    let tcp = bound.tcp.iter().chain(admin).map(|one| one.try_clone().map(OwnedFd::from));
+    udp.chain(tcp).collect()
+}
+
+impl Server {
+    /// Waits until another server has taken over.
+    pub async fn taken_over(&self) {
+        self.over.done().await;
+    }
+
+    /// Another server answers at the same sockets: takes no more queries, serves the TCP clients that are there, and ends.
+    pub fn leave(mut self) {
+        drop(self.admin.take());
+        self.udp.take().into_iter().for_each(crate::listen::udp::Threads::leave);
+        self.serving.give_up();
+        self.reloads.stop();
+        if let Some(reloading) = self.reloading.take() {
+            // A panic there has been reported by the hook.
+            let _panicked = reloading.join();
+        }
+        // The other one probes, and writes the state directory.
+        drop(self.prober.take());
+        drop(self.control.take());
+        self.tcp.take().into_iter().for_each(crate::listen::tcp::Thread::leave);
+        self.end();
+    }
+}
