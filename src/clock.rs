@@ -31,26 +31,54 @@ pub fn millis() -> Millis {
     START_MS.saturating_add(u64::try_from(now.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Seconds since 1970-01-01 UTC.
+/// Seconds since 1970-01-01 UTC by the wall clock, which jumps when somebody sets it: for people, files and other hosts.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    unix_millis() / 1_000
 }
 
-/// Milliseconds since 1970-01-01 UTC.
+/// Milliseconds since 1970-01-01 UTC by the wall clock.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
 pub fn unix_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    #[cfg(debug_assertions)]
+    let millis = millis.saturating_add_signed(JUMPED_MS.load(std::sync::atomic::Ordering::Relaxed));
+    millis
 }
 
-/// The wall clock when [`millis`] was 0, milliseconds since 1970-01-01 UTC.
+#[cfg(debug_assertions)]
+static JUMPED_MS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
+/// Sets the wall clock forward or back, as far as this process is concerned: to see that nothing minds. Only in builds
+/// with debug assertions.
+#[cfg(debug_assertions)]
+pub fn jump(seconds: i64) {
+    let _before = JUMPED_MS.fetch_add(seconds.saturating_mul(1_000), std::sync::atomic::Ordering::Relaxed);
+}
+
+/// The wall clock when [`millis`] was 0, milliseconds since 1970-01-01 UTC; what it was found to be first.
 #[must_use]
 pub fn epoch_ms() -> u64 {
-    let monotonic = millis();
-    unix_millis().saturating_sub(monotonic)
+    static EPOCH: OnceLock<u64> = OnceLock::new();
+    *EPOCH.get_or_init(|| {
+        let monotonic = millis();
+        unix_millis().saturating_sub(monotonic)
+    })
+}
+
+/// Milliseconds since 1970-01-01 UTC by a clock that never jumps: the wall clock when it was read first, and what has
+/// passed since. What ends, begins or expires here goes by it.
+#[must_use]
+pub fn steady_millis() -> u64 {
+    epoch_ms().saturating_add(millis())
+}
+
+/// The same in seconds.
+#[must_use]
+pub fn steady_seconds() -> u64 {
+    steady_millis() / 1_000
 }
 
 /// Year, month and day of the Gregorian calendar, and hour, minute and second, in UTC; `at` is in seconds since 1970.
@@ -76,5 +104,15 @@ mod tests {
         let first = super::millis();
         assert!(super::millis() >= first);
         assert!(super::unix_seconds() > 1_700_000_000);
+    }
+
+    #[test]
+    fn the_steady_clock_stays_where_it_is_when_the_wall_clock_jumps() {
+        let (wall, steady) = (super::unix_seconds(), super::steady_seconds());
+        super::jump(3_600);
+        let (later, still) = (super::unix_seconds(), super::steady_seconds());
+        super::jump(-3_600);
+        assert!(later >= wall + 3_600, "the wall clock jumped");
+        assert!(still - steady < 1_800, "the steady one did not");
     }
 }

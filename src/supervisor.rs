@@ -4,9 +4,18 @@
 //! ```text
 //! start ─► first round of probes ─► own question answered ─► READY=1 ─► WATCHDOG=1 … as long as answering works
 //! reload ─► RELOADING=1 ─► READY=1            end ─► STOPPING=1
+//! start ─► FDSTORE=1, socket by socket        next start ─► LISTEN_FDS: the same sockets
 //! ```
 
+use crate::listen::sys;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use sd_notify::NotifyState;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -77,6 +86,56 @@ impl Drop for Reloading {
             tell(&[NotifyState::Ready, NotifyState::Status(&self.status)]);
         }
     }
+}
+
+/// The sockets that it has passed to us: those of its own, and those that we had it keep before a restart.
+#[must_use]
+pub fn passed() -> Vec<OwnedFd> {
+    match sd_notify::listen_fds() {
+        Ok(numbers) => sys::take_passed(numbers),
+        Err(error) => {
+            tracing::warn!("the service manager's sockets cannot be taken: {error}");
+            Vec::new()
+        }
+    }
+}
+
+/// Has it keep sockets for the next start, each under a name; a start that finds them loses nothing that waits in them.
+pub fn keep(sockets: &[(String, BorrowedFd<'_>)]) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let kept = connected(&path).and_then(|manager| {
+        sockets.iter().try_for_each(|(name, socket)| {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            let one = [*socket];
+            control.push(SendAncillaryMessage::ScmRights(&one));
+            let words = format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0\n");
+            sendmsg(&manager, &[IoSlice::new(words.as_bytes())], &mut control, SendFlags::NOSIGNAL)?;
+            Ok(())
+        })
+    });
+    if let Err(error) = kept {
+        tracing::warn!("the service manager does not keep our sockets, a restart may lose queries: {error}");
+    }
+}
+
+/// Has it keep those of a name no more.
+pub fn forget(name: &str) {
+    tell(&[NotifyState::Custom(&format!("FDSTOREREMOVE=1\nFDNAME={name}"))]);
+}
+
+/// The process that is the server from now on.
+pub fn main_process(id: u32) {
+    tell(&[NotifyState::MainPid(id)]);
+}
+
+fn connected(path: &std::ffi::OsStr) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => socket.connect_addr(&SocketAddr::from_abstract_name(name)?)?,
+        None => socket.connect(path)?,
+    }
+    Ok(socket)
 }
 
 fn tell(what: &[NotifyState<'_>]) {

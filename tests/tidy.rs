@@ -147,7 +147,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("httparse", &["src/probe/http/message.rs"]),
     ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs"]),
     ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs"]),
-    ("rustix", &["src/probe/exec.rs", "src/priority.rs", "src/rights/", "src/control/"]),
+    ("rustix", &["src/probe/exec.rs", "src/priority.rs", "src/rights/", "src/control/", "src/supervisor.rs"]),
     ("landlock", &["src/rights/files.rs"]),
     ("reqwest", &["src/web_client.rs"]),
     ("sd_notify", &["src/supervisor.rs"]),

@@ -118,7 +118,7 @@ impl Desk {
             handed: None,
             is_handed: false,
             health_changed: false,
-            health_saved: started,
+            health_saved: clock::steady_seconds(),
         };
         desk.other_configuration();
         desk.take_stock();
@@ -205,7 +205,7 @@ impl Desk {
             let why = format!("nothing is called {target}{near}; --force sets it all the same");
             return Err(Box::new(Answer::No { why }));
         }
-        let since = clock::unix_seconds();
+        let since = clock::steady_seconds();
         let until = order.for_s.map(|seconds| since + seconds);
         let (by, why) = (owner.as_str().into(), reason.as_str().into());
         let ramp = gradual::ramp(&state, &meant, order.over_s);
@@ -275,7 +275,7 @@ impl Desk {
         let judged = worst.map_or_else(|| moved.clone(), |worst| moves(&before, &worst));
         let at_the_end = || refusal(&plan, &moves(&ends_before, &ends_after), &ends_before, AT_THE_END);
         let refused = refusal(&plan, &judged, &before, "").or_else(at_the_end);
-        let clock = clock::unix_seconds();
+        let clock = clock::steady_seconds();
         let rows = views::moves(&before, &moved);
         if let Some(why) = refused.clone().filter(|_| !plan.dry_run) {
             return Answer::Refused { why, moves: rows };
@@ -371,7 +371,7 @@ impl Desk {
             // It was not to be had when we wanted it back.
             self.take_back();
         }
-        let now = clock::unix_seconds();
+        let now = clock::steady_seconds();
         let mut overrides = self.kept.overrides.clone();
         let ended = overrides.expire(now);
         if !ended.is_empty() {
@@ -464,7 +464,7 @@ impl Desk {
     fn other_configuration(&mut self) {
         let state = self.published.load_full();
         let largest = state.snapshot.names.iter().map(|name| name.ttl).max().unwrap_or(0);
-        self.kept.closed.other_configuration(largest, clock::unix_seconds());
+        self.kept.closed.other_configuration(largest, clock::steady_seconds());
     }
 
     /// Looks which endpoints are closed in the state that is published, and keeps since when.
@@ -480,7 +480,7 @@ impl Desk {
             let is_named = now_named.contains(&id) || named.contains(&key);
             (key, ttls[id.index()], is_named)
         });
-        if self.kept.closed.published(closed, clock::unix_seconds()) {
+        if self.kept.closed.published(closed, clock::steady_seconds()) {
             self.save();
         }
     }
@@ -509,7 +509,7 @@ impl Desk {
     }
 
     pub(super) fn save_health(&mut self) {
-        self.health_saved = clock::unix_seconds();
+        self.health_saved = clock::steady_seconds();
         self.health_changed = false;
         if self.store.is_none() || self.published.load().snapshot.targets.is_empty() {
             return;

@@ -61,7 +61,7 @@ pub(super) fn back(
     shed: Option<&Override>,
     (lifted, over_s): (&Override, u64),
 ) -> Option<Override> {
-    let since = clock::unix_seconds();
+    let since = clock::steady_seconds();
     let (end, until) = match shed.map(|shed| (shed.said, shed.until)) {
         Some((Said::Share(share), until)) => (share, until),
         // Nothing is left to say at the end.

@@ -24,7 +24,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
@@ -49,6 +49,8 @@ pub struct Handover {
     under_way: AtomicBool,
     gone: AtomicBool,
     leave: Notify,
+    /// The process that took over.
+    next: AtomicI32,
 }
 
 impl Handover {
@@ -61,6 +63,12 @@ impl Handover {
     /// Waits until everything is the next server's: then it is time to leave.
     pub async fn done(&self) {
         self.leave.notified().await;
+    }
+
+    /// The process that has taken over, if the kernel said which.
+    #[must_use]
+    pub fn next(&self) -> Option<u32> {
+        u32::try_from(self.next.load(Ordering::Acquire)).ok().filter(|&next| next > 0)
     }
 
     /// The other server stays: the control socket's file is its.
@@ -76,13 +84,19 @@ impl Handover {
 }
 
 /// Hands over to who asks at `stream`; `more` goes with the sockets.
-pub(super) async fn give(stream: &mut UnixStream, more: Option<BorrowedFd<'_>>, (desk, over): (&RefCell<Desk>, &Handover)) {
+pub(super) async fn give(
+    stream: &mut UnixStream,
+    more: Option<BorrowedFd<'_>>,
+    (desk, over): (&RefCell<Desk>, &Handover),
+) {
     if over.is_gone() || over.under_way.swap(true, Ordering::AcqRel) {
         let busy = Answer::Refused { why: "another server is taking over already".into(), moves: Vec::new() };
         let _gone = say(stream, &serde_json::to_string(&busy).unwrap_or_default()).await;
         return;
     }
     tracing::info!("another server takes over: it gets our sockets");
+    let next = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    over.next.store(next.unwrap_or(0), Ordering::Release);
     let result = steps(stream, more, desk, over).await;
     if let Err(why) = result {
         let problem = desk.borrow_mut().take_back();

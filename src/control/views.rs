@@ -180,7 +180,7 @@ pub(super) fn guard(survey: &Survey) -> GuardRow {
 
 fn override_row(kept: &Operators, state: &State, names: &Names<'_>, one: &Override) -> OverrideRow {
     let meant: Meant = names.meant(&one.target);
-    let now = clock::unix_seconds();
+    let now = clock::steady_seconds();
     let closes = matches!(one.said, Said::State(gate) if !gate.is_open());
     let endpoints = || meant.all_endpoints(&state.snapshot);
     let safe = match one.ramp_end().filter(|_| one.is_on_its_way(now)) {

@@ -38,8 +38,8 @@ use crate::probe::Prober;
 use crate::publish::Published;
 use crate::query_log::{self, Log};
 use crate::respond::respond;
-use crate::rights::Report;
 use crate::restart::{Part, Restarts};
+use crate::rights::Report;
 use crate::state::State;
 use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
@@ -98,7 +98,17 @@ impl Options {
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
         let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
-        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, rights: None, takeover: false, sources }
+        Self {
+            listen,
+            threads: Some(1),
+            tcp: None,
+            state: None,
+            admin,
+            token: None,
+            rights: None,
+            takeover: false,
+            sources,
+        }
     }
 
     /// The addresses to bind.
@@ -158,11 +168,8 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 /// What the server is connected to beside its sockets, and who was there before.
-type Outside<'b> = (
-    (operators::Setup, Option<webhook::Target>),
-    Option<query_log::Settings>,
-    (&'b takeover::Before, Arc<Handover>),
-);
+type Outside<'b> =
+    ((operators::Setup, Option<webhook::Target>), Option<query_log::Settings>, (&'b takeover::Before, Arc<Handover>));
 
 /// A running server. Dropping it stops it as [`Server::stop`] does.
 #[derive(Debug)]
@@ -199,10 +206,11 @@ impl Server {
         let giving = rights::Giving::new(&options, &file)?;
         let mut before = takeover::Before::ask(&options, &file)?;
         let (addresses, threads) = (options.addresses(&file.dns), options.threads(&file.dns));
-        let bound =
-            bind::bind_or_inherit(&addresses, threads, &mut before.inherited).map_err(StartError::Bind)?;
-        let people =
-            people::Setup::new(options.admin, options.token.clone(), &file.admin, &mut before.inherited)?;
+        let bound = bind::bind_or_inherit(&addresses, threads, &mut before.inherited).map_err(StartError::Bind)?;
+        let people = people::Setup::new(options.admin, options.token.clone(), &file.admin, &mut before.inherited)?;
+        if options.rights.is_some() {
+            takeover::keep(&bound, people.as_ref().map(people::Setup::listener));
+        }
         let over = takeover::to_pass_on(&bound, people.as_ref().map(people::Setup::listener));
         let over = Arc::new(Handover::new(over.map_err(StartError::System)?));
         let target = webhook_of(&file.events).map_err(StartError::System)?;
@@ -395,17 +403,18 @@ impl Server {
     fn end(&mut self) {
         drop(self.admin.take());
         drop(self.tcp.take());
-        drop(self.udp.take());
         self.serving.give_up();
         self.reloads.stop();
         if let Some(reloading) = self.reloading.take() {
             // A panic there has been reported by the hook.
             let _panicked = reloading.join();
         }
-        drop(self.query_log.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());
+        // Last of what answers, so that a restart that gets the same sockets finds little waiting in them.
+        drop(self.udp.take());
+        drop(self.query_log.take());
         drop(self.webhook.take());
         drop(self.events.take());
         for helper in self.helpers.drain(..) {

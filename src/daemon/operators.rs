@@ -11,8 +11,8 @@ use crate::rights::Report;
 use crate::snapshot::Snapshot;
 use crate::store::{Operators, Store};
 use crate::writer::Event;
-use std::io;
 use std::fs::DirBuilder;
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
@@ -66,8 +66,6 @@ impl Setup {
         Self { store, socket, kept, resumed, rights: Report::of_this_thread(), inherited: None }
     }
 
-
-
     pub(super) fn overrides(&self) -> Arc<Overrides> {
         Arc::new(self.kept.overrides.clone())
     }
@@ -98,7 +96,7 @@ impl Setup {
 
 /// The overrides of the last run, without those that have ended meanwhile.
 fn read(store: &Store) -> Operators {
-    let now = clock::unix_seconds();
+    let now = clock::steady_seconds();
     let mut kept = match Operators::load(store, now) {
         Ok(kept) => kept.unwrap_or_default(),
         Err(error) => {

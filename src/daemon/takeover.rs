@@ -8,9 +8,11 @@ use crate::limits::FIRST_ROUND_SLACK_MS;
 use crate::listen::bind::Bound;
 use crate::listen::inherit::Inherited;
 use crate::snapshot::Snapshot;
+use crate::supervisor;
+use socket2::SockRef;
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
@@ -30,7 +32,7 @@ impl Before {
     /// One runs and does not hand over.
     pub(super) fn ask(options: &Options, file: &config::Server) -> Result<Self, StartError> {
         if !options.takeover {
-            return Ok(Self::default());
+            return Ok(Self::default().or_passed(options));
         }
         let state = operators::folder(options.state.as_deref(), file, &options.sources.server);
         let socket = file.admin.socket.clone().or_else(|| state.map(|state| state.join(SOCKET)));
@@ -46,10 +48,20 @@ impl Before {
             }
             Ok(None) => {
                 tracing::info!("no server runs at {}: starting as usual", socket.display());
-                Ok(Self::default())
+                Ok(Self::default().or_passed(options))
             }
             Err(error) => Err(refused(&format!("the server at {} does not hand over", socket.display()), Some(error))),
         }
+    }
+
+    /// With what the service manager has passed, for a program that is nothing but the server.
+    fn or_passed(mut self, options: &Options) -> Self {
+        let passed = if options.rights.is_some() { supervisor::passed() } else { Vec::new() };
+        if !passed.is_empty() {
+            tracing::info!(sockets = passed.len(), "the service manager has passed sockets");
+            self.inherited = Inherited::of(passed);
+        }
+        self
     }
 
     /// We can serve: from here on the state directory is ours.
@@ -59,6 +71,7 @@ impl Before {
     pub(super) fn take(&mut self) -> Result<(), StartError> {
         for address in self.inherited.left() {
             tracing::warn!("{address} is not listened at any more: what waits there is lost");
+            supervisor::forget(&name(address));
         }
         self.inherited = Inherited::default();
         let Some(takeover) = &mut self.takeover else { return Ok(()) };
@@ -91,6 +104,19 @@ fn refused(why: &str, error: Option<io::Error>) -> StartError {
     StartError::Takeover(error.map_or_else(|| why.to_owned(), |error| format!("{why}: {error}")))
 }
 
+/// What a service manager calls the sockets of an address.
+fn name(address: SocketAddr) -> String {
+    format!("geosteer-{address}").replace(':', ".")
+}
+
+/// Has a service manager keep the sockets for the next start.
+pub(super) fn keep(bound: &Bound, admin: Option<&TcpListener>) {
+    let named = |socket: BorrowedFd<'_>| SockRef::from(&socket).local_addr().ok()?.as_socket().map(name);
+    let udp = bound.udp.iter().map(|one| one.socket.as_fd());
+    let all = udp.chain(bound.tcp.iter().chain(admin).map(AsFd::as_fd));
+    supervisor::keep(&all.filter_map(|socket| Some((named(socket)?, socket))).collect::<Vec<_>>());
+}
+
 /// Copies of the sockets that the next server may have.
 pub(super) fn to_pass_on(bound: &Bound, admin: Option<&TcpListener>) -> io::Result<Vec<OwnedFd>> {
     let udp = bound.udp.iter().map(|one| one.socket.try_clone().map(OwnedFd::from));
@@ -106,6 +132,7 @@ impl Server {
 
     /// Another server answers at the same sockets: takes no more queries, serves the TCP clients that are there, and ends.
     pub fn leave(mut self) {
+        self.over.next().into_iter().for_each(supervisor::main_process);
         drop(self.admin.take());
         self.udp.take().into_iter().for_each(crate::listen::udp::Threads::leave);
         self.serving.give_up();

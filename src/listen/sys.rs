@@ -8,8 +8,9 @@ use libc::{c_int, c_uint, iovec, mmsghdr, socklen_t};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -348,6 +349,19 @@ pub fn make_room_for_descriptors(open: &impl AsRawFd, count: usize) {
             libc::close(high);
         }
     }
+}
+
+/// Takes over descriptors that were passed to this process by their numbers, as a service manager does. Once: a second call
+/// gets nothing.
+#[must_use]
+pub fn take_passed(numbers: impl Iterator<Item = RawFd>) -> Vec<OwnedFd> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Vec::new();
+    }
+    // SAFETY: they were open when the process started, by the word of who started it, nothing else of ours knows them, and
+    // nobody gets them twice.
+    numbers.map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect()
 }
 
 /// True if the system ran out of descriptors or memory: a shortage that passes.

@@ -23,6 +23,7 @@ pub(super) enum Method {
     Grpc(Box<GrpcProbe>),
     Dns(Box<DnsProbe>),
     Exec(Places),
+    Push(push::File),
     /// Nothing is to be made ready.
     Bare,
 }
@@ -58,7 +59,8 @@ impl Method {
             CheckKind::Grpc(check) => Self::Grpc(Box::new(GrpcProbe::new(check, address, tls)?)),
             CheckKind::Dns(check) => Self::Dns(Box::new(DnsProbe::new(check, address)?)),
             CheckKind::Exec(_) => Self::Exec(shared.places.clone()),
-            CheckKind::Push(_) | CheckKind::None => Self::Bare,
+            CheckKind::Push(_) => Self::Push(push::File::default()),
+            CheckKind::None => Self::Bare,
         })
     }
 
@@ -111,7 +113,9 @@ impl Method {
             (Self::Grpc(probe), _) => Box::pin(probe.probe(progress)).await,
             (Self::Dns(probe), CheckKind::Dns(check)) => Box::pin(probe.probe(check, progress)).await,
             (Self::Exec(_), CheckKind::Exec(check)) => Box::pin(exec::probe(check, &job.address, progress)).await,
-            (Self::Bare, CheckKind::Push(check)) => Box::pin(push::probe(check, &job.address, progress)).await,
+            (Self::Push(file), CheckKind::Push(check)) => {
+                Box::pin(push::probe(check, file, &job.address, progress)).await
+            }
             _ => Ended::inconclusive("nothing to probe"),
         }
     }

@@ -29,6 +29,7 @@ mod reason;
 mod stats;
 mod tcp;
 mod tls;
+mod validity;
 
 pub use once::{Probed, probe_once};
 pub use progress::Phase;

@@ -4,14 +4,35 @@
 use super::progress::{Phase, Progress};
 use super::{Ended, host_text, short};
 use crate::clock;
-use crate::health::{PushCheck, TargetAddress};
+use crate::health::{Millis, PushCheck, TargetAddress};
 use crate::limits::{PROBE_NOTE_PART, PUSH_FILE_MAX};
-use std::fs::{File, metadata};
+use std::fs::{self, metadata};
 use std::io::{self, ErrorKind, Read};
+use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+/// What was seen of a file: when it was written as the file says, how old it was then, and when that was. Its age goes on
+/// by the clock that does not jump.
+#[derive(Debug, Default)]
+pub(super) struct File(Mutex<Option<(u64, u64, Millis)>>);
+
+impl File {
+    /// The age of a file that was written at `modified`, seconds; `wall` and `now` are the moment in both clocks.
+    fn age(&self, modified: u64, wall: u64, now: Millis) -> u64 {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at_first, first) = match *seen {
+            Some((of, at_first, first)) if of == modified => (at_first, first),
+            // Written since the last probe, whatever the clocks say.
+            Some((_, _, last)) => (wall.saturating_sub(modified).min(now.saturating_sub(last) / 1_000), now),
+            None => (wall.saturating_sub(modified), now),
+        };
+        *seen = Some((modified, at_first, first));
+        at_first + now.saturating_sub(first) / 1_000
+    }
+}
+
 /// Reads the file once.
-pub(super) async fn probe(check: &PushCheck, address: &TargetAddress, progress: &Progress) -> Ended {
+pub(super) async fn probe(check: &PushCheck, file: &File, address: &TargetAddress, progress: &Progress) -> Ended {
     progress.enter(Phase::File);
     let address = match address {
         TargetAddress::Ip(ip) => ip.to_string(),
@@ -21,10 +42,10 @@ pub(super) async fn probe(check: &PushCheck, address: &TargetAddress, progress: 
         return Ended::inconclusive("the host name cannot stand in a path");
     }
     let path = check.file.replace("{address}", &address);
-    let now = clock::unix_seconds();
+    let (wall, now) = (clock::unix_seconds(), clock::millis());
     // A disk may be slow.
     match tokio::task::spawn_blocking(move || read(&path)).await {
-        Ok(Ok((text, modified))) => judge(&text, now.saturating_sub(modified), check.expires.into()),
+        Ok(Ok((text, modified))) => judge(&text, file.age(modified, wall, now), check.expires.into()),
         Ok(Err(error)) if error.kind() == ErrorKind::NotFound => Ended::fail("no state was pushed: no such file"),
         Ok(Err(error)) => Ended::inconclusive(format!("the file cannot be read: {error}")),
         Err(_) => Ended::inconclusive("the prober stops"),
@@ -37,7 +58,7 @@ fn read(path: &str) -> io::Result<(String, u64)> {
     if !metadata(path)?.is_file() {
         return Err(io::Error::other("not a plain file"));
     }
-    let file = File::open(path)?;
+    let file = fs::File::open(path)?;
     let modified = file.metadata()?.modified()?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let mut text = Vec::new();
     file.take(PUSH_FILE_MAX as u64).read_to_end(&mut text)?;
@@ -62,6 +83,18 @@ fn judge(text: &str, age: u64, expires: u64) -> Ended {
 mod tests {
     use super::*;
     use crate::health::Outcome;
+
+    #[test]
+    fn a_file_ages_by_the_clock_that_does_not_jump() {
+        let file = File::default();
+        assert_eq!(file.age(100, 130, 5_000), 30, "as old as the wall clock says, at first");
+        assert_eq!(file.age(100, 141, 15_000), 40);
+        assert_eq!(file.age(100, 3_741, 16_000), 41, "an hour forward");
+        assert_eq!(file.age(100, 90, 17_000), 42, "and back");
+        assert_eq!(file.age(3_700, 3_745, 20_000), 15, "written since; no older than the last sight of the one before");
+        assert_eq!(file.age(3_700, 400_000_000, 21_000), 16);
+        assert_eq!(file.age(400_000_000, 400_000_001, 22_000), 1);
+    }
 
     #[test]
     fn only_a_fresh_up_passes() {

@@ -4,6 +4,7 @@
 use super::connect::Way;
 use super::host::Named;
 use super::progress::{Phase, Progress};
+use super::validity::ByEitherClock;
 use super::{Ended, cert, reason};
 use crate::clock;
 use crate::health::{Identity, PrivateKey, Security, TargetAddress, TlsCheck};
@@ -61,7 +62,7 @@ impl TlsConfigs {
             return Ok(Arc::clone(config));
         }
         let verifier: Arc<dyn ServerCertVerifier> = match security.verify {
-            true => self.chain()?,
+            true => Arc::new(ByEitherClock(self.chain()?)),
             false => Arc::new(NoVerification(Arc::clone(&self.provider))),
         };
         let cannot = |error: Error| format!("TLS cannot be set up: {error}");

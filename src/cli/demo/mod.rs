@@ -82,7 +82,8 @@ impl Demo {
         let word = Token::random().map_err(|error| format!("cannot start: {error}"))?;
         let token = Some(Token::new(word.as_bytes()));
         let (listen, threads) = (vec![listen], Some(1));
-        let options = Options { listen, threads, tcp: None, state: None, admin, token, rights: None, takeover: false, sources };
+        let options =
+            Options { listen, threads, tcp: None, state: None, admin, token, rights: None, takeover: false, sources };
         let server = Server::start(options).map_err(|error| error.to_string())?;
         Ok(Self { server, toys, token: word })
     }
