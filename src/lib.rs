@@ -29,6 +29,7 @@ pub mod health;
 pub mod id;
 pub mod limits;
 pub mod listen;
+pub mod log;
 pub mod metrics;
 pub mod overrides;
 pub mod pool;

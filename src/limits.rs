@@ -123,6 +123,10 @@ pub const PROGRAM_OUTPUT_MAX: usize = 16 << 10;
 pub const PROGRAM_GRACE_MS: u64 = 50;
 /// Largest file of a `push` check, bytes.
 pub const PUSH_FILE_MAX: usize = 4 << 10;
+/// Files of `push` checks that are read at the same time, as long as files are read quickly.
+pub const PUSH_READERS: usize = 2;
+/// A file that waits so long for its turn, because others hang, is read all the same, milliseconds.
+pub const PUSH_READER_PATIENCE_MS: u64 = 20;
 /// Shortest time after which a pushed state expires, milliseconds.
 pub const PUSH_EXPIRES_MIN_MS: u64 = 1_000;
 /// Longest time after which a pushed state expires, milliseconds.
@@ -232,6 +236,12 @@ pub const DESCRIPTORS_RESERVED: usize = 40;
 pub const DRAIN_MS: u64 = 1_000;
 /// New states are published at most this often, milliseconds.
 pub const PUBLISH_MS: u64 = 10;
+/// Octets of log lines that wait to be written; lines beyond are lost, and counted.
+pub const LOG_WAITING_MAX: usize = 4 << 20;
+/// Log lines are written at most this often, milliseconds.
+pub const LOG_BEAT_MS: u64 = 10;
+/// Time that a stop leaves for log lines that wait, milliseconds.
+pub const LOG_LAST_MS: u64 = 1_000;
 /// Time beyond the longest probe timeout after which a first round counts as over, milliseconds.
 pub const FIRST_ROUND_SLACK_MS: u64 = 250;
 

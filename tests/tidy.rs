@@ -147,7 +147,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("httparse", &["src/probe/http/message.rs"]),
     ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs"]),
     ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs"]),
-    ("rustix", &["src/probe/exec.rs", "src/priority.rs"]),
+    ("rustix", &["src/probe/exec.rs", "src/probe/push/file.rs", "src/priority.rs"]),
     ("reqwest", &["src/web_client.rs"]),
     ("sd_notify", &["src/supervisor.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),

@@ -84,6 +84,7 @@ metrics! {
     FDS "process_open_fds" "gauge" [] "Open descriptors."
     FDS_MAX "process_max_fds" "gauge" [] "Most descriptors that can be open."
     THREADS "process_threads" "gauge" [] "Threads."
+    LOG_LOST "geosteer_log_lines_lost_total" "counter" [] "Lines of the program's log for which there was no room."
     STARTED "process_start_time_seconds" "gauge" [] "When the server started."
 }
 
@@ -266,5 +267,6 @@ fn process(page: &mut Page, facts: &Facts) {
     page.only_if(&FDS, process.descriptors);
     page.only_if(&FDS_MAX, process.descriptors_max);
     page.only_if(&THREADS, process.threads);
+    page.only_if(&LOG_LOST, process.log_lost);
     page.only(&STARTED, facts.started);
 }
