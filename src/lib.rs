@@ -39,6 +39,7 @@ pub mod query_log;
 pub mod report;
 pub mod respond;
 pub mod routing_tests;
+pub mod rrl;
 pub mod serving;
 pub mod simulate;
 pub mod snapshot;

@@ -3,16 +3,18 @@
 
 mod aside;
 mod explain;
+mod limited;
 mod records;
 mod services;
 
 use crate::client::{Client, Family, Heeded, Source, Wish};
 use crate::id::NameId;
+use crate::rrl::{Class, Fate};
 use crate::state::State;
 use crate::steer::{self, Answer, Picks, Want};
 use crate::wire::code::{class, extended, rcode, rtype};
 use crate::wire::reply::{QUESTION, Section, reject};
-use crate::wire::{Asked, Fault, Query, Reply};
+use crate::wire::{Asked, Fault, Query, Reply, SubnetOption};
 use crate::worker::Worker;
 use crate::zone::{At, Holder, NodeId, Outcome, Usual};
 
@@ -82,6 +84,8 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
 
 /// The type of a query that cannot be read.
 const UNREAD: u16 = u16::MAX;
+/// The TC bit in the third octet.
+const TC: u8 = 0x02;
 
 /// Answers any message.
 #[cold]
@@ -90,8 +94,20 @@ fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out
         Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
         Err(Fault::Reject { rcode, echo, edns }) => {
             worker.found_nothing();
+            let limiter = state.identity.limiter.as_ref();
+            let fate = limiter.map_or(Fate::Sent, |limiter| {
+                limited::judge(limiter, worker, request, Class::Error, SubnetOption::default())
+            });
+            if fate == Fate::Dropped {
+                worker.asked(request, UNREAD);
+                return Verdict::Drop;
+            }
             worker.replied(request, UNREAD, rcode);
-            Verdict::Send(reject(request.bytes, rcode, echo, edns, out))
+            let length = reject(request.bytes, rcode, echo, edns, out);
+            if fate == Fate::Slipped {
+                out[2] |= TC;
+            }
+            Verdict::Send(length)
         }
         Err(Fault::Ignore) => {
             worker.asked(request, UNREAD);
@@ -316,7 +332,7 @@ fn truncated(state: &State, worker: &Worker, request: &Request<'_>, query: Query
     finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
-/// Ends a reply, and counts it.
+/// Ends a reply, and counts it, unless it is over a limit.
 #[inline(always)]
 fn finish(
     state: &State,
@@ -326,6 +342,13 @@ fn finish(
     reply: Reply<'_>,
     Ending { rcode, error }: Ending,
 ) -> Verdict {
+    if let Some(limiter) = &state.identity.limiter {
+        let subnet = if reply.scope.is_some() { query.edns.subnet } else { SubnetOption::default() };
+        let fate = limited::judge(limiter, worker, request, limited::class(&reply, rcode), subnet);
+        if matches!(fate, Fate::Dropped | Fate::Slipped) {
+            return limited::hold_back(worker, request, *query, reply, rcode, fate);
+        }
+    }
     worker.replied(request, query.qtype(), rcode);
     Verdict::Send(reply.finish(query, rcode, error, || state.identity.nsid.as_deref()))
 }

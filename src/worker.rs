@@ -4,6 +4,7 @@ use crate::id::{NameId, PoolId, ZoneId};
 use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
 use crate::respond::{Request, Transport};
+use crate::rrl::Judged;
 use crate::snapshot;
 use crate::state::State;
 use crate::wire::code::rcode;
@@ -23,6 +24,10 @@ pub struct Worker {
     pub(crate) picked: Picked,
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
+    /// When the queries came that are being answered, nanoseconds; kept only where [`Worker::wants_time`].
+    pub now: u64,
+    /// Replies are limited.
+    is_limited: bool,
     tally: Arc<Tally>,
     /// Those of the tally, at hand.
     counts: Arc<[Count]>,
@@ -55,6 +60,8 @@ impl Worker {
             generation: u64::MAX,
             picked: Picked::new(),
             trace: Trace::NEW,
+            now: 0,
+            is_limited: false,
             tally: Arc::default(),
             counts: Arc::new([]),
             names: (0, 0),
@@ -85,6 +92,14 @@ impl Worker {
         self.tally = self.ledger.tally(&state.snapshot.counted);
         self.counts = Arc::clone(self.tally.counts());
         self.names = state.snapshot.counted.names();
+        self.is_limited = state.identity.limiter.is_some();
+    }
+
+    /// True if what it answers depends on the time.
+    #[inline]
+    #[must_use]
+    pub const fn wants_time(&self) -> bool {
+        self.is_limited
     }
 
     /// Adds one. An index that the configuration does not give is passed over.
@@ -136,6 +151,11 @@ impl Worker {
             self.count(asked);
             self.count(responses + snapshot::code(rcode));
         }
+    }
+
+    /// Counts what became of a reply that was over a limit, or made another's bucket go.
+    pub(crate) fn judged(&self, judged: Judged) {
+        self.ledger.limits().count(judged);
     }
 
     /// What the last query came to.

@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "steer",
     "snapshot",
     "respond",
+    "rrl",
     "state",
     "worker",
     "writer",
@@ -117,7 +118,7 @@ const WALLS: &[Wall] = &[
         but: &[],
     },
     Wall {
-        rooms: &["respond", "wire", "client", "address"],
+        rooms: &["respond", "rrl", "wire", "client", "address"],
         never: &["std::sync::Mutex", "std::sync::RwLock", "std::thread", "std::time", "crate::geo::Databases"],
         but: &[],
     },

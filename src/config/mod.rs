@@ -29,6 +29,7 @@ mod records;
 mod regions;
 mod render;
 mod routing_tests;
+mod rrl;
 mod rules;
 mod server;
 mod services;

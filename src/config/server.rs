@@ -13,6 +13,7 @@ use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
 use crate::query_log;
+use crate::rrl;
 use crate::snapshot::Ecs;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -54,6 +55,8 @@ pub struct Server {
     pub canaries: Vec<Canary>,
     /// `[fleet] servers`: where an operator's orders go.
     pub fleet: Vec<FleetServer>,
+    /// `[rrl]`; none: off.
+    pub rrl: Option<rrl::Rules>,
 }
 
 /// `[dns]`.
@@ -169,6 +172,7 @@ impl Default for Server {
             guard: GuardRules::default(),
             canaries: Vec::new(),
             fleet: Vec::new(),
+            rrl: None,
         }
     }
 }
@@ -269,6 +273,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     {
         server.fleet = fleet::read(ctx, &fields, node, folder);
     }
+    server.rrl = fields.value("rrl").and_then(|node| super::rrl::read(ctx, node));
     for section in ["admin", "tls", "log"] {
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);

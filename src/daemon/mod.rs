@@ -8,6 +8,7 @@
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
 
+mod limiting;
 mod load;
 mod operators;
 mod people;
@@ -158,6 +159,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    limiting: Option<limiting::Thread>,
     query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
@@ -236,6 +238,7 @@ impl Server {
         let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
+        let limiting = limiting::Thread::start(Arc::clone(&published), happened.clone())?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -253,6 +256,7 @@ impl Server {
             prober: Some(prober),
             control: Some(control),
             webhook,
+            limiting: Some(limiting),
             query_log,
             events: Some(events),
             helpers,
@@ -354,6 +358,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         drop(self.query_log.take());
+        drop(self.limiting.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

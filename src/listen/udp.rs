@@ -110,6 +110,9 @@ impl<S, F: Respond<S>> Answering<S, F> {
     fn answer(&mut self, batch: &mut Batch, received: usize) {
         let began = clock::instant();
         let state = self.service.published.load();
+        if self.worker.wants_time() {
+            self.worker.now = clock::nanoseconds(began);
+        }
         self.counters.queries.add(received as u64);
         let mut next = 0;
         while next < received {

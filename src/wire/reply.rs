@@ -150,6 +150,20 @@ impl<'o> Reply<'o> {
         true
     }
 
+    /// True if a section has records.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has(&self, section: Section) -> bool {
+        self.counts[section as usize] > 0
+    }
+
+    /// True if TC is set.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
     /// Overwrites two octets of what was appended.
     #[inline]
     pub fn patch(&mut self, at: usize, value: u16) {
