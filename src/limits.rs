@@ -233,6 +233,8 @@ pub const RRL_TABLE_MAX: usize = 1 << 24;
 pub const RRL_HELD: usize = 512;
 /// A block counts as limited until no reply of it was over the limit for this long, milliseconds.
 pub const RRL_HELD_MS: u64 = 10_000;
+/// Blocks that `geosteer status` lists as limited.
+pub const RRL_SHOWN: usize = 20;
 /// Beginnings of limits that are told one by one in a minute; of more there is one summary.
 pub const RRL_TOLD: u32 = 10;
 

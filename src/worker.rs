@@ -61,7 +61,8 @@ impl Worker {
             picked: Picked::new(),
             trace: Trace::NEW,
             now: 0,
-            is_limited: false,
+            // Until it has seen a state.
+            is_limited: true,
             tally: Arc::default(),
             counts: Arc::new([]),
             names: (0, 0),

@@ -2,6 +2,7 @@
 
 use super::seed;
 use crate::clock;
+use crate::control::limited_words;
 use crate::events::{Events, Kind};
 use crate::limits::{RRL_HELD_MS, RRL_TOLD};
 use crate::priority;
@@ -116,7 +117,7 @@ impl Telling {
             return;
         }
         self.left -= 1;
-        let subject = subject(state, row);
+        let subject = limited_words(state, &row.what);
         let (to, why) = if is_tried {
             ("would be limited", "more replies than [rrl] allows; log_only: nothing is held back")
         } else {
@@ -153,17 +154,4 @@ impl Telling {
             );
         }
     }
-}
-
-/// A row in words: who, what, and of which zone or for whom.
-pub(super) fn subject(state: &State, row: &HeldRow) -> String {
-    let what = &row.what;
-    let mut text = format!("{} {}", what.block, what.class.word());
-    if let Some(subnet) = what.subnet {
-        text.push_str(&format!(" for {subnet}"));
-    }
-    if let Some(zone) = what.zone.and_then(|zone| state.snapshot.counted.zone(zone as usize)) {
-        text.push_str(&format!(" {zone}"));
-    }
-    text
 }

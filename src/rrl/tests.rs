@@ -131,7 +131,7 @@ fn limits_that_are_tried_hold_nothing_back_and_say_what_they_would() {
 fn a_resolver_that_asks_for_many_subnets_loses_nothing() {
     let limiter = limiter(rules());
     let source = bits("192.0.2.1");
-    let subnet = |number: u64| Bits::v4(0x0a00_0000 + (number as u32 % 5_000 << 8));
+    let subnet = |number: u64| Bits::v4(0x0a00_0000 + ((number as u32 % 5_000) << 8));
     for number in 0..50_000 {
         let said = Said { class: Class::Response, zone: 1, source: &source, subnet: Some(subnet(number)) };
         assert_eq!(limiter.judge(START + number * SECOND / 5_000, &said).fate, Fate::Sent, "{number}");

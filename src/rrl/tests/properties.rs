@@ -3,6 +3,7 @@
 use super::super::table::ticks;
 use super::*;
 use crate::worker::Draw;
+use std::sync::Barrier;
 use std::thread;
 
 /// Replies that were sent in some traffic of random gaps, bursts and pauses: their times.
@@ -126,8 +127,10 @@ fn the_same_moment_after_the_ticks_have_wrapped_finds_nothing_old() {
 #[test]
 fn threads_that_share_a_bucket_give_no_more_than_one_would() {
     let limiter = limiter(Rules { slip: 3, ..rules() });
+    let begin = Barrier::new(4);
     let count = |limiter: &Limiter| {
-        let fates = (0..30_000).map(|_| fate(limiter, START, "192.0.2.1", Class::Response));
+        begin.wait();
+        let fates = (0..150_000).map(|_| fate(limiter, START, "192.0.2.1", Class::Response));
         fates.fold([0; 3], |[sent, slipped, dropped], fate| match fate {
             Fate::Sent | Fate::Spared => [sent + 1, slipped, dropped],
             Fate::Slipped => [sent, slipped + 1, dropped],
@@ -142,5 +145,5 @@ fn threads_that_share_a_bucket_give_no_more_than_one_would() {
     // One more token is there when the bucket is exactly full.
     assert!((50..=51).contains(&sent), "{sent}");
     assert_eq!(slipped, (slipped + dropped) / 3);
-    assert_eq!(sent + slipped + dropped, 120_000);
+    assert_eq!(sent + slipped + dropped, 600_000);
 }
