@@ -238,11 +238,11 @@ impl Server {
         let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
-        let limiting = limiting::Thread::start(Arc::clone(&published), happened.clone())?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
+            limiting: Some(limiting::Thread::start(Arc::clone(&published), happened.clone())?),
             addresses: bound.addresses,
             published,
             metrics,
@@ -256,7 +256,6 @@ impl Server {
             prober: Some(prober),
             control: Some(control),
             webhook,
-            limiting: Some(limiting),
             query_log,
             events: Some(events),
             helpers,
