@@ -20,6 +20,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod cookies;
 pub mod daemon;
 pub mod error;
 pub mod events;

@@ -2,6 +2,7 @@
 //! answer out. Bytes in, bytes out, for every transport.
 
 mod aside;
+mod asked;
 mod explain;
 mod limited;
 mod records;
@@ -9,11 +10,11 @@ mod services;
 
 use crate::client::{Client, Family, Heeded, Source, Wish};
 use crate::id::NameId;
-use crate::rrl::{Class, Fate};
+use crate::rrl::Fate;
 use crate::state::State;
 use crate::steer::{self, Answer, Picks, Want};
 use crate::wire::code::{class, extended, rcode, rtype};
-use crate::wire::reply::{QUESTION, Section, reject};
+use crate::wire::reply::{QUESTION, Section};
 use crate::wire::{Asked, Fault, Query, Reply, SubnetOption};
 use crate::worker::Worker;
 use crate::zone::{At, Holder, NodeId, Outcome, Usual};
@@ -84,31 +85,14 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
 
 /// The type of a query that cannot be read.
 const UNREAD: u16 = u16::MAX;
-/// The TC bit in the third octet.
-const TC: u8 = 0x02;
 
 /// Answers any message.
 #[cold]
 fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     match Query::parse(request.bytes, request.source.port) {
         Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
-        Err(Fault::Reject { rcode, echo, edns }) => {
-            worker.found_nothing();
-            let limiter = state.identity.limiter.as_ref();
-            let fate = limiter.map_or(Fate::Sent, |limiter| {
-                limited::judge(limiter, worker, request, Class::Error, SubnetOption::default())
-            });
-            if fate == Fate::Dropped {
-                worker.asked(request, UNREAD);
-                return Verdict::Drop;
-            }
-            worker.replied(request, UNREAD, rcode);
-            let length = reject(request.bytes, rcode, echo, edns, out);
-            if fate == Fate::Slipped {
-                out[2] |= TC;
-            }
-            Verdict::Send(length)
-        }
+        Err(Fault::Reject { rcode, echo, edns }) => asked::reject(state, worker, request, (rcode, echo, edns), out),
+        Err(Fault::NoQuestion { edns, cookie }) => asked::cookie_alone(state, worker, request, (edns, cookie), out),
         Err(Fault::Ignore) => {
             worker.asked(request, UNREAD);
             Verdict::Drop
@@ -342,6 +326,9 @@ fn finish(
     reply: Reply<'_>,
     Ending { rcode, error }: Ending,
 ) -> Verdict {
+    if !query.edns.asks.is_nothing() {
+        return asked::finish(state, worker, request, *query, reply, Ending { rcode, error });
+    }
     if let Some(limiter) = &state.identity.limiter {
         let subnet = if reply.scope.is_some() { query.edns.subnet } else { SubnetOption::default() };
         let fate = limited::judge(limiter, worker, request, limited::class(&reply, rcode), subnet);
@@ -350,5 +337,5 @@ fn finish(
         }
     }
     worker.replied(request, query.qtype(), rcode);
-    Verdict::Send(reply.finish(query, rcode, error, || state.identity.nsid.as_deref()))
+    Verdict::Send(reply.finish(query, rcode, error))
 }

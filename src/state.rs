@@ -1,6 +1,7 @@
 //! The published state: one immutable value that a batch of queries walks.
 
 use crate::client::Client;
+use crate::cookies::Cookies;
 use crate::id::{EndpointId, NameId};
 use crate::rrl::Limiter;
 use crate::snapshot::Snapshot;
@@ -48,6 +49,8 @@ pub struct Identity {
     pub explain: Option<Explain>,
     /// How many replies a block of addresses gets over UDP; without, any number.
     pub limiter: Option<Limiter>,
+    /// DNS cookies; without, they are not answered.
+    pub cookies: Option<Cookies>,
 }
 
 /// Explanations over DNS.

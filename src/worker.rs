@@ -1,5 +1,6 @@
 //! What one thread keeps between queries: its random generator, its cursors and its counts.
 
+use crate::cookies::Standing;
 use crate::id::{NameId, PoolId, ZoneId};
 use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
@@ -157,6 +158,16 @@ impl Worker {
     /// Counts what became of a reply that was over a limit, or made another's bucket go.
     pub(crate) fn judged(&self, judged: Judged) {
         self.ledger.limits().count(judged);
+    }
+
+    /// Counts a cookie that was shown.
+    pub(crate) fn showed(&self, standing: Standing) {
+        self.ledger.limits().count_cookie(standing);
+    }
+
+    /// Counts a reply that says BADCOOKIE.
+    pub(crate) fn refused_cookie(&self) {
+        self.ledger.limits().count_bad_cookie();
     }
 
     /// What the last query came to.

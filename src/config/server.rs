@@ -2,6 +2,7 @@
 
 use super::Code;
 use super::canaries::{self, Canary};
+use super::cookies::{self, Cookies};
 use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
 use super::fleet::{self, FleetServer};
@@ -57,6 +58,8 @@ pub struct Server {
     pub fleet: Vec<FleetServer>,
     /// `[rrl]`; none: off.
     pub rrl: Option<rrl::Rules>,
+    /// `[cookies]`.
+    pub cookies: Cookies,
 }
 
 /// `[dns]`.
@@ -173,6 +176,7 @@ impl Default for Server {
             canaries: Vec::new(),
             fleet: Vec::new(),
             rrl: None,
+            cookies: Cookies::default(),
         }
     }
 }
@@ -274,6 +278,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         server.fleet = fleet::read(ctx, &fields, node, folder);
     }
     server.rrl = fields.value("rrl").and_then(|node| super::rrl::read(ctx, node));
+    server.cookies = fields.value("cookies").map_or_else(Cookies::default, |node| cookies::read(ctx, node, folder));
     for section in ["admin", "tls", "log"] {
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);

@@ -1,5 +1,7 @@
-//! Response rate limiting from the outside: its secret, and the thread that tells people whose replies are held back.
+//! Response rate limiting from the outside: its secret, and the thread that tells people whose replies are held back,
+//! and cookies what time it is.
 
+use super::cookies::Keeper;
 use super::seed;
 use crate::clock;
 use crate::control::limited_words;
@@ -40,14 +42,19 @@ impl Thread {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub(super) fn start(published: Arc<Published>, happened: Events) -> io::Result<Self> {
+    pub(super) fn start(published: Arc<Published>, happened: Events, mut keeper: Keeper) -> io::Result<Self> {
         let stop = Arc::<AtomicBool>::default();
         let told = Arc::clone(&stop);
         let run = move || {
             priority::behind_answers();
             let mut telling = Telling::new(happened);
             while !told.load(Ordering::Relaxed) {
-                telling.look(&published.load_full(), clock::nanoseconds(clock::instant()));
+                let state = published.load_full();
+                if let Some(cookies) = &state.identity.cookies {
+                    keeper.tick(cookies, clock::unix_seconds());
+                }
+                telling.look(&state, clock::nanoseconds(clock::instant()));
+                drop(state);
                 thread::park_timeout(LOOK);
             }
         };

@@ -1,7 +1,7 @@
 //! Files → snapshot. Zones and databases are read side by side, whole, and checked; what comes out is a
 //! configuration that can serve, or every reason why not.
 
-use super::limiting;
+use super::{cookies, limiting};
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
@@ -88,6 +88,8 @@ pub enum LoadError {
     Build(Box<str>),
     /// Files that served are gone.
     Vanished(Box<str>),
+    /// A secret that cannot be read.
+    Secret(Box<str>),
 }
 
 impl LoadError {
@@ -96,7 +98,7 @@ impl LoadError {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Config(report) => lines(report),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => vec![why.to_string()],
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) => vec![why.to_string()],
         }
     }
 }
@@ -107,7 +109,7 @@ impl From<LoadError> for NotReloaded {
             LoadError::Config(report) => {
                 report.view().iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
             }
-            LoadError::Geo(_) | LoadError::Build(_) | LoadError::Vanished(_) => Vec::new(),
+            LoadError::Geo(_) | LoadError::Build(_) | LoadError::Vanished(_) | LoadError::Secret(_) => Vec::new(),
         };
         Self { lines: error.lines(), text: error.to_string().trim_end().to_owned(), diagnostics }
     }
@@ -118,7 +120,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.human(false)),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => write!(f, "error: {why}"),
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) => write!(f, "error: {why}"),
         }
     }
 }
@@ -181,8 +183,11 @@ pub(super) fn load_again(
     let networks = server.dns.explain_from.clone();
     let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
     let limiter = limiting::limiter(server.rrl.as_ref(), before.and_then(|before| before.identity.limiter.as_ref()));
+    let kept = before.and_then(|before| before.identity.cookies.as_ref());
+    let (cookies, warning) = cookies::cookies(&server.cookies, kept).map_err(|why| LoadError::Secret(why.into()))?;
+    let warnings = warnings.into_iter().chain(warning).collect();
     let (nsid, version) = (server.dns.nsid.clone(), server.dns.version.clone());
-    let identity = Identity { nsid, version, explain, limiter };
+    let identity = Identity { nsid, version, explain, limiter, cookies };
     read.extend(server.databases.iter().filter_map(|database| match database {
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,

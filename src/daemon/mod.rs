@@ -8,6 +8,7 @@
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
 
+mod cookies;
 mod limiting;
 mod load;
 mod operators;
@@ -182,10 +183,13 @@ impl Server {
         let limits = options.tcp_limits(&file.dns, descriptors);
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
+        let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
         let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
         let source = read.sources.server.clone();
         let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
             .map_err(StartError::System)?;
+        let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
+        server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         Ok(server)
@@ -242,7 +246,7 @@ impl Server {
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
-            limiting: Some(limiting::Thread::start(Arc::clone(&published), happened.clone())?),
+            limiting: None,
             addresses: bound.addresses,
             published,
             metrics,

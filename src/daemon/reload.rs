@@ -273,5 +273,9 @@ fn differences(before: &State, snapshot: &Snapshot, identity: &Identity) -> Vec<
     if rules(&before.identity) != rules(identity) {
         setting("rrl");
     }
+    let cookies = |identity: &Identity| identity.cookies.as_ref().map(|one| (one.require, one.secrets()));
+    if cookies(&before.identity) != cookies(identity) {
+        setting("cookies");
+    }
     found
 }

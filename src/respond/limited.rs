@@ -60,5 +60,5 @@ pub(super) fn hold_back(
     }
     worker.replied(request, query.qtype(), rcode);
     reply.truncate();
-    Verdict::Send(reply.finish(&query, rcode, None, || None))
+    Verdict::Send(reply.finish(&query, rcode, None))
 }

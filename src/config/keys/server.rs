@@ -23,8 +23,9 @@ pub static SERVER: Table = Table {
         "watch",
         "fleet",
         "rrl",
+        "cookies",
     ],
-    later: &["cookies", "proxy", "tsig"],
+    later: &["proxy", "tsig"],
     words: &[
         ("zone", "zones"),
         ("zones_dir", "zones"),
@@ -48,6 +49,9 @@ pub static SERVER: Table = Table {
         ("rate_limit", "rrl"),
         ("ratelimit", "rrl"),
         ("mod_rrl", "rrl"),
+        ("dns_cookies", "cookies"),
+        ("cookie", "cookies"),
+        ("mod_cookies", "cookies"),
     ],
 };
 
@@ -255,5 +259,20 @@ pub static RRL: Table = Table {
         ("dry_run", "log_only"),
         ("max_table_size", "table_size"),
         ("rrl_size", "table_size"),
+    ],
+};
+
+/// `[cookies]`.
+pub static COOKIES: Table = Table {
+    what: "[cookies]",
+    path: "[cookies]",
+    keys: &["enabled", "secret_file", "require_server_cookie"],
+    later: &[],
+    words: &[
+        ("answer_cookie", "enabled"),
+        ("cookie_secret", "secret_file"),
+        ("cookie_secret_file", "secret_file"),
+        ("secret", "secret_file"),
+        ("require", "require_server_cookie"),
     ],
 };
