@@ -186,6 +186,9 @@ pub const FILE_MAX: u64 = 256 << 20;
 /// Largest .mmdb, bytes.
 pub const MMDB_MAX: u64 = 2 << 30;
 
+/// Ports that are not answered: 0 is none, and services on the others answer whatever they get (echo, daytime, quote of
+/// the day, chargen, time), so that a forged packet could have them and us talk for ever.
+pub const PORTS_UNANSWERED: [u16; 6] = [0, 7, 13, 17, 19, 37];
 /// Messages taken from a UDP socket in one system call.
 pub const UDP_BATCH: usize = 64;
 /// Largest UDP query that is read, octets: 33 cache lines. Longer ones are dropped.

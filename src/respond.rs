@@ -10,6 +10,7 @@ mod services;
 
 use crate::client::{Client, Family, Heeded, Source, Wish};
 use crate::id::NameId;
+use crate::limits::PORTS_UNANSWERED;
 use crate::rrl::Fate;
 use crate::state::State;
 use crate::steer::{self, Answer, Picks, Want};
@@ -75,13 +76,16 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
     if let Some(asked) = Asked::read(request.bytes) {
         let place = state.snapshot.zones.place(asked.name());
         if let Some(query) = asked.with_rest()
-            && request.source.port != 0
+            && request.source.port > PORT_UNANSWERED_MAX
         {
             return answer_usual(state, worker, request, query, place, out);
         }
     }
     respond_to_any(state, worker, request, out)
 }
+
+/// No port that is not answered is above this one: one look finds nearly all others.
+const PORT_UNANSWERED_MAX: u16 = PORTS_UNANSWERED[PORTS_UNANSWERED.len() - 1];
 
 /// The type of a query that cannot be read.
 const UNREAD: u16 = u16::MAX;

@@ -3,7 +3,7 @@
 use super::code::{rcode, rtype};
 use super::edns::{self, Asks, Edns, OPT_LENGTH, read_options};
 use super::span::Span;
-use crate::limits::{LABEL_MAX, NAME_MAX};
+use crate::limits::{LABEL_MAX, NAME_MAX, PORTS_UNANSWERED};
 
 /// Octets of a message's header.
 pub const HEADER: usize = 12;
@@ -25,7 +25,7 @@ pub struct Query<'a> {
 /// Why a message is no query that has an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault<'a> {
-    /// It deserves no reply: a response, a fragment, or something from port 0.
+    /// It deserves no reply: a response, a fragment, or something from a port that is not answered.
     Ignore,
     /// It has no question, and asks for a cookie by that of its own (RFC 7873 §5.4).
     NoQuestion {
@@ -123,7 +123,7 @@ impl<'a> Query<'a> {
     /// # Errors
     /// What is to be ignored, and what gets FORMERR, NOTIMP (opcodes other than QUERY) or BADVERS.
     pub fn parse(message: &'a [u8], port: u16) -> Result<Self, Fault<'a>> {
-        if message.len() < HEADER || message[2] & RESPONSE != 0 || port == 0 {
+        if message.len() < HEADER || message[2] & RESPONSE != 0 || PORTS_UNANSWERED.contains(&port) {
             return Err(Fault::Ignore);
         }
         let counts = Counts {
