@@ -8,6 +8,8 @@
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
 
+mod cookies;
+mod limiting;
 mod load;
 mod operators;
 mod people;
@@ -158,6 +160,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    limiting: Option<limiting::Thread>,
     query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
@@ -180,10 +183,13 @@ impl Server {
         let limits = options.tcp_limits(&file.dns, descriptors);
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
+        let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
         let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
         let source = read.sources.server.clone();
         let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
             .map_err(StartError::System)?;
+        let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
+        server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         Ok(server)
@@ -240,6 +246,7 @@ impl Server {
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
+            limiting: None,
             addresses: bound.addresses,
             published,
             metrics,
@@ -354,6 +361,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         drop(self.query_log.take());
+        drop(self.limiting.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

@@ -49,6 +49,11 @@ impl Setup {
         Self { store, socket: file.admin.socket.clone().or(beside), kept, resumed }
     }
 
+    /// The state directory, if it can be used.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.store.as_ref().map(Store::folder)
+    }
+
     pub(super) fn overrides(&self) -> Arc<Overrides> {
         Arc::new(self.kept.overrides.clone())
     }

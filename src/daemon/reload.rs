@@ -216,8 +216,7 @@ impl Reloading {
         self.query_log.iter().for_each(|log| log.reopen());
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
-        let databases = Arc::clone(&before.snapshot.databases);
-        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), Some(databases))?;
+        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), Some(&before))?;
         warnings.append(&mut configuration.warnings);
         let Configuration { snapshot, identity, files, .. } = configuration;
         let folders = load::zone_paths(&file, self.sources.zones.as_ref());
@@ -269,6 +268,14 @@ fn differences(before: &State, snapshot: &Snapshot, identity: &Identity) -> Vec<
     }
     if before.identity.version != identity.version {
         setting("version");
+    }
+    let rules = |identity: &Identity| identity.limiter.as_ref().map(|limiter| limiter.rules().clone());
+    if rules(&before.identity) != rules(identity) {
+        setting("rrl");
+    }
+    let cookies = |identity: &Identity| identity.cookies.as_ref().map(|one| (one.require, one.secrets()));
+    if cookies(&before.identity) != cookies(identity) {
+        setting("cookies");
     }
     found
 }

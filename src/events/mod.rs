@@ -24,6 +24,8 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
+    /// A block of addresses asks for more replies than it gets, or does so no longer.
+    Limit,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
+            Self::Limit => "limit",
         }
     }
 }
