@@ -279,6 +279,10 @@ pub const TCP_DEFER_SECONDS: i32 = 3;
 pub const DESCRIPTORS_RESERVED: usize = 40;
 /// Time that stopping leaves for replies in flight, milliseconds.
 pub const DRAIN_MS: u64 = 1_000;
+/// The longest pause before a thread that panics again and again is started again, milliseconds.
+pub const RESTART_PAUSE_MAX_MS: u64 = 50;
+/// A thread that has worked for so long since its last panic is started again without a pause, milliseconds.
+pub const RESTART_CALM_MS: u64 = 1_000;
 /// New states are published at most this often, milliseconds.
 pub const PUBLISH_MS: u64 = 10;
 /// Octets of log lines that wait to be written; lines beyond are lost, and counted.
@@ -364,6 +368,8 @@ pub const CONTROL_QUEUE: usize = 32;
 pub const SAVE_CHANGED_S: u64 = 2;
 /// Health is saved this often without a change, seconds: what is too old at a start is not believed.
 pub const SAVE_S: u64 = 10;
+/// How deep in the state directory files of root are given to the server's user.
+pub const STATE_DEPTH: u8 = 4;
 /// Largest file of the state directory that is read, bytes.
 pub const STATE_FILE_MAX: u64 = 256 << 20;
 

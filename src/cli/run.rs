@@ -1,7 +1,7 @@
 //! `geosteer run`: serve until SIGTERM or SIGINT; SIGHUP reloads.
 
 use crate::config::AdminListen;
-use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
+use crate::daemon::{self, GiveUp, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
 use crate::log;
@@ -31,6 +31,9 @@ pub struct Args {
     /// `[admin] listen` [default: 127.0.0.1:8053]
     #[arg(long, value_name = "ADDR", value_parser = admin)]
     admin: Option<AdminListen>,
+    /// Become this user, if started as root; instead of the server file's `[process] user` [default: geosteer]
+    #[arg(long, value_name = "USER", env = "GEOSTEER_USER")]
+    user: Option<Box<str>>,
     /// Write the log as JSON, one object a line
     #[arg(long)]
     log_json: bool,
@@ -53,6 +56,7 @@ pub fn run(args: Args) -> Exit {
         state: args.state,
         admin: args.admin,
         token: None,
+        rights: Some(GiveUp { user: args.user }),
         sources: Sources { server, zones },
     };
     // The signals first: a SIGHUP while it starts must not end the process.
