@@ -248,7 +248,7 @@ pub const RRL_TOLD: u32 = 10;
 /// The server makes itself a new secret for cookies this often, seconds (RFC 7873 §7.1 allows 36 days).
 pub const COOKIE_SECRET_S: u64 = 86_400;
 /// Largest file with secrets for cookies, bytes.
-pub const COOKIE_FILE_MAX: u64 = 4_096;
+pub const COOKIE_FILE_MAX: usize = 4_096;
 
 /// TCP connections in all.
 pub const TCP_CONNECTIONS: usize = 4_096;
