@@ -12,6 +12,7 @@
 mod canaries;
 mod checks;
 mod codes;
+mod cookies;
 mod depends;
 mod diagnostic;
 mod files;
@@ -30,6 +31,7 @@ mod records;
 mod regions;
 mod render;
 mod routing_tests;
+mod rrl;
 mod rules;
 mod server;
 mod services;
@@ -43,6 +45,7 @@ mod zonetext;
 
 pub use canaries::Canary;
 pub use codes::{CODES, Code, CodeInfo};
+pub use cookies::Cookies;
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;
 pub use fleet::FleetServer;

@@ -2,6 +2,7 @@
 
 use super::Code;
 use super::canaries::{self, Canary};
+use super::cookies::{self, Cookies};
 use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
 use super::fleet::{self, FleetServer};
@@ -14,6 +15,7 @@ use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
 use crate::query_log;
+use crate::rrl;
 use crate::snapshot::Ecs;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -57,6 +59,10 @@ pub struct Server {
     pub process: Process,
     /// `[fleet] servers`: where an operator's orders go.
     pub fleet: Vec<FleetServer>,
+    /// `[rrl]`; none: off.
+    pub rrl: Option<rrl::Rules>,
+    /// `[cookies]`.
+    pub cookies: Cookies,
 }
 
 /// `[dns]`.
@@ -172,6 +178,8 @@ impl Default for Server {
             guard: GuardRules::default(),
             canaries: Vec::new(),
             fleet: Vec::new(),
+            rrl: None,
+            cookies: Cookies::default(),
             process: Process::default(),
         }
     }
@@ -274,6 +282,8 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     {
         server.fleet = fleet::read(ctx, &fields, node, folder);
     }
+    server.rrl = fields.value("rrl").and_then(|node| super::rrl::read(ctx, node));
+    server.cookies = fields.value("cookies").map_or_else(Cookies::default, |node| cookies::read(ctx, node, folder));
     for section in ["admin", "tls", "log"] {
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);

@@ -75,6 +75,7 @@ impl Desk {
             overrides: self.override_facts(),
             databases: databases.into_iter().map(|one| DatabaseFacts { label: one.label, built: one.built }).collect(),
             reloads: metrics.reloads().known(),
+            limited_blocks: state.identity.limiter.as_ref().map(|limiter| limiter.held().rows().len()),
             query_log: metrics.query_log(),
             state_broken: self.problem.is_some(),
             process: Process::read(),

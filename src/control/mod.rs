@@ -20,6 +20,7 @@ mod handover;
 mod health;
 mod held;
 mod let_back;
+mod limits;
 mod line;
 mod protocol;
 mod reload;
@@ -35,10 +36,11 @@ pub use explain::Explain;
 pub use facts::Meters;
 pub use handover::Handover;
 pub use health::{Resumed, resume};
+pub(crate) use limits::limited_words;
 pub use line::{Line, LineError};
 pub use protocol::{
-    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, MoveRow, Order, OverrideRow, PoolRow,
-    Release, Request, Resume, ResumedRow, Safe, Serving, Status,
+    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, LimitedRow, LimitsRow, MoveRow, Order,
+    OverrideRow, PoolRow, Release, Request, Resume, ResumedRow, Safe, Serving, Status,
 };
 pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
 pub use server::{Socket, Thread, start};

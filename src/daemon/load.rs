@@ -1,6 +1,7 @@
 //! Files → snapshot. Zones and databases are read side by side, whole, and checked; what comes out is a
 //! configuration that can serve, or every reason why not.
 
+use super::{cookies, limiting};
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
@@ -9,7 +10,7 @@ use crate::report;
 use crate::rights::others_may_read;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
-use crate::state::{Explain, Identity};
+use crate::state::{Explain, Identity, State};
 use crate::wire::Name;
 use std::fmt;
 use std::fs::File;
@@ -88,6 +89,8 @@ pub enum LoadError {
     Build(Box<str>),
     /// Files that served are gone.
     Vanished(Box<str>),
+    /// A secret that cannot be read.
+    Secret(Box<str>),
     /// Something is named that the process is kept from.
     Confined(Box<str>),
 }
@@ -98,7 +101,9 @@ impl LoadError {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Config(report) => lines(report),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Confined(why) => vec![why.to_string()],
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                vec![why.to_string()]
+            }
         }
     }
 }
@@ -120,7 +125,9 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.human(false)),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Confined(why) => write!(f, "error: {why}"),
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                write!(f, "error: {why}")
+            }
         }
     }
 }
@@ -158,16 +165,17 @@ pub fn compiled(server: &config::Server, spec: Spec) -> Result<Arc<Snapshot>, Lo
     Ok(Arc::new(Snapshot::build(spec, databases).map_err(|error| LoadError::Build(error.0))?))
 }
 
-/// As [`load`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded database is kept, which cannot have changed.
+/// As [`load`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded database is kept, which cannot have changed, and what is known of who
+/// is over a limit.
 pub(super) fn load_again(
     server: &config::Server,
     zones: Option<&Zones>,
-    before: Option<Arc<Databases>>,
+    before: Option<&State>,
 ) -> Result<Configuration, LoadError> {
-    let is_reload = before.is_some();
+    let kept = before.map(|before| Arc::clone(&before.snapshot.databases));
     let (spec, databases) = thread::scope(|scope| {
-        let databases = scope.spawn(|| match before {
-            Some(before) if is_embedded(&server.databases, &before) => Ok(before),
+        let databases = scope.spawn(|| match kept {
+            Some(kept) if is_embedded(&server.databases, &kept) => Ok(kept),
             _ => databases(&server.databases).map(Arc::new),
         });
         let spec = spec(server, zones);
@@ -176,12 +184,17 @@ pub(super) fn load_again(
     });
     let (spec, warnings, mut read) = spec?;
     let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
-    if is_reload {
+    if before.is_some() {
         test(server, zones, &snapshot)?;
     }
     let networks = server.dns.explain_from.clone();
     let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
-    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone(), explain };
+    let limiter = limiting::limiter(server.rrl.as_ref(), before.and_then(|before| before.identity.limiter.as_ref()));
+    let kept = before.and_then(|before| before.identity.cookies.as_ref());
+    let (cookies, warning) = cookies::cookies(&server.cookies, kept).map_err(|why| LoadError::Secret(why.into()))?;
+    let warnings = warnings.into_iter().chain(warning).collect();
+    let (nsid, version) = (server.dns.nsid.clone(), server.dns.version.clone());
+    let identity = Identity { nsid, version, explain, limiter, cookies };
     read.extend(server.databases.iter().filter_map(|database| match database {
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,

@@ -8,6 +8,8 @@
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
 
+mod cookies;
+mod limiting;
 mod load;
 mod operators;
 mod people;
@@ -188,6 +190,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    limiting: Option<limiting::Thread>,
     query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
     over: Arc<Handover>,
@@ -226,10 +229,13 @@ impl Server {
         before.take()?;
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         (operators.rights, operators.inherited) = (report, before.control.take());
+        let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
         let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, confined, started };
         let source = read.sources.server.clone();
         let outside = ((operators, target), file.query_log, (&before, over));
         let mut server = Self::run(bound, configuration, read, limits, outside).map_err(StartError::System)?;
+        let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
+        server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         if let Err(error) = before.serving() {
@@ -290,6 +296,7 @@ impl Server {
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
+            limiting: None,
             addresses: bound.addresses,
             published,
             metrics,
@@ -409,6 +416,7 @@ impl Server {
             // A panic there has been reported by the hook.
             let _panicked = reloading.join();
         }
+        drop(self.limiting.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

@@ -66,6 +66,11 @@ impl Setup {
         Self { store, socket, kept, resumed, rights: Report::of_this_thread(), inherited: None }
     }
 
+    /// The state directory, if it can be used.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.store.as_ref().map(Store::folder)
+    }
+
     pub(super) fn overrides(&self) -> Arc<Overrides> {
         Arc::new(self.kept.overrides.clone())
     }

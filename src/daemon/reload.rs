@@ -228,8 +228,7 @@ impl Reloading {
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
         self.can_have(&rights::of_server_file(&file, &self.sources, None))?;
-        let databases = Arc::clone(&before.snapshot.databases);
-        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), Some(databases))?;
+        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), Some(&before))?;
         warnings.append(&mut configuration.warnings);
         let Configuration { snapshot, identity, files, .. } = configuration;
         self.can_have(&rights::needs(&file, &self.sources, None, (&files, &snapshot)))?;
@@ -296,6 +295,14 @@ fn differences(before: &State, snapshot: &Snapshot, identity: &Identity) -> Vec<
     }
     if before.identity.version != identity.version {
         setting("version");
+    }
+    let rules = |identity: &Identity| identity.limiter.as_ref().map(|limiter| limiter.rules().clone());
+    if rules(&before.identity) != rules(identity) {
+        setting("rrl");
+    }
+    let cookies = |identity: &Identity| identity.cookies.as_ref().map(|one| (one.require, one.secrets()));
+    if cookies(&before.identity) != cookies(identity) {
+        setting("cookies");
     }
     found
 }

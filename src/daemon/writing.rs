@@ -167,31 +167,38 @@ impl Writing {
         loop {
             faults::here(Part::Writer);
             let now = clock::millis();
-            let due = if fresh { last_published + PUBLISH_MS } else { Millis::MAX };
-            if fresh && now >= due {
+            if fresh {
+                // Nobody has to wake this thread for each event that comes until it publishes again.
+                if let Some(rest @ 1..) = (last_published + PUBLISH_MS).checked_sub(now) {
+                    thread::park_timeout(Duration::from_millis(rest));
+                }
+                self.apply_what_waits(&mut effects);
                 self.publish(&mut effects);
-                (fresh, last_published) = (false, now);
+                (fresh, last_published) = (false, clock::millis());
                 continue;
             }
-            let wake = self.rounds.iter().map(|round| round.0).chain(self.writer.next()).fold(due, Millis::min);
+            let wake = self.rounds.iter().map(|round| round.0).chain(self.writer.next()).fold(Millis::MAX, Millis::min);
             let wait = Duration::from_millis(wake.saturating_sub(now).min(3_600_000));
             match self.events.recv_timeout(wait) {
                 Ok(event) => {
-                    fresh = true;
                     self.apply(event, &mut effects);
-                    // A burst is applied as one, but never so long that health waits for it to end.
-                    for _ in 0..4_096 {
-                        let Ok(event) = self.events.try_recv() else { break };
-                        self.apply(event, &mut effects);
-                    }
+                    self.apply_what_waits(&mut effects);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.end_rounds(&mut effects);
                     self.apply(Event::Time, &mut effects);
-                    fresh = true;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            fresh = true;
+        }
+    }
+
+    /// A burst is applied as one, but never so long that health waits for it to end.
+    fn apply_what_waits(&mut self, effects: &mut Vec<Effect>) {
+        for _ in 0..4_096 {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.apply(event, effects);
         }
     }
 

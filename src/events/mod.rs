@@ -26,6 +26,8 @@ pub enum Kind {
     Reload,
     /// Another server takes over, or has failed to.
     Upgrade,
+    /// A block of addresses asks for more replies than it gets, or does so no longer.
+    Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
 }
@@ -43,6 +45,7 @@ impl Kind {
             Self::Override => "override",
             Self::Reload => "reload",
             Self::Upgrade => "upgrade",
+            Self::Limit => "limit",
             Self::Fault => "fault",
         }
     }

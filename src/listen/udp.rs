@@ -4,7 +4,7 @@
 use crate::clock;
 use crate::faults;
 use crate::listen::sys::{self, Batch, Shape};
-use crate::listen::{Respond, Service, fresh_worker, seed, worth_a_line};
+use crate::listen::{Respond, Service, fresh_worker, seed, tell_time, worth_a_line};
 use crate::metrics::{Counters, Metrics};
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
@@ -133,6 +133,7 @@ impl<S, F: Respond<S>> Answering<S, F> {
     fn answer(&mut self, batch: &mut Batch, received: usize) {
         let began = clock::instant();
         let state = self.service.published.load();
+        tell_time(&mut self.worker, began);
         self.counters.queries.add(received as u64);
         let mut next = 0;
         while next < received {

@@ -2,7 +2,7 @@
 
 use super::histogram::{Buckets, Latency};
 use super::tally::{Ledger, Sums};
-use super::{Count, Reloads};
+use super::{Count, Limited, Reloads};
 use crate::query_log::{self, Recorder, Recorders};
 use crate::respond::Transport;
 use crate::restart::Restarts;
@@ -61,6 +61,8 @@ pub struct Totals {
     pub timed_out: u64,
     /// As [`Counters::starved`].
     pub starved: u64,
+    /// What became of replies over a limit.
+    pub limited: Limited,
 }
 
 /// The counters of all threads, and what is counted beside them; cheap to clone.
@@ -151,6 +153,7 @@ impl Metrics {
             totals.evicted += counters.evicted.value();
             totals.timed_out += counters.timed_out.value();
             totals.starved += counters.starved.value();
+            counters.ledger.limits().add_to(&mut totals.limited);
         }
         // Counted as the rest, since it is by far the most.
         totals.replies = totals.queries.saturating_sub(totals.silent + totals.oversize + totals.panics);

@@ -48,6 +48,8 @@ pub struct Facts {
     pub databases: Vec<DatabaseFacts>,
     /// Reloads.
     pub reloads: Reloaded,
+    /// Blocks of addresses that are over a limit, if replies are limited.
+    pub limited_blocks: Option<usize>,
     /// What became of the query log's entries, if there is one.
     pub query_log: Option<query_log::Told>,
     /// The state directory cannot be written.

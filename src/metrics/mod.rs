@@ -13,6 +13,7 @@
 mod counters;
 mod facts;
 mod histogram;
+mod limits;
 mod process;
 mod reloads;
 mod tally;
@@ -22,6 +23,7 @@ mod writing;
 pub use counters::{Counters, Metrics, Totals};
 pub use facts::{CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts};
 pub use histogram::{Buckets, Latency};
+pub use limits::{Limited, Limits};
 pub use process::Process;
 pub use reloads::{Reloaded, Reloads};
 pub use tally::{Ledger, Sums, Tally};
