@@ -1,7 +1,11 @@
 //! The server and who watches it: what a service manager is told over sd_notify, and what `geosteer status --serving`
 //! says of this node.
 
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -189,4 +193,67 @@ fn a_node_whose_tcp_alone_is_gone_is_not_serving() {
     std::fs::write(&file, format!("zones = [\"example.toml\"]\nstate = \"none\"\ndns.listen = [{both}]\n")).unwrap();
     let (code, said) = serving(&["--config", file.to_str().unwrap()]);
     assert_eq!((code, said.matches("1 of 1").count(), said.matches("0 of 1").count()), (1, 2, 2), "{said}");
+}
+
+/// What a message of a service manager's socket brought: its words and its descriptors.
+fn kept(manager: &Manager) -> (String, Vec<OwnedFd>) {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut words = [0; 4_096];
+    let got =
+        recvmsg(&manager.socket, &mut [IoSliceMut::new(&mut words)], &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+    let mut sockets = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(some) = message {
+            sockets.extend(some);
+        }
+    }
+    (String::from_utf8(words[..got.bytes].to_vec()).unwrap(), sockets)
+}
+
+#[test]
+fn sockets_that_the_service_manager_keeps_hold_what_comes_between_two_runs() {
+    let folder = folder();
+    let manager = Manager::new(folder.path());
+    std::fs::write(
+        folder.path().join("geosteer.toml"),
+        "zones = [\"example.toml\"]\nstate = \"state\"\nadmin.listen = \"off\"\n\
+         dns = { listen = [\"127.0.0.1:0\"], threads = 1 }\n",
+    )
+    .unwrap();
+    let file = folder.path().join("geosteer.toml");
+    let mut first =
+        process::Process::start(run().arg("--config").arg(&file).env("NOTIFY_SOCKET", manager.path.to_str().unwrap()));
+    let address = first.address();
+    // One UDP socket and one listener.
+    let mut sockets = Vec::new();
+    for _ in 0..2 {
+        let (words, mut some) = kept(&manager);
+        let name = format!("FDSTORE=1\nFDNAME=geosteer-{address}\nFDPOLL=0\n").replace("1:", "1.");
+        assert_eq!((words, some.len()), (name, 1));
+        sockets.append(&mut some);
+    }
+    first.signal("-TERM");
+    assert!(first.end().success());
+
+    // Nobody reads now.
+    let clients: Vec<_> = (0..50).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    for client in &clients {
+        client.send_to(&process::query("example.com", 6), address).unwrap();
+    }
+    // A shell gives them the numbers that a service manager would.
+    let numbered: Vec<_> = sockets.iter().map(|socket| rustix::io::fcntl_dupfd_cloexec(socket, 100).unwrap()).collect();
+    for socket in &numbered {
+        rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
+    }
+    let [one, other] = [0, 1].map(|place: usize| numbered[place].as_raw_fd());
+    let script = format!("exec 3<&{one} 4<&{other}; LISTEN_FDS=2 LISTEN_PID=$$ exec \"$0\" run --config \"$1\"");
+    let mut command = Command::new("bash");
+    command.args(["-c", &script, BINARY]).arg(&file).env("GEOSTEER_USER", "root").env_remove("NOTIFY_SOCKET");
+    let second = process::Process::start(&mut command);
+    assert_eq!(second.address(), address);
+    for client in clients {
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.recv(&mut [0; 512]).expect("an answer to what waited");
+    }
 }

@@ -502,8 +502,23 @@ impl Desk {
             self.kept.save(store).err().map(|error| {
                 format!("{} cannot be written, a restart forgets this: {error}", store.folder().display())
             });
-        if let Some(problem) = problem.as_ref().filter(|problem| self.problem.as_ref() != Some(problem)) {
-            tracing::error!("{problem}");
+        self.found(problem);
+    }
+
+    /// What is wrong with the state directory, or that nothing is: an event and a line of the log when that changes.
+    fn found(&mut self, problem: Option<String>) {
+        match (&self.problem, &problem) {
+            (before, Some(why)) if before.as_ref() != Some(why) => {
+                tracing::error!("{why}");
+                if before.is_none() {
+                    self.events.push(Kind::State, "state directory", "", "broken", why);
+                }
+            }
+            (Some(_), None) => {
+                tracing::info!("the state directory is written again");
+                self.events.push(Kind::State, "state directory", "broken", "written", "it is written again");
+            }
+            _ => {}
         }
         self.problem = problem;
     }
@@ -516,8 +531,16 @@ impl Desk {
         }
         let Some(survey) = self.look(Writer::survey) else { return };
         let Some(store) = &self.store else { return };
-        if let Err(error) = health::save(store, &survey, &mut self.remembered) {
-            tracing::warn!("health is not saved, a restart will probe first: {error}");
+        match health::save(store, &survey, &mut self.remembered) {
+            Err(error) => {
+                let folder = store.folder().display();
+                let why =
+                    format!("{folder} cannot be written, health is not saved and a restart will probe first: {error}");
+                self.found(Some(why));
+            }
+            // There is room again: what could not be kept is kept now.
+            Ok(()) if self.problem.is_some() => self.save(),
+            Ok(()) => {}
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
+    /// The state directory cannot be written, or can be again.
+    State,
     /// Another server takes over, or has failed to.
     Upgrade,
     /// A block of addresses asks for more replies than it gets, or does so no longer.
@@ -44,6 +46,7 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
+            Self::State => "state",
             Self::Upgrade => "upgrade",
             Self::Limit => "limit",
             Self::Fault => "fault",
