@@ -79,10 +79,10 @@ impl Outcome {
 
 /// The load stands for clients on other machines: while it lasts, the server's threads do not make it wait, or its
 /// own waiting would be counted as theirs. Needs rights; without them nothing changes.
-struct First;
+pub(crate) struct First;
 
 impl First {
-    fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let _without_rights = rustix::process::setpriority_process(None, -20);
         Self
     }
