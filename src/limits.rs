@@ -123,6 +123,10 @@ pub const PROGRAM_OUTPUT_MAX: usize = 16 << 10;
 pub const PROGRAM_GRACE_MS: u64 = 50;
 /// Largest file of a `push` check, bytes.
 pub const PUSH_FILE_MAX: usize = 4 << 10;
+/// Files of `push` checks that are read at the same time, as long as files are read quickly.
+pub const PUSH_READERS: usize = 2;
+/// A file that waits so long for its turn, because others hang, is read all the same, milliseconds.
+pub const PUSH_READER_PATIENCE_MS: u64 = 20;
 /// Shortest time after which a pushed state expires, milliseconds.
 pub const PUSH_EXPIRES_MIN_MS: u64 = 1_000;
 /// Longest time after which a pushed state expires, milliseconds.
@@ -244,7 +248,7 @@ pub const RRL_TOLD: u32 = 10;
 /// The server makes itself a new secret for cookies this often, seconds (RFC 7873 §7.1 allows 36 days).
 pub const COOKIE_SECRET_S: u64 = 86_400;
 /// Largest file with secrets for cookies, bytes.
-pub const COOKIE_FILE_MAX: u64 = 4_096;
+pub const COOKIE_FILE_MAX: usize = 4_096;
 
 /// TCP connections in all.
 pub const TCP_CONNECTIONS: usize = 4_096;
@@ -275,8 +279,18 @@ pub const TCP_DEFER_SECONDS: i32 = 3;
 pub const DESCRIPTORS_RESERVED: usize = 40;
 /// Time that stopping leaves for replies in flight, milliseconds.
 pub const DRAIN_MS: u64 = 1_000;
+/// The longest pause before a thread that panics again and again is started again, milliseconds.
+pub const RESTART_PAUSE_MAX_MS: u64 = 50;
+/// A thread that has worked for so long since its last panic is started again without a pause, milliseconds.
+pub const RESTART_CALM_MS: u64 = 1_000;
 /// New states are published at most this often, milliseconds.
 pub const PUBLISH_MS: u64 = 10;
+/// Octets of log lines that wait to be written; lines beyond are lost, and counted.
+pub const LOG_WAITING_MAX: usize = 4 << 20;
+/// Log lines are written at most this often, milliseconds.
+pub const LOG_BEAT_MS: u64 = 10;
+/// Time that a stop leaves for log lines that wait, milliseconds.
+pub const LOG_LAST_MS: u64 = 1_000;
 /// Time beyond the longest probe timeout after which a first round counts as over, milliseconds.
 pub const FIRST_ROUND_SLACK_MS: u64 = 250;
 
@@ -354,6 +368,8 @@ pub const CONTROL_QUEUE: usize = 32;
 pub const SAVE_CHANGED_S: u64 = 2;
 /// Health is saved this often without a change, seconds: what is too old at a start is not believed.
 pub const SAVE_S: u64 = 10;
+/// How deep in the state directory files of root are given to the server's user.
+pub const STATE_DEPTH: u8 = 4;
 /// Largest file of the state directory that is read, bytes.
 pub const STATE_FILE_MAX: u64 = 256 << 20;
 

@@ -11,6 +11,7 @@ use geosteer::pool::{ALONE, Asker, Balance, Candidate, Picked, Table};
 use geosteer::publish::Published;
 use geosteer::query_log::{Filter, Format, Log, Output, Settings};
 use geosteer::respond::{Request, Transport, Verdict, respond};
+use geosteer::restart::Restarts;
 use geosteer::rrl::{Limiter, Rules};
 use geosteer::state::{Identity, State};
 use geosteer::worker::{Draw, Worker};
@@ -105,7 +106,9 @@ fn neither_counting_nor_the_query_log_allocates_on_the_threads_that_answer() {
         ..Filter::default()
     };
     let output = Output::File(folder.path().join("queries.log"));
-    let log = Log::start(Settings { output, format: Format::Json, sample: 1.0, filter }, published).unwrap();
+    let log =
+        Log::start(Settings { output, format: Format::Json, sample: 1.0, filter }, published, &Restarts::default())
+            .unwrap();
     let (recorders, metrics) = (log.recorders(), Metrics::default());
     let (mut recorder, counters) = (recorders.recorder(1), metrics.counters(Transport::Udp));
     let mut worker = Worker::new(1).counting_into(Arc::clone(&counters.ledger));

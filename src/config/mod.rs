@@ -25,6 +25,7 @@ mod parts;
 mod policies;
 mod pool_load;
 mod pools;
+mod process;
 mod query_log;
 mod records;
 mod regions;
@@ -49,6 +50,7 @@ pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;
 pub use fleet::FleetServer;
 pub use load::{Loaded, Options, load, load_text, load_text_alone};
+pub use process::Process;
 pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing_test_files};
 pub use server::{
     Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Server, Tls, load_server, load_server_text,

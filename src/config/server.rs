@@ -7,6 +7,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
 use super::fleet::{self, FleetServer};
 use super::keys;
+use super::process::{self, Process};
 use super::settings::{default_ecs, ecs, networks};
 use super::walk::{Ctx, Fields, Node, entries};
 use super::watch::{self, Watch};
@@ -54,6 +55,8 @@ pub struct Server {
     pub guard: GuardRules,
     /// `[guard] canaries`.
     pub canaries: Vec<Canary>,
+    /// `[process]`.
+    pub process: Process,
     /// `[fleet] servers`: where an operator's orders go.
     pub fleet: Vec<FleetServer>,
     /// `[rrl]`; none: off.
@@ -177,6 +180,7 @@ impl Default for Server {
             fleet: Vec::new(),
             rrl: None,
             cookies: Cookies::default(),
+            process: Process::default(),
         }
     }
 }
@@ -267,6 +271,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         server.query_log = super::query_log::read(ctx, &fields, node, folder);
     }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
+    server.process = fields.value("process").map_or_else(Process::default, |node| process::read(ctx, node));
     server.watch = fields.value("watch").map_or(server.watch, |node| watch::read(ctx, node));
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
         server.guard = super::rules::guard(ctx, &fields);

@@ -355,6 +355,9 @@ pub struct Status {
     /// How long answers take; none before the first.
     #[serde(default)]
     pub latency: Option<LatencyRow>,
+    /// As whom it runs, and what it may.
+    #[serde(default)]
+    pub rights: String,
     /// The state directory.
     pub state: Option<String>,
     /// What is wrong with it.

@@ -31,6 +31,7 @@ impl Desk {
             guard: survey.as_ref().map_or_else(GuardRow::default, views::guard),
             limits: limits(&state),
             latency: self.latency(),
+            rights: self.meters.rights.to_string(),
             state: self.store.as_ref().map(|store| store.folder().display().to_string()),
             problem: self.problem.clone(),
             overrides: views::overrides(&self.kept, &state),

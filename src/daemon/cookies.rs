@@ -5,10 +5,8 @@ use crate::clock;
 use crate::config;
 use crate::cookies::{Cookies, SECRETS, Secret};
 use crate::limits::{COOKIE_FILE_MAX, COOKIE_SECRET_S};
+use crate::rights::read_secret;
 use crate::store::{CookieSecrets, secret};
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The cookies that the settings ask for. The server's own secrets go on from `before`; new ones hold until those in the
@@ -31,7 +29,7 @@ pub(super) fn cookies(
         };
         return Ok((Some(cookies.own()), None));
     };
-    let (secrets, warning) = read(path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let (secrets, warning) = read(path)?;
     Ok((Some(Cookies::new(&secrets, settings.require, now)), warning))
 }
 
@@ -45,12 +43,14 @@ fn random() -> Secret {
     secret
 }
 
-/// Reads a file of secrets: one a line, the first one makes cookies.
+/// Reads a file of secrets: one a line, the first one makes cookies. Errors name the file.
 fn read(path: &Path) -> Result<(Vec<Secret>, Option<String>), String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let mode = file.metadata().map_err(|error| error.to_string())?.permissions().mode();
-    let mut text = String::new();
-    file.take(COOKIE_FILE_MAX).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let (bytes, warning) = read_secret(path, "the secret", COOKIE_FILE_MAX).map_err(|error| error.to_string())?;
+    let secrets = String::from_utf8(bytes).map_err(|_| "not a text".to_owned()).and_then(|text| secrets(&text));
+    Ok((secrets.map_err(|why| format!("{}: {why}", path.display()))?, warning))
+}
+
+fn secrets(text: &str) -> Result<Vec<Secret>, String> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
     let mut secrets = Vec::new();
     for (number, line) in lines.enumerate().filter(|(_, line)| !line.is_empty()) {
@@ -60,14 +60,10 @@ fn read(path: &Path) -> Result<(Vec<Secret>, Option<String>), String> {
         })?);
     }
     match secrets.len() {
-        0 => return Err("no secret: `openssl rand -hex 16` writes one".to_owned()),
-        1..=SECRETS => {}
-        many => return Err(format!("{many} secrets: at most {SECRETS} can hold")),
+        0 => Err("no secret: `openssl rand -hex 16` writes one".to_owned()),
+        1..=SECRETS => Ok(secrets),
+        many => Err(format!("{many} secrets: at most {SECRETS} can hold")),
     }
-    let path = path.display();
-    let warning =
-        (mode & 0o077 != 0).then(|| format!("{path}: others may read the secret; `chmod 600 {path}` mends it"));
-    Ok((secrets, warning))
 }
 
 /// Keeps the server's own secrets.
@@ -125,6 +121,7 @@ impl Keeper {
 mod tests {
     use super::*;
     use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
 
     fn settings(text: &str, mode: u32) -> (tempfile::TempDir, config::Cookies) {
         let folder = tempfile::tempdir().unwrap();

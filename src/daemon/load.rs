@@ -7,6 +7,7 @@ use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
 use crate::limits::{METRICS_NAMES, MMDB_MAX};
 use crate::report;
+use crate::rights::others_may_read;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
 use crate::state::{Explain, Identity, State};
@@ -90,6 +91,8 @@ pub enum LoadError {
     Vanished(Box<str>),
     /// A secret that cannot be read.
     Secret(Box<str>),
+    /// Something is named that the process is kept from.
+    Confined(Box<str>),
 }
 
 impl LoadError {
@@ -98,7 +101,9 @@ impl LoadError {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Config(report) => lines(report),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) => vec![why.to_string()],
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                vec![why.to_string()]
+            }
         }
     }
 }
@@ -109,7 +114,7 @@ impl From<LoadError> for NotReloaded {
             LoadError::Config(report) => {
                 report.view().iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
             }
-            LoadError::Geo(_) | LoadError::Build(_) | LoadError::Vanished(_) | LoadError::Secret(_) => Vec::new(),
+            _ => Vec::new(),
         };
         Self { lines: error.lines(), text: error.to_string().trim_end().to_owned(), diagnostics }
     }
@@ -120,7 +125,9 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.human(false)),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) => write!(f, "error: {why}"),
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                write!(f, "error: {why}")
+            }
         }
     }
 }
@@ -253,8 +260,11 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
     };
     let mut loaded = loaded.map_err(mistakes)?;
     loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
+    let mut warnings = lines(&loaded.warnings);
+    let secrets = loaded.files.iter().filter(|file| file.is_secret);
+    warnings.extend(secrets.filter_map(|file| others_may_read(&file.path, "the key of a client certificate")));
     let files = loaded.files.into_iter().map(|file| file.path).collect();
-    Ok((loaded.spec, lines(&loaded.warnings), files))
+    Ok((loaded.spec, warnings, files))
 }
 
 fn mistakes(report: config::Report) -> LoadError {

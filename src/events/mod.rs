@@ -26,6 +26,8 @@ pub enum Kind {
     Reload,
     /// A block of addresses asks for more replies than it gets, or does so no longer.
     Limit,
+    /// A fault of geosteer's own: a thread panicked, and was started again.
+    Fault,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Override => "override",
             Self::Reload => "reload",
             Self::Limit => "limit",
+            Self::Fault => "fault",
         }
     }
 }

@@ -24,6 +24,10 @@ pub struct Facts {
     pub counts: BTreeSet<usize>,
     /// What the threads counted.
     pub totals: Totals,
+    /// By what the process is kept from more, and whether that is in force.
+    pub confined: [(&'static str, bool); 4],
+    /// How often the threads of each part were started again.
+    pub restarts: Vec<(&'static str, u64)>,
     /// How long answers took over UDP and over TCP.
     pub latency: [Buckets; 2],
     /// Probes, by the kind of check.

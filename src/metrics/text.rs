@@ -43,6 +43,7 @@ metrics! {
     UNSENT "geosteer_dns_unsent_total" "counter" [] "Replies that the kernel did not take."
     OVERSIZE "geosteer_dns_oversize_total" "counter" [] "Datagrams longer than any query that is read."
     PANICS "geosteer_worker_panics_total" "counter" [] "Queries whose answering panicked."
+    RESTARTS "geosteer_thread_restarts_total" "counter" ["thread"] "Times that a thread panicked and was started again, by what it does: a fault of geosteer."
     ACCEPTED "geosteer_tcp_accepted_total" "counter" [] "TCP connections accepted."
     EVICTED "geosteer_tcp_evicted_total" "counter" [] "TCP connections closed to make room for others."
     TIMED_OUT "geosteer_tcp_timed_out_total" "counter" [] "TCP connections closed by a time limit."
@@ -87,11 +88,13 @@ metrics! {
     LOG_DROPPED "geosteer_query_log_dropped_total" "counter" [] "Entries of the query log for which there was no room; only with [query_log]."
     LOG_FAILED "geosteer_query_log_failed_total" "counter" [] "Lines of the query log that could not be written; only with [query_log]."
     DATABASE "geosteer_geo_database_build_timestamp_seconds" "gauge" ["database"] "When a geographic database was built."
+    CONFINED "geosteer_process_confined" "gauge" ["by"] "1 if the process is kept from more than it needs: user (it is not root), capabilities (none but NET_BIND_SERVICE), no-new-privileges, landlock (its files)."
     RESIDENT "process_resident_memory_bytes" "gauge" [] "Memory in use."
     CPU "process_cpu_seconds_total" "counter" [] "Processor time used."
     FDS "process_open_fds" "gauge" [] "Open descriptors."
     FDS_MAX "process_max_fds" "gauge" [] "Most descriptors that can be open."
     THREADS "process_threads" "gauge" [] "Threads."
+    LOG_LOST "geosteer_log_lines_lost_total" "counter" [] "Lines of the program's log for which there was no room."
     STARTED "process_start_time_seconds" "gauge" [] "When the server started."
 }
 
@@ -160,6 +163,10 @@ fn threads(page: &mut Page, facts: &Facts) {
     page.only(&UNSENT, totals.unsent);
     page.only(&OVERSIZE, totals.oversize);
     page.only(&PANICS, totals.panics);
+    page.begin(&RESTARTS);
+    for &(thread, count) in &facts.restarts {
+        page.sample(&RESTARTS, &[("thread", thread)], count);
+    }
     page.only(&ACCEPTED, totals.accepted);
     page.only(&EVICTED, totals.evicted);
     page.only(&TIMED_OUT, totals.timed_out);
@@ -287,11 +294,13 @@ fn operators(page: &mut Page, facts: &Facts) {
 }
 
 fn process(page: &mut Page, facts: &Facts) {
+    rows(page, &CONFINED, &facts.confined, |page, metric, &(by, is)| page.sample(metric, &[("by", by)], u8::from(is)));
     let process = &facts.process;
     page.only_if(&RESIDENT, process.resident);
     page.only_if(&CPU, process.cpu);
     page.only_if(&FDS, process.descriptors);
     page.only_if(&FDS_MAX, process.descriptors_max);
     page.only_if(&THREADS, process.threads);
+    page.only_if(&LOG_LOST, process.log_lost);
     page.only(&STARTED, facts.started);
 }

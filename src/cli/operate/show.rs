@@ -173,6 +173,9 @@ fn status_text(status: &Status, now: u64) -> String {
     }
     guard_text(&status.guard, now).into_iter().for_each(|(key, value)| row(key, &value));
     status.limits.iter().flat_map(limits_text).for_each(|(key, value)| row(key, &value));
+    if !status.rights.is_empty() {
+        row("runs as", &status.rights);
+    }
     row("state", status.state.as_deref().unwrap_or("none: a restart forgets overrides"));
     if let Some(problem) = &status.problem {
         row("problem", problem);

@@ -133,7 +133,7 @@ fn server(path: &str, key: &str) -> Option<Value> {
         ("[dns]", "explain_from" | "listen" | "tls_listen" | "https_listen" | "quic_listen") => many(text()),
         ("[dns]", "tcp_idle") | ("[guard]", "hold") | ("[watch]", "debounce") => time(),
         ("[dns]", "threads" | "tcp_connections" | "tcp_connections_per_client") | ("[guard]", "share") => integer(),
-        ("[probe]", "exec") | ("[watch]", "enabled") => boolean(),
+        ("[probe]", "exec") | ("[watch]", "enabled") | ("[process]", "landlock") => boolean(),
         ("[admin]", "hosts") => many(like("^[A-Za-z0-9._-]+$")),
         ("[query_log.filter]", "zone" | "name" | "client" | "type") => many(text()),
         ("[query_log.filter]", "rcode") => {
@@ -144,6 +144,8 @@ fn server(path: &str, key: &str) -> Option<Value> {
         ("[query_log]", "filter") => link("query_log.filter"),
         ("[metrics]", "names") => boolean(),
         ("[admin]", "listen" | "token_file" | "socket") | ("[events]" | "[tls]", _) => text(),
+        ("[process]", "user" | "group") => like("^[^:\\s]+$"),
+        ("geosteer.toml", "process") => link("process"),
         ("[fleet]", "servers") => many(link("fleet.servers")),
         ("fleet.servers[]", _) => text(),
         ("[cookies]", "secret_file") => text(),

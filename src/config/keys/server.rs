@@ -24,6 +24,7 @@ pub static SERVER: Table = Table {
         "fleet",
         "rrl",
         "cookies",
+        "process",
     ],
     later: &["proxy", "tsig"],
     words: &[
@@ -52,6 +53,9 @@ pub static SERVER: Table = Table {
         ("dns_cookies", "cookies"),
         ("cookie", "cookies"),
         ("mod_cookies", "cookies"),
+        ("user", "process"),
+        ("privileges", "process"),
+        ("security", "process"),
     ],
 };
 
@@ -205,6 +209,15 @@ pub static WATCH: Table = Table {
     keys: &["enabled", "debounce"],
     later: &[],
     words: &[("enable", "enabled"), ("interval", "debounce"), ("settle", "debounce"), ("quiet", "debounce")],
+};
+
+/// `[process]`.
+pub static PROCESS: Table = Table {
+    what: "[process]",
+    path: "[process]",
+    keys: &["user", "group", "landlock"],
+    later: &[],
+    words: &[("run_as", "user"), ("username", "user"), ("owner", "user"), ("sandbox", "landlock")],
 };
 
 /// `[fleet]`.
