@@ -24,6 +24,8 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
+    /// Another certificate is shown to clients, or was refused.
+    Certificate,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
+            Self::Certificate => "certificate",
         }
     }
 }

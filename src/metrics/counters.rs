@@ -2,7 +2,7 @@
 
 use super::histogram::{Buckets, Latency};
 use super::tally::{Ledger, Sums};
-use super::{Count, Reloads};
+use super::{Certificate, Count, Reloads};
 use crate::query_log::{self, Recorder, Recorders};
 use crate::respond::Transport;
 use crate::snapshot::Counted;
@@ -31,6 +31,10 @@ pub struct Counters {
     pub timed_out: Count,
     /// Times that accepting failed for want of descriptors or memory.
     pub starved: Count,
+    /// Handshakes that failed, and connections of front ends that are none.
+    pub failed: Count,
+    /// Requests that are no query, or could not be answered: HTTP's errors.
+    pub refused: Count,
     /// How long answers took.
     pub latency: Latency,
     /// What is counted by the configuration's words.
@@ -60,6 +64,10 @@ pub struct Totals {
     pub timed_out: u64,
     /// As [`Counters::starved`].
     pub starved: u64,
+    /// As [`Counters::failed`].
+    pub failed: u64,
+    /// As [`Counters::refused`].
+    pub refused: u64,
 }
 
 /// The counters of all threads, and what is counted beside them; cheap to clone.
@@ -70,6 +78,7 @@ pub struct Metrics(Arc<Shared>);
 struct Shared {
     threads: Mutex<Vec<(Transport, Arc<Counters>)>>,
     reloads: Reloads,
+    certificate: Certificate,
     query_log: Option<Recorders>,
 }
 
@@ -110,6 +119,12 @@ impl Metrics {
         &self.0.reloads
     }
 
+    /// What is known of the certificate of the encrypted transports.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.0.certificate
+    }
+
     /// The sums by the words of a configuration; what was counted under others counts where their words are the same.
     #[must_use]
     pub fn sums(&self, counted: &Arc<Counted>) -> Sums {
@@ -132,8 +147,18 @@ impl Metrics {
     /// The sums.
     #[must_use]
     pub fn totals(&self) -> Totals {
+        self.totals_where(|_| true)
+    }
+
+    /// The sums over the threads of a transport.
+    #[must_use]
+    pub fn totals_of(&self, transport: Transport) -> Totals {
+        self.totals_where(|of| of == transport)
+    }
+
+    fn totals_where(&self, wanted: impl Fn(Transport) -> bool) -> Totals {
         let mut totals = Totals::default();
-        for (_, counters) in self.threads().iter() {
+        for (_, counters) in self.threads().iter().filter(|(of, _)| wanted(*of)) {
             totals.queries += counters.queries.value();
             totals.silent += counters.silent.value();
             totals.unsent += counters.unsent.value();
@@ -143,6 +168,8 @@ impl Metrics {
             totals.evicted += counters.evicted.value();
             totals.timed_out += counters.timed_out.value();
             totals.starved += counters.starved.value();
+            totals.failed += counters.failed.value();
+            totals.refused += counters.refused.value();
         }
         // Counted as the rest, since it is by far the most.
         totals.replies = totals.queries.saturating_sub(totals.silent + totals.oversize + totals.panics);

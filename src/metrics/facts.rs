@@ -1,8 +1,9 @@
 //! What there is to tell, as plain data: gathered by the control desk, written by [`super::text`].
 
-use super::{Buckets, Process, Reloaded, Sums, Totals};
+use super::{Buckets, CertificateFacts, Process, Reloaded, Sums, Totals};
 use crate::id::PoolId;
 use crate::query_log;
+use crate::snapshot::TRANSPORTS;
 use std::collections::BTreeSet;
 
 /// Everything that one scrape tells.
@@ -24,8 +25,10 @@ pub struct Facts {
     pub counts: BTreeSet<usize>,
     /// What the threads counted.
     pub totals: Totals,
-    /// How long answers took over UDP and over TCP.
-    pub latency: [Buckets; 2],
+    /// The same by transport.
+    pub by_transport: [Totals; TRANSPORTS.len()],
+    /// How long answers took, by transport.
+    pub latency: [Buckets; TRANSPORTS.len()],
     /// Probes, by the kind of check.
     pub probes: Vec<ProbeFacts>,
     /// Probes that were asked for a load and told none.
@@ -44,6 +47,8 @@ pub struct Facts {
     pub databases: Vec<DatabaseFacts>,
     /// Reloads.
     pub reloads: Reloaded,
+    /// The certificate of the encrypted transports, if there are any.
+    pub certificate: Option<CertificateFacts>,
     /// What became of the query log's entries, if there is one.
     pub query_log: Option<query_log::Told>,
     /// The state directory cannot be written.

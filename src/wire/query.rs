@@ -277,7 +277,7 @@ fn read_records<'a>(message: &'a [u8], mut at: usize, counts: Counts, edns: &mut
 }
 
 /// The offset behind the name at `at`, which may end in a compression pointer.
-fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     let start = at;
     loop {
         let length = usize::from(*message.get(at)?);

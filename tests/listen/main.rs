@@ -1,6 +1,10 @@
 //! The transports over real sockets, with a toy in the place of `respond`: what they promise does not depend on
 //! how a decision is made.
 
+mod encrypted;
+mod https;
+#[path = "../secure/mod.rs"]
+mod secure;
 mod tcp;
 mod udp;
 

@@ -8,8 +8,8 @@ mod tests_file;
 
 pub use load::LOAD;
 pub use server::{
-    ADMIN, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, QUERY_LOG, QUERY_LOG_FILTER, SERVER, TLS,
-    WATCH,
+    ADMIN, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROXY, QUERY_LOG, QUERY_LOG_FILTER,
+    SERVER, TLS, WATCH,
 };
 pub use tests_file::{TEST, TESTS};
 
@@ -502,6 +502,7 @@ pub static TABLES: &[&Table] = &[
     &WATCH,
     &FLEET,
     &FLEET_SERVER,
+    &PROXY,
 ];
 
 impl Table {
