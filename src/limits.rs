@@ -242,18 +242,22 @@ pub const ENCRYPTED_IDLE_MS: u64 = 30_000;
 pub const ENCRYPTED_TURN: usize = 16 << 10;
 /// Requests of one HTTP/2 connection, or queries of one QUIC connection, at a time.
 pub const STREAMS: u32 = 32;
-/// Bodies of HTTP requests that are waited for at a time; for one more the oldest of them is given up.
-pub const HTTPS_BODIES: usize = 1_024;
+/// Bodies of HTTP requests, and again queries over QUIC, that have not come whole and are waited for at a time; for one more
+/// the oldest of them is given up.
+pub const BODIES: usize = 1_024;
 /// Of those the ones of one client.
-pub const HTTPS_BODIES_CLIENT: usize = 128;
+pub const BODIES_CLIENT: usize = 128;
 /// Largest head of an HTTP request, octets; a GET's query is part of it.
 pub const HTTPS_HEAD_MAX: usize = 16 << 10;
 /// Most headers of an HTTP request.
 pub const HTTPS_HEADERS_MAX: usize = 64;
 /// Octets of a reply that are handed to HTTP at a time, as far as the client takes them.
 pub const HTTPS_PART: usize = 4 << 10;
-/// Requests that a client may take back before they are answered, on one connection and beyond those that were answered.
-pub const HTTPS_RESETS: usize = 64;
+/// Requests over HTTPS or QUIC that a client may take back before they are answered, on one connection and beyond those that
+/// were answered.
+pub const RESETS: usize = 64;
+/// Unfinished handshakes of QUIC from which on a client must first show that it is where it says.
+pub const QUIC_RETRY_FROM: usize = 64;
 /// Blocks that padded replies are made of, octets (RFC 8467 §4.1).
 pub const PADDING_BLOCK: usize = 468;
 /// Longest PROXY header that is read, octets: addresses, and what else a front end tells.

@@ -436,7 +436,6 @@ mod tests {
             report.short(),
             "geosteer.toml:1:1: error[E003]: the server file has no key `zone`\n\
              geosteer.toml:3:11: error[E041]: \"local:53\" is no address to listen on\n\
-             geosteer.toml:4:1: error[E004]: `quic_listen` is not in this version\n\
              geosteer.toml:4:1: error[E006]: `quic_listen` needs a certificate and its key\n\
              geosteer.toml:6:1: error[E003]: [guard] has no key `x`\n\
              geosteer.toml:7:9: error[E007]: share must be from 1 to 100\n\

@@ -124,12 +124,6 @@ pub(super) fn read(ctx: &mut Ctx, fields: &Fields<'_>, dns: &mut Dns, folder: &P
         _ => {}
     }
     once(ctx, fields, dns);
-    if let Some((key, _)) = of("dns", QUIC.0).filter(|(_, node)| node.items().len() > 0) {
-        ctx.later(key.span, "`quic_listen`");
-    }
-    if let Some((span, _)) = fields.entry("proxy") {
-        ctx.later(span, "[proxy]");
-    }
     certificate
 }
 
@@ -215,13 +209,14 @@ mod tests {
     #[test]
     fn encrypted_transports_are_read_with_their_usual_ports_and_limits() {
         let text = "[dns]\ntls_listen = \"192.0.2.1\"\nhttps_listen = [\"[::1]\", \"[::1]:8443\"]\n\
-                    [tls]\ncertificate = \"chain.pem\"\nkey = \"/etc/key.pem\"\n\
+                    quic_listen = \"192.0.2.1\"\n[tls]\ncertificate = \"chain.pem\"\nkey = \"/etc/key.pem\"\n\
                     connections = 10\nconnections_per_client = 2\nidle = \"5s\"\n";
         let (server, warnings) = load_server_text("etc/x.toml", text).unwrap();
         assert!(warnings.is_empty());
         let encrypted = &server.dns.encrypted;
         assert_eq!(encrypted.tls, ["192.0.2.1:853".parse().unwrap()]);
         assert_eq!(encrypted.https, ["[::1]:443".parse().unwrap(), "[::1]:8443".parse().unwrap()]);
+        assert_eq!(encrypted.quic, encrypted.tls, "TLS is TCP, and QUIC is UDP");
         assert_eq!((encrypted.connections, encrypted.per_client, encrypted.idle_ms), (10, 2, 5_000));
         let files = server.tls.files().map(|(certificate, key)| (certificate.to_owned(), key.to_owned()));
         assert_eq!(files, Some(("etc/chain.pem".into(), "/etc/key.pem".into())));
@@ -233,9 +228,17 @@ mod tests {
         assert_eq!(said("[dns]\ntls_listen = \"127.0.0.1\""), format!("x.toml:2:1: {missing}"));
         let half = "[dns]\ntls_listen = \"127.0.0.1\"\n[tls]\ncertificate = \"a\"";
         assert_eq!(said(half), format!("x.toml:2:1: {missing}"));
+        assert_eq!(said("[proxy]\nallow = \"::1\"\ntls_listen = \"::1\""), format!("x.toml:3:1: {missing}"));
         let unused = "x.toml:1:2: warning[W061]: nothing uses [tls]: no encrypted transport is on\n";
         assert_eq!(said(TLS), unused);
         assert_eq!(said(&format!("{TLS}[dns]\ntls_listen = []\n")), unused);
+    }
+
+    #[test]
+    fn front_ends_are_named_before_anybody_listens_to_them() {
+        let nobody = "x.toml:2:1: error[E006]: [proxy] listens, and nobody may come\n";
+        assert_eq!(said("[proxy]\nlisten = \"127.0.0.1:5353\""), nobody);
+        assert_eq!(said("[proxy]\nlisten = \"127.0.0.1:5353\"\nallow = [\"127.0.0.1\"]"), "");
     }
 
     #[test]
@@ -243,6 +246,8 @@ mod tests {
         let text =
             format!("{TLS}[dns]\nlisten = \"127.0.0.1\"\ntls_listen = \"127.0.0.1:443\"\nhttps_listen = \"127.0.0.1\"");
         assert_eq!(said(&text), "x.toml:7:16: error[E009]: 127.0.0.1:443 is taken by [dns] tls_listen\n");
+        let text = format!("{TLS}[dns]\nlisten = \"127.0.0.1\"\nquic_listen = \"127.0.0.1:53\"");
+        assert_eq!(said(&text), "x.toml:6:15: error[E009]: 127.0.0.1:53 is taken by [dns] listen\n");
         assert_eq!(said(&format!("{TLS}[dns]\ntls_listen = \"127.0.0.1:0\"\nhttps_listen = \"127.0.0.1:0\"")), "");
     }
 }

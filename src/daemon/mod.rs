@@ -178,7 +178,7 @@ impl Server {
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
-        let transports = transports::Setup::new(&file, descriptors)?;
+        let transports = transports::Setup::new(&file, options.threads(&file.dns), descriptors)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);

@@ -5,11 +5,12 @@ use crate::certificate::{self, Shown};
 use crate::config::{Dns, Server, Tls};
 use crate::events::{Events, Kind};
 use crate::listen::bind;
-use crate::listen::streams::{self, Door, FrontEnds, Speaks};
-use crate::listen::{Respond, Service};
+use crate::listen::streams::{self, Door, FrontEnds, Sockets, Speaks};
+use crate::listen::{Respond, Service, udp};
 use crate::metrics::Metrics;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where something else than UDP and TCP for everybody is taken.
@@ -27,6 +28,10 @@ pub struct Listening {
 #[derive(Debug)]
 pub(super) struct Setup {
     doors: Vec<Door>,
+    quic: Vec<UdpSocket>,
+    /// Those of front ends, and who these are.
+    proxied: Vec<udp::Socket>,
+    front_ends: FrontEnds,
     limits: streams::Limits,
     pub(super) certificate: Option<Shown>,
     listening: Vec<Listening>,
@@ -36,7 +41,9 @@ pub(super) struct Setup {
 #[derive(Debug, Default)]
 pub(super) struct Running {
     listening: Vec<Listening>,
+    proxied: Option<udp::Threads>,
     streams: Option<streams::Thread>,
+    quic: Option<streams::Thread>,
 }
 
 impl Running {
@@ -47,6 +54,8 @@ impl Running {
     /// Takes no more queries, and answers those in flight.
     pub(super) fn stop(&mut self) {
         drop(self.streams.take());
+        drop(self.quic.take());
+        drop(self.proxied.take());
     }
 }
 
@@ -62,17 +71,36 @@ impl Setup {
     ///
     /// # Errors
     /// An address that cannot be had, or a certificate that cannot be used.
-    pub(super) fn new(file: &Server, descriptors: usize) -> Result<Self, StartError> {
+    pub(super) fn new(file: &Server, threads: usize, descriptors: usize) -> Result<Self, StartError> {
         let dns = &file.dns;
         let limits = limits(dns, share(dns, descriptors));
-        let mut setup = Self { doors: Vec::new(), limits, certificate: None, listening: Vec::new() };
         let front_ends: FrontEnds = dns.proxy.allow.as_slice().into();
+        let mut setup = Self {
+            doors: Vec::new(),
+            quic: Vec::new(),
+            proxied: Vec::new(),
+            front_ends: Arc::clone(&front_ends),
+            limits,
+            certificate: None,
+            listening: Vec::new(),
+        };
         let (encrypted, proxy) = (&dns.encrypted, &dns.proxy);
         setup.doors(&encrypted.tls, Speaks::Tls, None)?;
         setup.doors(&encrypted.https, Speaks::Https, None)?;
         setup.doors(&proxy.tls, Speaks::Tls, Some(&front_ends))?;
         setup.doors(&proxy.https, Speaks::Https, Some(&front_ends))?;
-        if setup.doors.iter().any(|door| door.speaks != Speaks::Dns) {
+        for socket in bind::bind_quic(&encrypted.quic).map_err(StartError::Bind)? {
+            setup.listening("quic", socket.local_addr(), false)?;
+            setup.quic.push(socket);
+        }
+        let plain = bind::bind(&proxy.listen, threads).map_err(StartError::Bind)?;
+        setup.proxied = plain.udp;
+        for (listener, address) in plain.tcp.into_iter().zip(plain.addresses) {
+            setup.listening("udp", Ok(address), true)?;
+            setup.listening("tcp", Ok(address), true)?;
+            setup.doors.push(Door { listener, speaks: Speaks::Dns, front_ends: Some(Arc::clone(&front_ends)) });
+        }
+        if !setup.quic.is_empty() || setup.doors.iter().any(|door| door.speaks != Speaks::Dns) {
             setup.certificate = read(&file.tls).map_err(StartError::Certificate)?;
         }
         Ok(setup)
@@ -85,11 +113,7 @@ impl Setup {
         front_ends: Option<&FrontEnds>,
     ) -> Result<(), StartError> {
         for listener in bind::bind_tcp(addresses).map_err(StartError::Bind)? {
-            let transport = match speaks {
-                Speaks::Dns => "tcp",
-                Speaks::Tls => "tls",
-                Speaks::Https => "https",
-            };
+            let transport = if speaks == Speaks::Tls { "tls" } else { "https" };
             self.listening(transport, listener.local_addr(), front_ends.is_some())?;
             self.doors.push(Door { listener, speaks, front_ends: front_ends.cloned() });
         }
@@ -120,9 +144,17 @@ impl Setup {
         if let Some(shown) = &self.certificate {
             metrics.certificate().shown(shown.expires());
         }
+        let start = |name, sockets| {
+            streams::start((name, sockets), self.certificate.as_ref(), service.clone(), metrics, self.limits)
+        };
         if !self.doors.is_empty() {
-            let certificate = self.certificate.as_ref();
-            running.streams = Some(streams::start(self.doors, certificate, service.clone(), metrics, self.limits)?);
+            running.streams = Some(start("streams", Sockets { doors: self.doors, ..Sockets::default() })?);
+        }
+        if !self.quic.is_empty() {
+            running.quic = Some(start("quic", Sockets { quic: self.quic, ..Sockets::default() })?);
+        }
+        if !self.proxied.is_empty() {
+            running.proxied = Some(udp::start_proxied(self.proxied, self.front_ends, service, metrics)?);
         }
         Ok(running)
     }

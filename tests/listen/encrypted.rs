@@ -3,7 +3,7 @@
 use super::secure::{self, Pair, Stream, ask, framed, is_closed, plain, read_message, try_secure};
 use super::{LONG, id, message, service, until};
 use geosteer::listen::bind;
-use geosteer::listen::streams::{self, Door, Limits, Speaks};
+use geosteer::listen::streams::{self, Door, Limits, Sockets, Speaks};
 use geosteer::metrics::{Metrics, Totals};
 use geosteer::respond::Transport;
 use rustls::ClientConfig;
@@ -30,7 +30,8 @@ pub(super) fn start(limits: Limits) -> Server {
         addresses.push(listener.local_addr().unwrap());
         Door { listener, speaks, front_ends: None }
     });
-    let thread = streams::start(doors.into(), Some(&pair.shown()), service(), &metrics, limits).unwrap();
+    let sockets = Sockets { doors: doors.into(), ..Sockets::default() };
+    let thread = streams::start(("streams", sockets), Some(&pair.shown()), service(), &metrics, limits).unwrap();
     let (dot, doh) = (pair.client(&["dot"]), pair.client(&["http/1.1"]));
     Server { tls: addresses[0], https: addresses[1], pair, metrics, thread: Some(thread), dot, doh }
 }

@@ -4,7 +4,7 @@ use super::encrypted::{start, wide};
 use super::secure::http2::{Http2, get, post, post_of};
 use super::secure::{self, is_closed, read_response};
 use super::{id, message, until};
-use geosteer::limits::{HTTPS_RESETS, STREAMS};
+use geosteer::limits::{RESETS, STREAMS};
 use geosteer::listen::streams::Limits;
 use geosteer::respond::Transport;
 use http_body_util::{BodyExt as _, Full};
@@ -93,7 +93,7 @@ fn requests_that_are_taken_back_again_and_again_end_their_connection() {
         let _begun = runtime.block_on(async { tokio::time::timeout(Duration::from_millis(2), request).await });
         runtime.block_on(rapid.sender.ready()).is_err()
     });
-    assert!(taken_back > HTTPS_RESETS, "{taken_back}");
+    assert!(taken_back > RESETS, "{taken_back}");
     let mut other = Http2::connect(server.https, &server.pair);
     assert_eq!(other.ask(get(&message(1, ""))).unwrap().status, 200);
 }

@@ -111,6 +111,9 @@ impl Scenario {
                 case.check(&Reply::read(&server.udp(&bytes)), &format!("{what}, over UDP"));
                 case.check(&Reply::read(&server.tcp(&bytes)), &format!("{what}, over TCP"));
                 case.check(&Reply::read(&server.tls(&bytes)), &format!("{what}, over TLS"));
+                // Over QUIC the ID is 0 (RFC 9250 §4.2.1).
+                let anonymous = [&[0, 0], &bytes[2..]].concat();
+                case.check(&Reply::read(&server.quic(&anonymous)), &format!("{what}, over QUIC"));
                 for reply in server.https(&bytes) {
                     case.check(&Reply::read(&reply), &format!("{what}, over HTTPS"));
                 }

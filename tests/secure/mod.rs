@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 pub mod http2;
+pub mod quic;
 pub mod served;
 
 use geosteer::certificate::{self, Shown};

@@ -1,7 +1,8 @@
 //! A whole server of a small zone, on every transport.
 
+use super::quic::Quic;
 use super::{Pair, Stream, ask, plain, secure};
-use geosteer::config::{Encrypted, Server as Settings, Tls};
+use geosteer::config::{Encrypted, Proxy, Server as Settings, Tls};
 use geosteer::daemon::{Options, Server, ServerSource};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -43,13 +44,19 @@ pub struct Served {
     pub server: Server,
 }
 
-/// Starts it.
+/// Starts it; this machine is a front end.
 pub fn serve() -> Served {
+    serve_front_ends(vec!["127.0.0.1/32".parse().unwrap()])
+}
+
+/// Starts it with these front ends.
+pub fn serve_front_ends(allow: Vec<ipnet::IpNet>) -> Served {
     let pair = Pair::new();
     let mut options = Options::for_text("zone.toml", ZONE);
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     let mut file = Settings::default();
-    file.dns.encrypted = Encrypted { tls: vec![any], https: vec![any], ..Encrypted::default() };
+    file.dns.encrypted = Encrypted { tls: vec![any], https: vec![any], quic: vec![any], ..Encrypted::default() };
+    file.dns.proxy = Proxy { listen: vec![any], tls: vec![any], https: vec![any], allow };
     file.tls = Tls { certificate: Some(pair.chain.clone()), key: Some(pair.key.clone()) };
     options.sources.server = ServerSource::Given(Box::new(file));
     let server = Server::start(options).unwrap();
@@ -59,7 +66,22 @@ pub fn serve() -> Served {
 impl Served {
     /// Where a transport is taken.
     pub fn address(&self, transport: &str) -> SocketAddr {
-        self.server.listening().iter().find(|one| one.transport == transport).unwrap().address
+        self.find(transport, false)
+    }
+
+    /// Where it is taken from front ends.
+    pub fn proxied(&self, transport: &str) -> SocketAddr {
+        self.find(transport, true)
+    }
+
+    fn find(&self, transport: &str, is_proxied: bool) -> SocketAddr {
+        let is = |one: &&geosteer::daemon::Listening| one.transport == transport && one.is_proxied == is_proxied;
+        self.server.listening().iter().find(is).unwrap().address
+    }
+
+    /// A connection of DNS over QUIC.
+    pub fn quic(&self) -> Quic {
+        Quic::connect(self.address("quic"), &self.pair)
     }
 
     /// A connection of DNS over TLS.

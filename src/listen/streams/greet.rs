@@ -58,7 +58,7 @@ impl Hub {
     }
 
     /// From the table of handshakes to that of connections, at the cost of the longest idle if need be.
-    fn settle(self: &Rc<Self>, place: Place, client: Client, transport: Transport) -> Place {
+    pub(super) fn settle(self: &Rc<Self>, place: Place, client: Client, transport: Transport) -> Place {
         let task = self.greeting.borrow_mut().take_task(place.id);
         drop(place);
         let limits = (self.limits.connections, self.limits.per_client);

@@ -5,7 +5,7 @@
 //! ```text
 //! accept.rs ─► greet.rs: PROXY header, TLS handshake ─► message.rs: two octets of length, a message (TCP, DoT) ─┐
 //!    │              │ (has its own, smaller table)  └─► https/: HTTP/1.1 and HTTP/2 (DoH) ──────────────────────┼► desk.rs ─► respond
-//!    └─ table: who is here, who goes                                                                            ┘
+//!    └─ table: who is here, who goes                    quic/: a query on each stream (DoQ) ────────────────────────┘
 //! ```
 
 mod accept;
@@ -14,6 +14,8 @@ mod greet;
 mod https;
 mod message;
 mod pace;
+mod quic;
+mod waiting;
 
 use crate::certificate::Shown;
 use crate::limits;
@@ -25,6 +27,7 @@ use crate::priority;
 use crate::respond::Transport;
 use desk::{Answers, Desk};
 use ipnet::IpNet;
+use quic::Endpoint;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -114,6 +117,15 @@ pub struct Door {
     pub front_ends: Option<FrontEnds>,
 }
 
+/// What one thread serves.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// Listening sockets of TCP.
+    pub doors: Vec<Door>,
+    /// Sockets of QUIC (non-blocking ones).
+    pub quic: Vec<std::net::UdpSocket>,
+}
+
 /// The running thread.
 #[derive(Debug)]
 pub struct Thread {
@@ -121,12 +133,12 @@ pub struct Thread {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts the thread that serves the doors. `certificate`: needed where TLS is spoken.
+/// Starts a thread of this name that serves the sockets. `certificate`: needed where TLS is spoken.
 ///
 /// # Errors
 /// The system has no more threads or descriptors, or TLS cannot be set up.
 pub fn start<S, F>(
-    doors: Vec<Door>,
+    (name, sockets): (&str, Sockets),
     certificate: Option<&Shown>,
     service: Service<F, S>,
     metrics: &Metrics,
@@ -137,11 +149,15 @@ where
     S: Send + Sync + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let doors = {
-        let _within = runtime.enter();
-        let register = |door: Door| Ok((Listener::new(door.listener)?, door.speaks, door.front_ends));
-        doors.into_iter().map(register).collect::<io::Result<Vec<_>>>()?
+    let within = runtime.enter();
+    let register = |door: Door| Ok((Listener::new(door.listener)?, door.speaks, door.front_ends));
+    let doors = sockets.doors.into_iter().map(register).collect::<io::Result<Vec<_>>>()?;
+    let take_over = |socket| {
+        let shown = certificate.ok_or_else(|| io::Error::other("there is no certificate"))?;
+        quic::endpoint(socket, shown, &limits)
     };
+    let endpoints = sockets.quic.into_iter().map(take_over).collect::<io::Result<Vec<_>>>()?;
+    drop(within);
     let acceptor = |protocols: &[&[u8]]| -> io::Result<Option<TlsAcceptor>> {
         let config = certificate.map(|shown| shown.config(protocols)).transpose().map_err(io::Error::other)?;
         Ok(config.map(|config| TlsAcceptor::from(Arc::new(config))))
@@ -164,9 +180,9 @@ where
             stop: Notify::new(),
             stopping: Cell::new(false),
         });
-        LocalSet::new().block_on(&runtime, hub.serve(doors, stopped));
+        LocalSet::new().block_on(&runtime, hub.serve(doors, endpoints, stopped));
     };
-    let thread = thread::Builder::new().name("streams".into()).spawn(serve)?;
+    let thread = thread::Builder::new().name(name.into()).spawn(serve)?;
     Ok(Thread { stop: Some(stop), thread: Some(thread) })
 }
 
@@ -210,12 +226,19 @@ struct Hub {
 }
 
 impl Hub {
-    async fn serve(self: Rc<Self>, doors: Vec<(Listener, Speaks, Option<FrontEnds>)>, stopped: oneshot::Receiver<()>) {
+    async fn serve(
+        self: Rc<Self>,
+        doors: Vec<(Listener, Speaks, Option<FrontEnds>)>,
+        endpoints: Vec<Endpoint>,
+        stopped: oneshot::Receiver<()>,
+    ) {
         if let Some((listener, ..)) = doors.first() {
             sys::make_room_for_descriptors(listener.socket(), self.limits.connections + self.limits.handshakes);
         }
-        let accepting: Vec<_> =
-            doors.into_iter().map(|door| tokio::task::spawn_local(Rc::clone(&self).accept(door))).collect();
+        let accept = |door| tokio::task::spawn_local(Rc::clone(&self).accept(door));
+        let accept_quic =
+            |endpoint: &Endpoint| tokio::task::spawn_local(Rc::clone(&self).accept_quic(endpoint.clone()));
+        let accepting: Vec<_> = doors.into_iter().map(accept).chain(endpoints.iter().map(accept_quic)).collect();
         // The sender says nothing; that it is gone is the signal.
         let _gone = stopped.await;
         for task in accepting {
@@ -230,6 +253,10 @@ impl Hub {
             }
         };
         let _given_up = tokio::time::timeout(self.limits.drain, drained).await;
+        for endpoint in &endpoints {
+            // What was said last is on its way.
+            let _given_up = tokio::time::timeout(self.limits.drain, endpoint.wait_idle()).await;
+        }
     }
 
     fn counters(&self, transport: Transport) -> &Counters {

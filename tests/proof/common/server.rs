@@ -1,8 +1,9 @@
 //! A state behind real sockets on a port of the system's choice: the listeners that the daemon uses, without
 //! files and probes.
 
+use super::secure::quic::Quic;
 use super::secure::{self, Pair};
-use geosteer::listen::streams::{self, Door, Speaks};
+use geosteer::listen::streams::{self, Door, Sockets, Speaks};
 use geosteer::listen::{Service, bind, tcp, udp};
 use geosteer::metrics::Metrics;
 use geosteer::publish::Published;
@@ -29,6 +30,8 @@ pub(crate) struct Server {
     pair: Pair,
     /// DNS over TLS, and over HTTPS.
     encrypted: [SocketAddr; 2],
+    /// DNS over QUIC.
+    quic: SocketAddr,
     streams: Option<streams::Thread>,
     client: UdpSocket,
 }
@@ -53,13 +56,17 @@ pub(crate) fn serve(state: State) -> Server {
         doors.push(Door { listener, speaks, front_ends: None });
         address
     });
+    let socket = bind::bind_quic(&[([127, 0, 0, 1], 0).into()]).expect("a port on loopback").remove(0);
+    let quic = socket.local_addr().expect("an address");
+    let (shown, sockets) = (pair.shown(), Sockets { doors, quic: vec![socket] });
     let streams = streams::Limits::with_descriptors(1024);
-    let streams = streams::start(doors, Some(&pair.shown()), service.clone(), &metrics, streams).expect("a thread");
+    let streams = streams::start(("streams", sockets), Some(&shown), service.clone(), &metrics, streams);
     Server {
         address,
         pair,
         encrypted,
-        streams: Some(streams),
+        quic,
+        streams: Some(streams.expect("a thread")),
         published: Arc::clone(&service.published),
         udp: Some(udp::start(bound.udp, &service, &metrics).expect("a thread")),
         tcp: Some(tcp::start(bound.tcp, service, &metrics, limits).expect("a thread")),
@@ -95,6 +102,11 @@ impl Server {
     /// Asks over a connection of DNS over TLS.
     pub(crate) fn tls(&self, query: &[u8]) -> Vec<u8> {
         secure::ask(&mut secure::secure(self.encrypted[0], &self.pair.client(&["dot"])), query)
+    }
+
+    /// Asks over a connection of DNS over QUIC.
+    pub(crate) fn quic(&self, query: &[u8]) -> Vec<u8> {
+        Quic::connect(self.quic, &self.pair).ask(query)
     }
 
     /// Asks over a connection of HTTPS: by GET, then by POST.

@@ -1,27 +1,14 @@
 //! The body of a request: bounded in octets and time, and in how many there are that have not come whole.
 
-use crate::limits::{HTTPS_BODIES, HTTPS_BODIES_CLIENT, STREAM_REPLY_MAX};
-use crate::listen::streams::{Hub, Place};
+use crate::limits::STREAM_REPLY_MAX;
+use crate::listen::streams::Hub;
+use crate::listen::streams::waiting::Waited;
 use crate::listen::table::Client;
 use crate::respond::Transport;
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
-use tokio::task::AbortHandle;
-use tokio::time::timeout;
-
-/// A task that ends when nobody waits for it any more.
-struct Waiting(AbortHandle);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
 
 /// Reads a body; `length` octets, if that was said.
 ///
@@ -33,28 +20,10 @@ pub(super) async fn read(
     body: Incoming,
     length: Option<usize>,
 ) -> Result<Vec<u8>, StatusCode> {
-    let mut whole = Box::pin(collect(body, length.unwrap_or_default()));
-    // Nearly always it is there already.
-    let first = poll_fn(|cx| {
-        Poll::Ready(match Pin::new(&mut whole).poll(cx) {
-            Poll::Ready(read) => Some(read),
-            Poll::Pending => None,
-        })
-    });
-    if let Some(read) = first.await {
-        return read;
-    }
-    let limits = (HTTPS_BODIES, HTTPS_BODIES_CLIENT);
-    let (place, evicted) = Place::take(hub, |hub| &hub.bodies, client, limits);
-    hub.counters(Transport::Https).evicted.add(u64::from(evicted));
-    let task = tokio::task::spawn_local(whole);
-    place.set_task(task.abort_handle());
-    let _ends = Waiting(task.abort_handle());
-    match timeout(hub.limits.message, task).await {
-        Ok(Ok(read)) => read,
-        // It had to make room.
-        Ok(Err(_)) => Err(StatusCode::SERVICE_UNAVAILABLE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    match hub.wait(client, Transport::Https, collect(body, length.unwrap_or_default())).await {
+        Waited::Come(read) => read,
+        Waited::Late => Err(StatusCode::REQUEST_TIMEOUT),
+        Waited::GivenUp => Err(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
 

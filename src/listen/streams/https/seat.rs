@@ -4,7 +4,7 @@
 //! many octets were written. Both together are bounded: past the bound nothing is answered.
 
 use crate::clock;
-use crate::limits::{HTTPS_PART, HTTPS_RESETS, TCP_UNREAD_MAX};
+use crate::limits::{HTTPS_PART, RESETS, TCP_UNREAD_MAX};
 use crate::listen::streams::Limits;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::cell::Cell;
@@ -115,7 +115,7 @@ impl Drop for Turn {
         seat.end();
         if !self.ended {
             seat.taken_back.set(seat.taken_back.get() + 1);
-            if seat.taken_back.get() > HTTPS_RESETS + seat.answered.get() {
+            if seat.taken_back.get() > RESETS + seat.answered.get() {
                 seat.close.notify_one();
             }
         }
