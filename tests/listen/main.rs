@@ -3,6 +3,7 @@
 
 mod encrypted;
 mod https;
+mod quic;
 #[path = "../secure/mod.rs"]
 mod secure;
 mod tcp;
