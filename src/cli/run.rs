@@ -104,6 +104,10 @@ pub fn banner(server: &Server) {
     for address in server.addresses() {
         tracing::info!(udp = %address, tcp = %address, "listening");
     }
+    for one in server.listening() {
+        let for_whom = if one.is_proxied { "front ends" } else { "everybody" };
+        tracing::info!(transport = one.transport, address = %one.address, r#for = for_whom, "listening");
+    }
 }
 
 /// The process around a server: its signals.
