@@ -108,7 +108,7 @@ fn a_full_disk_moves_no_answer_keeps_what_was_kept_and_is_told() {
         other => panic!("{other:?}"),
     };
     let metric = || match ask(&state.join("admin.sock"), &Request::Metrics).unwrap() {
-        Answer::Metrics { text } => text.contains("geosteer_state_directory_broken 1"),
+        Answer::Metrics { text } => text.lines().any(|line| line == "geosteer_state_directory_broken 1"),
         other => panic!("{other:?}"),
     };
     assert_eq!(tell(&order("pool/one", "drain")).warnings, Vec::<String>::new());

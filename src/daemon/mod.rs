@@ -19,6 +19,7 @@ mod supervised;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod transports;
 mod vanished;
 mod watch;
 mod writing;
@@ -26,6 +27,7 @@ mod writing;
 pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server};
 pub use rights::GiveUp;
 pub use supervised::supervise;
+pub use transports::Listening;
 
 use crate::admin;
 use crate::config::{AdminListen, Dns};
@@ -146,6 +148,8 @@ pub enum StartError {
     Bind(BindError),
     /// The admin server cannot be as it is configured; in words.
     Admin(String),
+    /// The certificate of the encrypted transports cannot be used; in words.
+    Certificate(String),
     /// The configuration cannot serve.
     Load(LoadError),
     /// Rights cannot be given up as they should; in words.
@@ -161,7 +165,9 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
-            Self::Admin(why) | Self::Rights(why) | Self::Takeover(why) => write!(f, "error: {why}"),
+            Self::Admin(why) | Self::Certificate(why) | Self::Rights(why) | Self::Takeover(why) => {
+                write!(f, "error: {why}")
+            }
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -184,6 +190,7 @@ pub struct Server {
     reloads: Reloads,
     // In the order in which they end.
     admin: Option<admin::Thread>,
+    transports: transports::Running,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
     reloading: Option<JoinHandle<()>>,
@@ -210,18 +217,19 @@ impl Server {
         let mut before = takeover::Before::ask(&options, &file)?;
         let (addresses, threads) = (options.addresses(&file.dns), options.threads(&file.dns));
         let bound = bind::bind_or_inherit(&addresses, threads, &mut before.inherited).map_err(StartError::Bind)?;
+        let transports = transports::Setup::new(&file, threads, descriptors, &mut before.inherited)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin, &mut before.inherited)?;
         if options.rights.is_some() {
-            takeover::keep(&bound, people.as_ref().map(people::Setup::listener));
+            takeover::keep(&bound, &transports, people.as_ref().map(people::Setup::listener));
         }
-        let over = takeover::to_pass_on(&bound, people.as_ref().map(people::Setup::listener));
+        let over = takeover::to_pass_on(&bound, &transports, people.as_ref().map(people::Setup::listener));
         let over = Arc::new(Handover::new(over.map_err(StartError::System)?));
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
-        let limits = options.tcp_limits(&file.dns, descriptors);
+        let limits = options.tcp_limits(&file.dns, transports::share(&file.dns, descriptors));
         let (needs, state) = ((&configuration.files, &*configuration.snapshot), operators::made(&options, &file));
         let needs = rights::needs(&file, &options.sources, state.as_deref(), needs);
         let usual = || (Report::of_this_thread(), None);
@@ -230,10 +238,12 @@ impl Server {
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         (operators.rights, operators.inherited) = (report, before.control.take());
         let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
-        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, confined, started };
+        let (sources, certificate) = (options.sources, transports.certificate.clone());
+        let read = reload::Read { sources, dns: file.dns, watch: file.watch, confined, started, certificate };
         let source = read.sources.server.clone();
         let outside = ((operators, target), file.query_log, (&before, over));
-        let mut server = Self::run(bound, configuration, read, limits, outside).map_err(StartError::System)?;
+        let mut server =
+            Self::run((bound, transports), configuration, read, limits, outside).map_err(StartError::System)?;
         let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
         server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
@@ -247,7 +257,7 @@ impl Server {
     }
 
     fn run(
-        bound: Bound,
+        (bound, transports): (Bound, transports::Setup),
         configuration: Configuration,
         read: reload::Read,
         limits: tcp::Limits,
@@ -260,15 +270,14 @@ impl Server {
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let restarts = Restarts::default();
+        let (restarts, happened) = (Restarts::default(), Events::default());
         let query_log = query_log.map(|settings| Log::start(settings, Arc::clone(&published), &restarts));
         let query_log = query_log.transpose()?.map(Arc::new);
         let metrics = Metrics::new(restarts.clone(), query_log.as_deref().map(Log::recorders));
-        let (serving, happened) = (Arc::<Serving>::default(), Events::default());
+        let serving = Arc::<Serving>::default();
         restarts.tell(happened.clone());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
-        let (events, received) = channel();
-        let (told, hears) = channel();
+        let ((events, received), (told, hears)) = (channel(), channel());
         let (retired, reaped) = channel();
         let writing = Writing {
             writer,
@@ -293,7 +302,7 @@ impl Server {
         let control = operators.start(&published, (events.clone(), hears), desk, Arc::clone(&over))?;
         before.answers_until(&serving, &snapshot);
         let service = Service { published: Arc::clone(&published), respond };
-        let udp = udp::start(bound.udp, &service, &metrics)?;
+        let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
             limiting: None,
@@ -304,6 +313,7 @@ impl Server {
             serving,
             reloads,
             admin: None,
+            transports,
             tcp: Some(tcp),
             udp: Some(udp),
             reloading: Some(reloading),
@@ -336,6 +346,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where else queries are taken: encrypted, or from front ends.
+    #[must_use]
+    pub fn listening(&self) -> &[Listening] {
+        self.transports.listening()
     }
 
     /// The first address.
@@ -409,6 +425,7 @@ impl Server {
 
     fn end(&mut self) {
         drop(self.admin.take());
+        self.transports.stop();
         drop(self.tcp.take());
         self.serving.give_up();
         self.reloads.stop();

@@ -1,7 +1,7 @@
 //! Starting in the place of a server that runs, and leaving to one that starts. `control::Takeover` is how they talk.
 
 use super::writing::{Serving, first_round};
-use super::{Options, Server, StartError, operators};
+use super::{Options, Server, StartError, operators, transports};
 use crate::config;
 use crate::control::{SOCKET, Takeover};
 use crate::limits::FIRST_ROUND_SLACK_MS;
@@ -110,18 +110,29 @@ fn name(address: SocketAddr) -> String {
 }
 
 /// Has a service manager keep the sockets for the next start.
-pub(super) fn keep(bound: &Bound, admin: Option<&TcpListener>) {
+pub(super) fn keep(bound: &Bound, transports: &transports::Setup, admin: Option<&TcpListener>) {
     let named = |socket: BorrowedFd<'_>| SockRef::from(&socket).local_addr().ok()?.as_socket().map(name);
-    let udp = bound.udp.iter().map(|one| one.socket.as_fd());
-    let all = udp.chain(bound.tcp.iter().chain(admin).map(AsFd::as_fd));
+    let all = sockets(bound, transports, admin);
     supervisor::keep(&all.filter_map(|socket| Some((named(socket)?, socket))).collect::<Vec<_>>());
 }
 
 /// Copies of the sockets that the next server may have.
-pub(super) fn to_pass_on(bound: &Bound, admin: Option<&TcpListener>) -> io::Result<Vec<OwnedFd>> {
-    let udp = bound.udp.iter().map(|one| one.socket.try_clone().map(OwnedFd::from));
-    let tcp = bound.tcp.iter().chain(admin).map(|one| one.try_clone().map(OwnedFd::from));
-    udp.chain(tcp).collect()
+pub(super) fn to_pass_on(
+    bound: &Bound,
+    transports: &transports::Setup,
+    admin: Option<&TcpListener>,
+) -> io::Result<Vec<OwnedFd>> {
+    sockets(bound, transports, admin).map(|socket| socket.try_clone_to_owned()).collect()
+}
+
+/// Every socket that strangers reach, those for plain DNS first.
+fn sockets<'s>(
+    bound: &'s Bound,
+    transports: &'s transports::Setup,
+    admin: Option<&'s TcpListener>,
+) -> impl Iterator<Item = BorrowedFd<'s>> {
+    let plain = bound.udp.iter().map(|one| one.socket.as_fd()).chain(bound.tcp.iter().map(AsFd::as_fd));
+    plain.chain(transports.sockets()).chain(admin.map(AsFd::as_fd))
 }
 
 impl Server {
@@ -135,6 +146,7 @@ impl Server {
         self.over.next().into_iter().for_each(supervisor::main_process);
         drop(self.admin.take());
         self.udp.take().into_iter().for_each(crate::listen::udp::Threads::leave);
+        self.transports.stop();
         self.serving.give_up();
         self.reloads.stop();
         if let Some(reloading) = self.reloading.take() {

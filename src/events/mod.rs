@@ -32,6 +32,8 @@ pub enum Kind {
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
+    /// Another certificate is shown to clients, or was refused.
+    Certificate,
 }
 
 impl Kind {
@@ -50,6 +52,7 @@ impl Kind {
             Self::Upgrade => "upgrade",
             Self::Limit => "limit",
             Self::Fault => "fault",
+            Self::Certificate => "certificate",
         }
     }
 }

@@ -70,26 +70,65 @@ pub fn bind_or_inherit(
     inherited: &mut Inherited,
 ) -> Result<Bound, BindError> {
     let mut bound = Bound::default();
+    for_each(addresses, |address| match inherit(address, threads, inherited, &mut bound) {
+        Some(result) => result,
+        None => bind_address(address, threads, &mut bound),
+    })?;
+    Ok(bound)
+}
+
+/// Binds every address for TCP alone; sockets that are passed on to us come first.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind_tcp(addresses: &[SocketAddr], inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
+    let mut listeners = Vec::new();
+    for_each(addresses, |address| {
+        let passed = inherited.take_tcp(address).map(|passed| passed.set_nonblocking(true).map(|()| passed));
+        let listener = passed.unwrap_or_else(|| tcp(address));
+        listeners.push(listener.map_err(|error| BindError { address, transport: "TCP", error })?);
+        Ok(())
+    })?;
+    Ok(listeners)
+}
+
+/// Binds every address for QUIC; sockets that are passed on to us come first.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind_quic(addresses: &[SocketAddr], inherited: &mut Inherited) -> Result<Vec<UdpSocket>, BindError> {
+    let mut sockets = Vec::new();
+    for_each(addresses, |address| {
+        let socket = inherited.take_one_udp(address).map_or_else(|| quic(address), Ok);
+        sockets.push(socket.map_err(|error| BindError { address, transport: "UDP", error })?);
+        Ok(())
+    })?;
+    Ok(sockets)
+}
+
+/// Does something with every address once. `[::]` stands for `0.0.0.0` too where both are listed, as long as the machine
+/// speaks IPv6.
+fn for_each(
+    addresses: &[SocketAddr],
+    mut bind: impl FnMut(SocketAddr) -> Result<(), BindError>,
+) -> Result<(), BindError> {
     for (index, &address) in addresses.iter().enumerate() {
         let repeated = addresses[..index].contains(&address) && address.port() != 0;
         if repeated || dual(addresses, address).is_some_and(|dual| dual != address) {
             continue;
         }
-        let result = match inherit(address, threads, inherited, &mut bound) {
-            Some(result) => result,
-            None => bind_address(address, threads, &mut bound),
-        };
+        let result = bind(address);
         match (result, dual(addresses, address)) {
             // A machine without IPv6: what was to be served by the dual-stack socket still can be.
             (Err(error), Some(_)) if sys::lacks_family(&error.error) => {
                 tracing::warn!("{error}; serving IPv4 only");
                 let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-                bind_address(v4, threads, &mut bound)?;
+                bind(v4)?;
             }
             (result, _) => result?,
         }
     }
-    Ok(bound)
+    Ok(())
 }
 
 /// The dual-stack address that serves `address` too: if both wildcards of its port are listed.
@@ -177,6 +216,16 @@ fn udp(address: SocketAddr) -> io::Result<udp::Socket> {
     made_ready(SockRef::from(&socket), shape)?;
     socket.bind(&SockAddr::from(address))?;
     Ok(udp::Socket { socket: socket.into(), shape })
+}
+
+/// One socket: its connections are told apart by what they carry, so they cannot be spread over several. Another server
+/// that has the port is found out, as there is no SO_REUSEPORT.
+fn quic(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+    sys::set_buffers(&socket, UDP_RECEIVE_BUFFER as i32, UDP_SEND_BUFFER as i32);
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket.into())
 }
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {

@@ -38,10 +38,16 @@ impl Inherited {
         self.udp.extract_if(.., |(of, _)| is(*of, address)).map(|(_, socket)| socket).collect()
     }
 
+    /// One UDP socket of an address, for who reads one only.
+    pub fn take_one_udp(&mut self, address: SocketAddr) -> Option<UdpSocket> {
+        let place = self.udp.iter().position(|(of, _)| is(*of, address))?;
+        Some(self.udp.remove(place).1)
+    }
+
     /// The listening socket of an address.
     pub fn take_tcp(&mut self, address: SocketAddr) -> Option<TcpListener> {
         let place = self.tcp.iter().position(|(of, _)| is(*of, address))?;
-        Some(self.tcp.swap_remove(place).1)
+        Some(self.tcp.remove(place).1)
     }
 
     /// The control socket.

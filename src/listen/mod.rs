@@ -8,7 +8,9 @@
 pub mod bind;
 pub mod hickory;
 pub mod inherit;
+pub mod streams;
 pub mod sys;
+mod table;
 pub mod tcp;
 pub mod udp;
 
