@@ -26,7 +26,7 @@ fn files(folder: &Path) {
     std::fs::write(folder.join("example.com.toml"), zone).unwrap();
     std::fs::write(folder.join("up"), "up\n").unwrap();
     let server = "zones = [\"example.com.toml\"]\nstate = \"state\"\nadmin.listen = \"off\"\n\
-                  dns = { listen = [\"127.0.0.1:0\"], threads = 2 }\nprocess.user = \"root\"\n";
+                  dns = { listen = [\"127.0.0.1:0\"], threads = 2, tcp_idle = \"5m\" }\nprocess.user = \"root\"\n";
     std::fs::write(folder.join("geosteer.toml"), server).unwrap();
 }
 
@@ -121,10 +121,10 @@ fn upgrades_under_load_lose_no_query_and_keep_what_operators_said() {
     files(folder);
     let mut server = start(folder, &[]);
     let address = server.address();
-    let load = Load::on(address, 4);
+    let load = Load::on(address, 2);
     load.goes_on();
     assert!(matches!(asked(folder, &drain()), Answer::Done(_)));
-    let upgrades = std::env::var("UPGRADES").map_or(4, |count| count.parse().unwrap());
+    let upgrades = std::env::var("UPGRADES").map_or(2, |count| count.parse().unwrap());
     for _ in 0..upgrades {
         let next = start(folder, &["--takeover"]);
         assert_eq!(next.address(), address, "the same sockets");
