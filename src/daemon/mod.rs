@@ -18,6 +18,7 @@ mod rights;
 mod supervised;
 #[cfg(test)]
 mod tests;
+mod transports;
 mod vanished;
 mod watch;
 mod writing;
@@ -25,6 +26,7 @@ mod writing;
 pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server};
 pub use rights::GiveUp;
 pub use supervised::supervise;
+pub use transports::Listening;
 
 use crate::admin;
 use crate::config::{AdminListen, Dns};
@@ -131,6 +133,8 @@ pub enum StartError {
     Bind(BindError),
     /// The admin server cannot be as it is configured; in words.
     Admin(String),
+    /// The certificate of the encrypted transports cannot be used; in words.
+    Certificate(String),
     /// The configuration cannot serve.
     Load(LoadError),
     /// Rights cannot be given up as they should; in words.
@@ -144,7 +148,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
-            Self::Admin(why) | Self::Rights(why) => write!(f, "error: {why}"),
+            Self::Admin(why) | Self::Certificate(why) | Self::Rights(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -163,6 +167,7 @@ pub struct Server {
     reloads: Reloads,
     // In the order in which they end.
     admin: Option<admin::Thread>,
+    transports: transports::Running,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
     reloading: Option<JoinHandle<()>>,
@@ -186,13 +191,14 @@ impl Server {
         log_warnings(&warnings);
         let giving = rights::Giving::new(&options, &file)?;
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
+        let transports = transports::Setup::new(&file, options.threads(&file.dns), descriptors)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
-        let limits = options.tcp_limits(&file.dns, descriptors);
+        let limits = options.tcp_limits(&file.dns, transports::share(&file.dns, descriptors));
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
         let (needs, state) =
@@ -203,10 +209,12 @@ impl Server {
             operators.rights = report;
             confined
         });
-        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, confined, started };
+        let (sources, certificate) = (options.sources, transports.certificate.clone());
+        let read = reload::Read { sources, dns: file.dns, watch: file.watch, confined, started, certificate };
         let source = read.sources.server.clone();
-        let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
-            .map_err(StartError::System)?;
+        let mut server =
+            Self::run((bound, transports), configuration, read, limits, (operators, target), file.query_log)
+                .map_err(StartError::System)?;
         let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
         server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
@@ -215,7 +223,7 @@ impl Server {
     }
 
     fn run(
-        bound: Bound,
+        (bound, transports): (Bound, transports::Setup),
         configuration: Configuration,
         read: reload::Read,
         limits: tcp::Limits,
@@ -261,7 +269,7 @@ impl Server {
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
         let service = Service { published: Arc::clone(&published), respond };
-        let udp = udp::start(bound.udp, &service, &metrics)?;
+        let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
             limiting: None,
@@ -272,6 +280,7 @@ impl Server {
             serving,
             reloads,
             admin: None,
+            transports,
             tcp: Some(tcp),
             udp: Some(udp),
             reloading: Some(reloading),
@@ -303,6 +312,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where else queries are taken: encrypted, or from front ends.
+    #[must_use]
+    pub fn listening(&self) -> &[Listening] {
+        self.transports.listening()
     }
 
     /// The first address.
@@ -376,6 +391,7 @@ impl Server {
 
     fn end(&mut self) {
         drop(self.admin.take());
+        self.transports.stop();
         drop(self.tcp.take());
         drop(self.udp.take());
         self.serving.give_up();

@@ -28,6 +28,8 @@ pub enum Kind {
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
+    /// Another certificate is shown to clients, or was refused.
+    Certificate,
 }
 
 impl Kind {
@@ -44,6 +46,7 @@ impl Kind {
             Self::Reload => "reload",
             Self::Limit => "limit",
             Self::Fault => "fault",
+            Self::Certificate => "certificate",
         }
     }
 }
