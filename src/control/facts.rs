@@ -12,6 +12,8 @@ use crate::overrides::Said;
 use crate::pool::Pool;
 use crate::probe;
 use crate::respond::Transport;
+use crate::restart::{Part, Restarts};
+use crate::rights::Report;
 use crate::state::State;
 use crate::writer::{Metered, Survey, Writer};
 use std::sync::Arc;
@@ -21,13 +23,25 @@ use std::sync::Arc;
 pub struct Meters {
     metrics: Metrics,
     probes: Arc<probe::Stats>,
+    pub(super) rights: Report,
 }
 
 impl Meters {
     /// The counters of the threads that answer, and the prober's.
     #[must_use]
     pub fn new(metrics: Metrics, probes: Arc<probe::Stats>) -> Self {
-        Self { metrics, probes }
+        Self { metrics, probes, rights: Report::default() }
+    }
+
+    /// The same, and what the process may.
+    #[must_use]
+    pub fn and_rights(self, rights: Report) -> Self {
+        Self { rights, ..self }
+    }
+
+    /// Where it is counted that threads were started again.
+    pub(super) fn restarts(&self) -> Restarts {
+        self.metrics.restarts().clone()
     }
 }
 
@@ -50,6 +64,8 @@ impl Desk {
             counts: state.live.counts(snapshot),
             totals: metrics.totals(),
             by_transport: Transport::ALL.map(|transport| metrics.totals_of(transport)),
+            confined: self.meters.rights.confined(),
+            restarts: Part::ALL.map(|part| (part.word(), metrics.restarts().count(part))).to_vec(),
             latency: Transport::ALL.map(|transport| metrics.latency(transport)),
             probes: self.meters.probes.kinds(),
             loads_missed: self.meters.probes.loads_missed(),
@@ -61,6 +77,7 @@ impl Desk {
             databases: databases.into_iter().map(|one| DatabaseFacts { label: one.label, built: one.built }).collect(),
             reloads: metrics.reloads().known(),
             certificate: metrics.certificate().known(),
+            limited_blocks: state.identity.limiter.as_ref().map(|limiter| limiter.held().rows().len()),
             query_log: metrics.query_log(),
             state_broken: self.problem.is_some(),
             process: Process::read(),

@@ -1,14 +1,16 @@
 //! Files → snapshot. Zones and databases are read side by side, whole, and checked; what comes out is a
 //! configuration that can serve, or every reason why not.
 
+use super::{cookies, limiting};
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
 use crate::limits::{METRICS_NAMES, MMDB_MAX};
 use crate::report;
+use crate::rights::others_may_read;
 use crate::routing_tests;
 use crate::snapshot::{Snapshot, Spec};
-use crate::state::{Explain, Identity};
+use crate::state::{Explain, Identity, State};
 use crate::wire::Name;
 use std::fmt;
 use std::fs::File;
@@ -87,6 +89,10 @@ pub enum LoadError {
     Build(Box<str>),
     /// Files that served are gone.
     Vanished(Box<str>),
+    /// A secret that cannot be read.
+    Secret(Box<str>),
+    /// Something is named that the process is kept from.
+    Confined(Box<str>),
 }
 
 impl LoadError {
@@ -95,7 +101,9 @@ impl LoadError {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Config(report) => lines(report),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => vec![why.to_string()],
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                vec![why.to_string()]
+            }
         }
     }
 }
@@ -106,7 +114,7 @@ impl From<LoadError> for NotReloaded {
             LoadError::Config(report) => {
                 report.view().iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
             }
-            LoadError::Geo(_) | LoadError::Build(_) | LoadError::Vanished(_) => Vec::new(),
+            _ => Vec::new(),
         };
         Self { lines: error.lines(), text: error.to_string().trim_end().to_owned(), diagnostics }
     }
@@ -117,7 +125,9 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.human(false)),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => write!(f, "error: {why}"),
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                write!(f, "error: {why}")
+            }
         }
     }
 }
@@ -155,16 +165,17 @@ pub fn compiled(server: &config::Server, spec: Spec) -> Result<Arc<Snapshot>, Lo
     Ok(Arc::new(Snapshot::build(spec, databases).map_err(|error| LoadError::Build(error.0))?))
 }
 
-/// As [`load`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded database is kept, which cannot have changed.
+/// As [`load`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded database is kept, which cannot have changed, and what is known of who
+/// is over a limit.
 pub(super) fn load_again(
     server: &config::Server,
     zones: Option<&Zones>,
-    before: Option<Arc<Databases>>,
+    before: Option<&State>,
 ) -> Result<Configuration, LoadError> {
-    let is_reload = before.is_some();
+    let kept = before.map(|before| Arc::clone(&before.snapshot.databases));
     let (spec, databases) = thread::scope(|scope| {
-        let databases = scope.spawn(|| match before {
-            Some(before) if is_embedded(&server.databases, &before) => Ok(before),
+        let databases = scope.spawn(|| match kept {
+            Some(kept) if is_embedded(&server.databases, &kept) => Ok(kept),
             _ => databases(&server.databases).map(Arc::new),
         });
         let spec = spec(server, zones);
@@ -173,12 +184,17 @@ pub(super) fn load_again(
     });
     let (spec, warnings, mut read) = spec?;
     let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
-    if is_reload {
+    if before.is_some() {
         test(server, zones, &snapshot)?;
     }
     let networks = server.dns.explain_from.clone();
     let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
-    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone(), explain };
+    let limiter = limiting::limiter(server.rrl.as_ref(), before.and_then(|before| before.identity.limiter.as_ref()));
+    let kept = before.and_then(|before| before.identity.cookies.as_ref());
+    let (cookies, warning) = cookies::cookies(&server.cookies, kept).map_err(|why| LoadError::Secret(why.into()))?;
+    let warnings = warnings.into_iter().chain(warning).collect();
+    let (nsid, version) = (server.dns.nsid.clone(), server.dns.version.clone());
+    let identity = Identity { nsid, version, explain, limiter, cookies };
     read.extend(server.databases.iter().filter_map(|database| match database {
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,
@@ -245,8 +261,11 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
     };
     let mut loaded = loaded.map_err(mistakes)?;
     loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
+    let mut warnings = lines(&loaded.warnings);
+    let secrets = loaded.files.iter().filter(|file| file.is_secret);
+    warnings.extend(secrets.filter_map(|file| others_may_read(&file.path, "the key of a client certificate")));
     let files = loaded.files.into_iter().map(|file| file.path).collect();
-    Ok((loaded.spec, lines(&loaded.warnings), files))
+    Ok((loaded.spec, warnings, files))
 }
 
 fn mistakes(report: config::Report) -> LoadError {

@@ -8,10 +8,13 @@
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
 
+mod cookies;
+mod limiting;
 mod load;
 mod operators;
 mod people;
 mod reload;
+mod rights;
 mod supervised;
 #[cfg(test)]
 mod tests;
@@ -21,6 +24,7 @@ mod watch;
 mod writing;
 
 pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server};
+pub use rights::GiveUp;
 pub use supervised::supervise;
 pub use transports::Listening;
 
@@ -32,19 +36,21 @@ use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
 use crate::listen::bind::{self, BindError, Bound};
 use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
+use crate::priority;
 use crate::probe::Prober;
 use crate::publish::Published;
 use crate::query_log::{self, Log};
 use crate::respond::respond;
+use crate::restart::{Part, Restarts};
 use crate::state::State;
 use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use writing::{Serving, Writing};
@@ -67,6 +73,9 @@ pub struct Options {
     pub admin: Option<AdminListen>,
     /// The admin server's token, in place of the server file's.
     pub token: Option<admin::Token>,
+    /// What is given up of the process's rights before anything is loaded; none: nothing, for a program that is more than
+    /// the server. Only while the process has one thread.
+    pub rights: Option<GiveUp>,
     /// What is served.
     pub sources: Sources,
 }
@@ -88,7 +97,7 @@ impl Options {
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
         let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
-        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, sources }
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, rights: None, sources }
     }
 
     /// The addresses to bind.
@@ -128,6 +137,8 @@ pub enum StartError {
     Certificate(String),
     /// The configuration cannot serve.
     Load(LoadError),
+    /// Rights cannot be given up as they should; in words.
+    Rights(String),
     /// The system has no threads or descriptors left.
     System(io::Error),
 }
@@ -137,7 +148,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
-            Self::Admin(why) | Self::Certificate(why) => write!(f, "error: {why}"),
+            Self::Admin(why) | Self::Certificate(why) | Self::Rights(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -163,6 +174,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    limiting: Option<limiting::Thread>,
     query_log: Option<Arc<Log>>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
@@ -177,21 +189,34 @@ impl Server {
         let (descriptors, started) = (sys::raise_descriptor_limit(), crate::clock::unix_seconds());
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
+        let giving = rights::Giving::new(&options, &file)?;
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
         let transports = transports::Setup::new(&file, options.threads(&file.dns), descriptors)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
+        let target = webhook_of(&file.events).map_err(StartError::System)?;
+        giving.iter().try_for_each(rights::Giving::give_up)?;
         let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, transports::share(&file.dns, descriptors));
-        let target = webhook_of(&file.events).map_err(StartError::System)?;
-        let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
-        let certificate = transports.certificate.clone();
-        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started, certificate };
+        let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
+        let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
+        let (needs, state) =
+            ((&configuration.files, &*configuration.snapshot), operators.folder().map(Path::to_path_buf));
+        let needs = rights::needs(&file, &options.sources, state.as_deref(), needs);
+        let confined = giving.map(|giving| giving.confine(&needs));
+        let confined = confined.and_then(|(report, confined)| {
+            operators.rights = report;
+            confined
+        });
+        let (sources, certificate) = (options.sources, transports.certificate.clone());
+        let read = reload::Read { sources, dns: file.dns, watch: file.watch, confined, started, certificate };
         let source = read.sources.server.clone();
-        let mut server =
-            Self::run((bound, transports), configuration, read, limits, (operators, target), file.query_log)
-                .map_err(StartError::System)?;
+        let sockets = (bound, transports);
+        let mut server = Self::run(sockets, configuration, read, limits, (operators, target), file.query_log)
+            .map_err(StartError::System)?;
+        let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
+        server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         Ok(server)
@@ -212,10 +237,12 @@ impl Server {
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let query_log =
-            query_log.map(|settings| Log::start(settings, Arc::clone(&published))).transpose()?.map(Arc::new);
-        let metrics = Metrics::with_query_log(query_log.as_deref().map(Log::recorders));
+        let restarts = Restarts::default();
+        let query_log = query_log.map(|settings| Log::start(settings, Arc::clone(&published), &restarts));
+        let query_log = query_log.transpose()?.map(Arc::new);
+        let metrics = Metrics::new(restarts.clone(), query_log.as_deref().map(Log::recorders));
         let (serving, happened) = (Arc::<Serving>::default(), Events::default());
+        restarts.tell(happened.clone());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
         let (events, received) = channel();
         let (told, hears) = channel();
@@ -231,13 +258,10 @@ impl Server {
             happened: happened.clone(),
             tells: writing::Tells::new(told, &published.load()),
         };
-        let helpers = vec![
-            thread::Builder::new().name("writer".into()).spawn(|| writing.run())?,
-            thread::Builder::new().name("reaper".into()).spawn(move || writing::reap(&reaped))?,
-        ];
-        let prober = Arc::new(Prober::start(seed(), events.clone())?);
+        let helpers = helpers(writing, reaped, &restarts)?;
+        let prober = Arc::new(Prober::start_kept(seed(), events.clone(), restarts.clone())?);
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
-        let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
+        let webhook = target.map(|target| webhook::start(&target, happened.clone(), &restarts)).transpose()?;
         let told = (Arc::clone(&published), happened.clone(), Arc::clone(&serving));
         let counting = (metrics.clone(), query_log.clone());
         let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
@@ -248,6 +272,7 @@ impl Server {
         let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
+            limiting: None,
             addresses: bound.addresses,
             published,
             metrics,
@@ -274,7 +299,7 @@ impl Server {
         let (published, events) = (Arc::clone(&self.published), self.happened.clone());
         let (serving, listen) = (Arc::clone(&self.serving), self.addresses.clone());
         let daemon = Arc::new(people::Root { serving, source, listen });
-        people.start(admin::Connected { desk, published, events, daemon })
+        people.start(admin::Connected { desk, published, events, daemon, restarts: self.metrics.restarts().clone() })
     }
 
     /// Where the admin server listens, if there is one.
@@ -311,6 +336,12 @@ impl Server {
     #[must_use]
     pub fn events(&self) -> &Events {
         &self.happened
+    }
+
+    /// How often threads of a part were started again after a panic.
+    #[must_use]
+    pub fn restarts(&self, part: Part) -> u64 {
+        self.metrics.restarts().count(part)
     }
 
     /// What was counted since the start.
@@ -370,6 +401,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         drop(self.query_log.take());
+        drop(self.limiting.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());
@@ -386,6 +418,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The writer's thread and the reaper's; they outlive their panics.
+fn helpers(writing: Writing, reaped: Receiver<Arc<State>>, restarts: &Restarts) -> io::Result<Vec<JoinHandle<()>>> {
+    let (of_writer, of_reaper) = (restarts.clone(), restarts.clone());
+    let reap = move || {
+        priority::behind_answers();
+        of_reaper.keep(Part::Reaper, || writing::reap(&reaped));
+    };
+    Ok(vec![
+        thread::Builder::new().name("writer".into()).spawn(move || writing.run(&of_writer))?,
+        thread::Builder::new().name("reaper".into()).spawn(reap)?,
+    ])
 }
 
 fn served(state: &State) -> String {
@@ -415,6 +460,10 @@ fn seed() -> u64 {
 fn webhook_of(events: &crate::config::Events) -> io::Result<Option<webhook::Target>> {
     let Some(url) = events.webhook.clone() else { return Ok(None) };
     let secret = events.webhook_secret_file.as_deref().map(webhook::read_secret).transpose()?;
+    let secret = secret.map(|(secret, warning)| {
+        warning.iter().for_each(|warning| tracing::warn!("{warning}"));
+        secret
+    });
     let pause = Duration::from_millis(WEBHOOK_PAUSE_MS);
     Ok(Some(webhook::Target { url, secret, pause }))
 }

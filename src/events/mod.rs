@@ -26,6 +26,10 @@ pub enum Kind {
     Reload,
     /// Another certificate is shown to clients, or was refused.
     Certificate,
+    /// A block of addresses asks for more replies than it gets, or does so no longer.
+    Limit,
+    /// A fault of geosteer's own: a thread panicked, and was started again.
+    Fault,
 }
 
 impl Kind {
@@ -41,6 +45,8 @@ impl Kind {
             Self::Override => "override",
             Self::Reload => "reload",
             Self::Certificate => "certificate",
+            Self::Limit => "limit",
+            Self::Fault => "fault",
         }
     }
 }

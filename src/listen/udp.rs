@@ -3,12 +3,14 @@
 
 use crate::client::Source;
 use crate::clock;
+use crate::faults;
 use crate::listen::streams::FrontEnds;
 use crate::listen::sys::{self, Batch, Shape};
-use crate::listen::{Respond, Service, fresh_worker, seed, worth_a_line};
+use crate::listen::{Respond, Service, fresh_worker, seed, tell_time, worth_a_line};
 use crate::metrics::{Counters, Metrics};
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
+use crate::restart::Part;
 use crate::wire::proxy;
 use crate::worker::Worker;
 use std::io;
@@ -110,10 +112,12 @@ where
     let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
     for (number, socket) in sockets.into_iter().enumerate() {
         let (service, counters, stop) = (service.clone(), metrics.counters(Transport::Udp), Arc::clone(&running.stop));
-        let (recorder, open) = (metrics.recorder(seed()), open.clone());
+        let (recorder, restarts, open) = (metrics.recorder(seed()), metrics.restarts().clone(), open.clone());
         let serve = move || {
             sys::prefer_this_thread();
-            Answering { worker: fresh_worker(&counters), service, counters, recorder, open }.serve(&socket, &stop);
+            let mut answering = Answering { worker: fresh_worker(&counters), service, counters, recorder, open };
+            // The socket is not part of what can panic: queries wait in it.
+            restarts.keep(Part::Udp, || answering.serve(&socket, &stop));
         };
         running.threads.push(thread::Builder::new().name(format!("udp-{number}")).spawn(serve)?);
     }
@@ -153,10 +157,12 @@ struct Answering<S, F, O> {
 impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
     fn serve(&mut self, socket: &Socket, stop: &AtomicBool) {
         let mut batch = Batch::new(socket.shape);
+        self.worker = fresh_worker(&self.counters);
         loop {
             let draining = stop.load(Ordering::Relaxed);
             match batch.receive(&socket.socket, !draining) {
                 Ok(received) => {
+                    faults::here(Part::Udp);
                     self.answer(&mut batch, received);
                     match batch.send(&socket.socket) {
                         0 => {}
@@ -177,6 +183,7 @@ impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
     fn answer(&mut self, batch: &mut Batch, received: usize) {
         let began = clock::instant();
         let state = self.service.published.load();
+        tell_time(&mut self.worker, began);
         self.counters.queries.add(received as u64);
         let mut next = 0;
         while next < received {

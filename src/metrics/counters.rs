@@ -2,9 +2,10 @@
 
 use super::histogram::{Buckets, Latency};
 use super::tally::{Ledger, Sums};
-use super::{Certificate, Count, Reloads};
+use super::{Certificate, Count, Limited, Reloads};
 use crate::query_log::{self, Recorder, Recorders};
 use crate::respond::Transport;
+use crate::restart::Restarts;
 use crate::snapshot::Counted;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -68,6 +69,8 @@ pub struct Totals {
     pub failed: u64,
     /// As [`Counters::refused`].
     pub refused: u64,
+    /// What became of replies over a limit.
+    pub limited: Limited,
 }
 
 /// The counters of all threads, and what is counted beside them; cheap to clone.
@@ -79,6 +82,7 @@ struct Shared {
     threads: Mutex<Vec<(Transport, Arc<Counters>)>>,
     reloads: Reloads,
     certificate: Certificate,
+    restarts: Restarts,
     query_log: Option<Recorders>,
 }
 
@@ -95,10 +99,10 @@ impl Metrics {
         self.0.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, where queries are written down as well.
+    /// No counters yet; restarts are counted elsewhere, and with `query_log` queries are written down as well.
     #[must_use]
-    pub fn with_query_log(query_log: Option<Recorders>) -> Self {
-        Self(Arc::new(Shared { query_log, ..Shared::default() }))
+    pub fn new(restarts: Restarts, query_log: Option<Recorders>) -> Self {
+        Self(Arc::new(Shared { restarts, query_log, ..Shared::default() }))
     }
 
     /// What one more thread keeps for the query log.
@@ -123,6 +127,12 @@ impl Metrics {
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.0.certificate
+    }
+
+    /// What was started again after a panic.
+    #[must_use]
+    pub fn restarts(&self) -> &Restarts {
+        &self.0.restarts
     }
 
     /// The sums by the words of a configuration; what was counted under others counts where their words are the same.
@@ -170,6 +180,7 @@ impl Metrics {
             totals.starved += counters.starved.value();
             totals.failed += counters.failed.value();
             totals.refused += counters.refused.value();
+            counters.ledger.limits().add_to(&mut totals.limited);
         }
         // Counted as the rest, since it is by far the most.
         totals.replies = totals.queries.saturating_sub(totals.silent + totals.oversize + totals.panics);

@@ -8,8 +8,8 @@ mod tests_file;
 
 pub use load::LOAD;
 pub use server::{
-    ADMIN, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROXY, QUERY_LOG, QUERY_LOG_FILTER,
-    SERVER, TLS, WATCH,
+    ADMIN, COOKIES, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROCESS, PROXY, QUERY_LOG,
+    QUERY_LOG_FILTER, RRL, SERVER, TLS, WATCH,
 };
 pub use tests_file::{TEST, TESTS};
 
@@ -500,9 +500,12 @@ pub static TABLES: &[&Table] = &[
     &METRICS,
     &GUARD,
     &WATCH,
+    &PROCESS,
     &FLEET,
     &FLEET_SERVER,
     &PROXY,
+    &RRL,
+    &COOKIES,
 ];
 
 impl Table {

@@ -15,6 +15,7 @@ use crate::listen::table::Table;
 use crate::listen::{Respond, Service, sys};
 use crate::metrics::{Counters, Metrics};
 use crate::respond::Transport;
+use crate::restart::Restarts;
 use connection::Desk;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -89,7 +90,7 @@ where
         listeners.into_iter().map(accept::Listener::new).collect::<io::Result<Vec<_>>>()?
     };
     let counters = metrics.counters(Transport::Stream);
-    let recorder = metrics.recorder(super::seed());
+    let (recorder, restarts) = (metrics.recorder(super::seed()), metrics.restarts().clone());
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
         sys::prefer_this_thread();
@@ -97,6 +98,7 @@ where
         let hub = Rc::new(Hub {
             service,
             counters,
+            restarts,
             limits,
             desk,
             table: RefCell::new(Table::new()),
@@ -134,6 +136,7 @@ impl Drop for Thread {
 struct Hub<S, F> {
     service: Service<F, S>,
     counters: Arc<Counters>,
+    restarts: Restarts,
     limits: Limits,
     desk: RefCell<Desk>,
     table: RefCell<Table>,
