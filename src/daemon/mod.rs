@@ -212,9 +212,9 @@ impl Server {
         let (sources, certificate) = (options.sources, transports.certificate.clone());
         let read = reload::Read { sources, dns: file.dns, watch: file.watch, confined, started, certificate };
         let source = read.sources.server.clone();
-        let sockets = (bound, transports);
-        let mut server = Self::run(sockets, configuration, read, limits, (operators, target), file.query_log)
-            .map_err(StartError::System)?;
+        let mut server =
+            Self::run((bound, transports), configuration, read, limits, (operators, target), file.query_log)
+                .map_err(StartError::System)?;
         let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
         server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));

@@ -232,11 +232,11 @@ impl Reloading {
         self.query_log.iter().for_each(|log| log.reopen());
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
+        self.can_have(&rights::of_server_file(&file, &self.sources, None))?;
         // By itself: a certificate that cannot be used is no reason to serve old zones, nor the other way round.
         let reread = |shown| transports::read_again(shown, &file.tls, &self.metrics, &self.happened);
         let of_certificate = self.certificate.as_ref().map_or_else(Vec::new, reread);
         log_warnings(&of_certificate);
-        self.can_have(&rights::of_server_file(&file, &self.sources, None))?;
         let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), Some(&before))?;
         warnings.append(&mut configuration.warnings);
         let Configuration { snapshot, identity, files, .. } = configuration;

@@ -24,12 +24,12 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
-    /// Another certificate is shown to clients, or was refused.
-    Certificate,
     /// A block of addresses asks for more replies than it gets, or does so no longer.
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
+    /// Another certificate is shown to clients, or was refused.
+    Certificate,
 }
 
 impl Kind {
@@ -44,9 +44,9 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
-            Self::Certificate => "certificate",
             Self::Limit => "limit",
             Self::Fault => "fault",
+            Self::Certificate => "certificate",
         }
     }
 }

@@ -65,12 +65,12 @@ pub struct Totals {
     pub timed_out: u64,
     /// As [`Counters::starved`].
     pub starved: u64,
+    /// What became of replies over a limit.
+    pub limited: Limited,
     /// As [`Counters::failed`].
     pub failed: u64,
     /// As [`Counters::refused`].
     pub refused: u64,
-    /// What became of replies over a limit.
-    pub limited: Limited,
 }
 
 /// The counters of all threads, and what is counted beside them; cheap to clone.
@@ -81,8 +81,8 @@ pub struct Metrics(Arc<Shared>);
 struct Shared {
     threads: Mutex<Vec<(Transport, Arc<Counters>)>>,
     reloads: Reloads,
-    certificate: Certificate,
     restarts: Restarts,
+    certificate: Certificate,
     query_log: Option<Recorders>,
 }
 
@@ -123,16 +123,16 @@ impl Metrics {
         &self.0.reloads
     }
 
-    /// What is known of the certificate of the encrypted transports.
-    #[must_use]
-    pub fn certificate(&self) -> &Certificate {
-        &self.0.certificate
-    }
-
     /// What was started again after a panic.
     #[must_use]
     pub fn restarts(&self) -> &Restarts {
         &self.0.restarts
+    }
+
+    /// What is known of the certificate of the encrypted transports.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.0.certificate
     }
 
     /// The sums by the words of a configuration; what was counted under others counts where their words are the same.
@@ -178,9 +178,9 @@ impl Metrics {
             totals.evicted += counters.evicted.value();
             totals.timed_out += counters.timed_out.value();
             totals.starved += counters.starved.value();
+            counters.ledger.limits().add_to(&mut totals.limited);
             totals.failed += counters.failed.value();
             totals.refused += counters.refused.value();
-            counters.ledger.limits().add_to(&mut totals.limited);
         }
         // Counted as the rest, since it is by far the most.
         totals.replies = totals.queries.saturating_sub(totals.silent + totals.oversize + totals.panics);

@@ -25,12 +25,12 @@ pub struct Facts {
     pub counts: BTreeSet<usize>,
     /// What the threads counted.
     pub totals: Totals,
-    /// The same by transport.
-    pub by_transport: [Totals; TRANSPORTS.len()],
     /// By what the process is kept from more, and whether that is in force.
     pub confined: [(&'static str, bool); 4],
     /// How often the threads of each part were started again.
     pub restarts: Vec<(&'static str, u64)>,
+    /// The same by transport.
+    pub by_transport: [Totals; TRANSPORTS.len()],
     /// How long answers took, by transport.
     pub latency: [Buckets; TRANSPORTS.len()],
     /// Probes, by the kind of check.
@@ -51,10 +51,10 @@ pub struct Facts {
     pub databases: Vec<DatabaseFacts>,
     /// Reloads.
     pub reloads: Reloaded,
-    /// The certificate of the encrypted transports, if there are any.
-    pub certificate: Option<CertificateFacts>,
     /// Blocks of addresses that are over a limit, if replies are limited.
     pub limited_blocks: Option<usize>,
+    /// The certificate of the encrypted transports, if there are any.
+    pub certificate: Option<CertificateFacts>,
     /// What became of the query log's entries, if there is one.
     pub query_log: Option<query_log::Told>,
     /// The state directory cannot be written.

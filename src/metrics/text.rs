@@ -50,6 +50,11 @@ metrics! {
     EVICTED "geosteer_tcp_evicted_total" "counter" [] "TCP connections closed to make room for others."
     TIMED_OUT "geosteer_tcp_timed_out_total" "counter" [] "TCP connections closed by a time limit."
     STARVED "geosteer_tcp_starved_total" "counter" [] "Times that accepting failed for want of descriptors or memory."
+    LIMITED "geosteer_rrl_limited_total" "counter" ["class", "fate"] "Replies over a limit, by class and what became of them (dropped, slipped: sent with TC, spared: sent since log_only); only with [rrl]."
+    CROWDED "geosteer_rrl_crowded_total" "counter" [] "Buckets in use that made room for others, where table_size is too small; only with [rrl]."
+    BLOCKS "geosteer_rrl_blocks" "gauge" [] "Blocks of addresses, with class and zone or client subnet, that are over a limit now; only with [rrl]."
+    COOKIES "geosteer_dns_cookies_total" "counter" ["standing"] "Queries with a cookie (RFC 7873), by what it shows (known: we made it for this client, new: a client cookie alone, unknown: any other)."
+    BAD_COOKIES "geosteer_dns_badcookie_total" "counter" [] "Replies that say BADCOOKIE: come again with the cookie in it."
     ENC_ACCEPTED "geosteer_encrypted_accepted_total" "counter" ["transport"] "Encrypted connections accepted, by transport (tls, https, quic)."
     ENC_FAILED "geosteer_encrypted_handshakes_failed_total" "counter" ["transport"] "Handshakes of encrypted transports that failed."
     ENC_EVICTED "geosteer_encrypted_evicted_total" "counter" ["transport"] "Encrypted connections, and bodies of HTTP requests, given up to make room for others."
@@ -57,11 +62,6 @@ metrics! {
     ENC_REFUSED "geosteer_encrypted_refused_total" "counter" ["transport"] "Requests over HTTPS that got an error of HTTP, and QUIC connections closed for what they sent."
     ENC_CERTIFICATE "geosteer_tls_certificate_expiry_timestamp_seconds" "gauge" [] "When the certificate of the encrypted transports expires; only with one."
     ENC_CURRENT "geosteer_tls_certificate_current" "gauge" [] "0 if the files hold a certificate that cannot be used, so that the one before is still shown; only with one."
-    LIMITED "geosteer_rrl_limited_total" "counter" ["class", "fate"] "Replies over a limit, by class and what became of them (dropped, slipped: sent with TC, spared: sent since log_only); only with [rrl]."
-    CROWDED "geosteer_rrl_crowded_total" "counter" [] "Buckets in use that made room for others, where table_size is too small; only with [rrl]."
-    BLOCKS "geosteer_rrl_blocks" "gauge" [] "Blocks of addresses, with class and zone or client subnet, that are over a limit now; only with [rrl]."
-    COOKIES "geosteer_dns_cookies_total" "counter" ["standing"] "Queries with a cookie (RFC 7873), by what it shows (known: we made it for this client, new: a client cookie alone, unknown: any other)."
-    BAD_COOKIES "geosteer_dns_badcookie_total" "counter" [] "Replies that say BADCOOKIE: come again with the cookie in it."
     PROBES "geosteer_probes_total" "counter" ["type", "outcome"] "Probes that ended, by type of check and outcome (pass, fail, inconclusive)."
     PROBED "geosteer_probe_duration_seconds" "histogram" ["type"] "Time that probes take, by type of check."
     LOADS_MISSED "geosteer_probe_loads_missed_total" "counter" [] "Probes that passed and told no load although one was asked for."
@@ -190,6 +190,18 @@ fn threads(page: &mut Page, facts: &Facts) {
     if let Some(blocks) = facts.limited_blocks {
         limits(page, &totals.limited, blocks);
     }
+    encrypted(page, facts);
+}
+
+fn limits(page: &mut Page, limited: &Limited, blocks: usize) {
+    page.begin(&LIMITED);
+    for class in Class::ALL {
+        for fate in Fate::OVER {
+            page.sample(&LIMITED, &[("class", class.word()), ("fate", fate.word())], limited.of(class, fate));
+        }
+    }
+    page.only(&CROWDED, limited.crowded);
+    page.only(&BLOCKS, blocks);
 }
 
 fn encrypted(page: &mut Page, facts: &Facts) {
@@ -210,17 +222,6 @@ fn encrypted(page: &mut Page, facts: &Facts) {
         page.only_if(&ENC_CERTIFICATE, certificate.expires);
         page.only(&ENC_CURRENT, u8::from(!certificate.is_refused));
     }
-}
-
-fn limits(page: &mut Page, limited: &Limited, blocks: usize) {
-    page.begin(&LIMITED);
-    for class in Class::ALL {
-        for fate in Fate::OVER {
-            page.sample(&LIMITED, &[("class", class.word()), ("fate", fate.word())], limited.of(class, fate));
-        }
-    }
-    page.only(&CROWDED, limited.crowded);
-    page.only(&BLOCKS, blocks);
 }
 
 fn probes(page: &mut Page, facts: &Facts) {

@@ -503,9 +503,9 @@ pub static TABLES: &[&Table] = &[
     &PROCESS,
     &FLEET,
     &FLEET_SERVER,
-    &PROXY,
     &RRL,
     &COOKIES,
+    &PROXY,
 ];
 
 impl Table {
