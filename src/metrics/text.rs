@@ -181,7 +181,6 @@ fn threads(page: &mut Page, facts: &Facts) {
     page.only(&EVICTED, tcp.evicted);
     page.only(&TIMED_OUT, tcp.timed_out);
     page.only(&STARVED, totals.starved);
-    encrypted(page, facts);
     page.begin(&COOKIES);
     for standing in Standing::ALL {
         page.sample(&COOKIES, &[("standing", standing.word())], totals.limited.cookies[standing as usize]);
