@@ -21,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod dnssec;
 pub mod error;
 pub mod events;
 pub mod fleet;

@@ -370,3 +370,10 @@ pub const SERVING_TIMEOUT_MS: u64 = 500;
 pub const SERVING_REPLIES: u32 = 4;
 /// A server that cannot ask itself says so after this many rounds of tries, and goes on trying.
 pub const SERVING_ROUNDS_TOLD: u32 = 3;
+
+/// How long a signature of DNSSEC holds, seconds: two weeks, as is usual. It is made anew at half of that.
+pub const SIGNATURE_LIFE_S: u64 = 14 * 86_400;
+/// By how much a resolver's clock may be behind ours before it takes a new signature for one of the future, seconds.
+pub const SIGNATURE_SKEW_S: u64 = 3_600;
+/// Over how long signatures that were made at the same time are made anew, seconds.
+pub const SIGNATURE_JITTER_S: u64 = 2 * 86_400;

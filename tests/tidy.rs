@@ -33,6 +33,7 @@ const PURE: &[&str] = &[
     "address",
     "overrides",
     "simulate",
+    "dnssec",
 ];
 
 /// The table "What may know what"; the reasons stand at the modules.
