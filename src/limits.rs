@@ -377,3 +377,9 @@ pub const SIGNATURE_LIFE_S: u64 = 14 * 86_400;
 pub const SIGNATURE_SKEW_S: u64 = 3_600;
 /// Over how long signatures that were made at the same time are made anew, seconds.
 pub const SIGNATURE_JITTER_S: u64 = 2 * 86_400;
+/// How often signatures are looked at, whether they are to be made anew, seconds.
+pub const RENEW_LOOK_S: u64 = 60;
+/// Largest file of a key that is read, octets.
+pub const KEY_FILE_MAX: u64 = 16_384;
+/// TTL of DNSKEY, CDS and CDNSKEY records, seconds: how long a change of keys takes to be known.
+pub const DNSKEY_TTL_S: u32 = 3_600;

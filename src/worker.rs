@@ -1,5 +1,6 @@
 //! What one thread keeps between queries: its random generator, its cursors and its counts.
 
+use crate::dnssec::RrSet;
 use crate::id::{NameId, PoolId, ZoneId};
 use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
@@ -21,6 +22,8 @@ pub struct Worker {
     pub generation: u64,
     /// What the last decision picked: kept here, so that no query clears or copies the room for it.
     pub(crate) picked: Picked,
+    /// The RRset whose signature was looked for last: its room is used again.
+    pub(crate) rrset: RrSet,
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
     tally: Arc<Tally>,
@@ -54,6 +57,7 @@ impl Worker {
             cursors: Vec::new(),
             generation: u64::MAX,
             picked: Picked::new(),
+            rrset: RrSet::default(),
             trace: Trace::NEW,
             tally: Arc::default(),
             counts: Arc::new([]),

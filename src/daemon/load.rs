@@ -1,13 +1,14 @@
 //! Files → snapshot. Zones and databases are read side by side, whole, and checked; what comes out is a
 //! configuration that can serve, or every reason why not.
 
+use super::signing::{self, Keyring};
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
 use crate::limits::{METRICS_NAMES, MMDB_MAX};
 use crate::report;
 use crate::routing_tests;
-use crate::snapshot::{Snapshot, Spec};
+use crate::snapshot::{Signing, Snapshot, Spec};
 use crate::state::{Explain, Identity};
 use crate::wire::Name;
 use std::fmt;
@@ -143,7 +144,18 @@ pub fn server(source: &ServerSource) -> Result<(config::Server, Vec<String>), Lo
 /// # Errors
 /// Any mistake anywhere: mistakes in the files before those of the databases.
 pub fn load(server: &config::Server, zones: Option<&Zones>) -> Result<Configuration, LoadError> {
-    load_again(server, zones, None)
+    assemble(server, zones, None, None)
+}
+
+/// The same to be served: with the keys of the zones that are signed, and their signatures made.
+pub(super) fn load_to_serve(
+    server: &config::Server,
+    zones: Option<&Zones>,
+    keyring: &Keyring,
+) -> Result<Configuration, LoadError> {
+    let configuration = assemble(server, zones, None, Some(keyring))?;
+    signing::sign_ahead(&configuration.snapshot);
+    Ok(configuration)
 }
 
 /// Compiles a specification that was read before against the server's databases.
@@ -155,13 +167,27 @@ pub fn compiled(server: &config::Server, spec: Spec) -> Result<Arc<Snapshot>, Lo
     Ok(Arc::new(Snapshot::build(spec, databases).map_err(|error| LoadError::Build(error.0))?))
 }
 
-/// As [`load`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded database is kept, which cannot have changed.
+/// As [`load_to_serve`], with the routing tests that lie beside the zones; of what serves now the embedded database is
+/// kept, which cannot have changed.
 pub(super) fn load_again(
     server: &config::Server,
     zones: Option<&Zones>,
-    before: Option<Arc<Databases>>,
+    keyring: &Keyring,
 ) -> Result<Configuration, LoadError> {
-    let is_reload = before.is_some();
+    let databases = keyring.before.as_ref().map(|before| Arc::clone(&before.databases));
+    let configuration = assemble(server, zones, databases, Some(keyring))?;
+    test(server, zones, &configuration.snapshot)?;
+    signing::sign_ahead(&configuration.snapshot);
+    Ok(configuration)
+}
+
+/// Reads and compiles. `before`: databases that are there.
+fn assemble(
+    server: &config::Server,
+    zones: Option<&Zones>,
+    before: Option<Arc<Databases>>,
+    keyring: Option<&Keyring>,
+) -> Result<Configuration, LoadError> {
     let (spec, databases) = thread::scope(|scope| {
         let databases = scope.spawn(|| match before {
             Some(before) if is_embedded(&server.databases, &before) => Ok(before),
@@ -171,11 +197,11 @@ pub(super) fn load_again(
         let databases = databases.join().unwrap_or_else(|_| Err(LoadError::Geo("reading a database panicked".into())));
         (spec, databases)
     });
-    let (spec, warnings, mut read) = spec?;
-    let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
-    if is_reload {
-        test(server, zones, &snapshot)?;
+    let (mut spec, mut warnings, mut read) = spec?;
+    if let Some(keyring) = keyring {
+        warnings.append(&mut keyring.open(&mut spec.zones));
     }
+    let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
     let networks = server.dns.explain_from.clone();
     let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
     let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone(), explain };
@@ -225,6 +251,15 @@ pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<
 pub fn apexes(server: &config::Server) -> Result<Vec<Name>, config::Report> {
     let loaded = config::load(&zone_paths(server, None), &options(server))?;
     Ok(loaded.spec.zones.into_iter().map(|zone| zone.apex).collect())
+}
+
+/// How the zones that the server file leads to are signed.
+///
+/// # Errors
+/// Any mistake in them.
+pub fn signings(server: &config::Server) -> Result<Vec<(Name, Signing)>, config::Report> {
+    let loaded = config::load(&zone_paths(server, None), &options(server))?;
+    Ok(loaded.spec.zones.into_iter().map(|zone| (zone.apex, zone.signing)).collect())
 }
 
 fn options(server: &config::Server) -> config::Options {

@@ -12,6 +12,7 @@ mod load;
 mod operators;
 mod people;
 mod reload;
+mod signing;
 mod supervised;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,9 @@ mod vanished;
 mod watch;
 mod writing;
 
-pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server};
+pub use load::{
+    Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server, signings,
+};
 pub use supervised::supervise;
 
 use crate::admin;
@@ -157,6 +160,7 @@ pub struct Server {
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
     query_log: Option<Arc<Log>>,
+    keeper: Option<signing::Keeper>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -172,13 +176,16 @@ impl Server {
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
         let people = people::Setup::new(options.admin, &file.admin)?;
-        let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
+        let state = operators::folder(options.state.as_deref(), &file, &options.sources.server);
+        let keyring = signing::Keyring { state: state.clone(), before: None };
+        let configuration =
+            load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, descriptors);
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
-        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started };
+        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started, state };
         let source = read.sources.server.clone();
         let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
             .map_err(StartError::System)?;
@@ -234,6 +241,7 @@ impl Server {
         let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
+        let keeper = signing::Keeper::start(Arc::clone(&published))?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
@@ -252,6 +260,7 @@ impl Server {
             control: Some(control),
             webhook,
             query_log,
+            keeper: Some(keeper),
             events: Some(events),
             helpers,
         })
@@ -352,6 +361,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         drop(self.query_log.take());
+        drop(self.keeper.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

@@ -2,6 +2,7 @@
 //! hands the writer what is to serve. All or nothing.
 
 use super::load::{self, Configuration, Files, LoadError, ServerSource, Sources, server};
+use super::signing::Keyring;
 use super::vanished::vanished;
 use super::watch::{Stamps, Watcher, as_read, pause, stamps};
 use super::{log_warnings, same_sockets, writing};
@@ -22,6 +23,7 @@ use crate::supervisor;
 use crate::writer::Event;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -46,6 +48,8 @@ pub(super) struct Read {
     pub(super) watch: Watch,
     /// When reading began, seconds since 1970.
     pub(super) started: u64,
+    /// The state directory, for keys.
+    pub(super) state: Option<PathBuf>,
 }
 
 /// What is published, what is told, and who waits for a configuration.
@@ -55,7 +59,7 @@ type Counting = (Metrics, Option<Arc<Log>>);
 
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
-    Read { sources, dns, watch, started }: Read,
+    Read { sources, dns, watch, started, state }: Read,
     files: Files,
     ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
@@ -67,6 +71,7 @@ pub(super) fn start(
         sources,
         dns,
         watch,
+        state,
         files,
         watcher,
         told,
@@ -90,6 +95,8 @@ struct Reloading {
     dns: Dns,
     /// As the server file said last.
     watch: Watch,
+    /// The state directory, for keys.
+    state: Option<PathBuf>,
     /// The files of the configuration that serves.
     files: Files,
     watcher: Watcher,
@@ -216,8 +223,9 @@ impl Reloading {
         self.query_log.iter().for_each(|log| log.reopen());
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
-        let databases = Arc::clone(&before.snapshot.databases);
-        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), Some(databases))?;
+        let keyring = Keyring { state: self.state.clone(), before: Some(Arc::clone(&before.snapshot)) };
+        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), &keyring)?;
+        drop(keyring);
         warnings.append(&mut configuration.warnings);
         let Configuration { snapshot, identity, files, .. } = configuration;
         let folders = load::zone_paths(&file, self.sources.zones.as_ref());

@@ -40,7 +40,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     let counted = Counted::new((&zones, &pools, &policies), (&plan, &routes, &rows), &names, names_counted);
     drop(rows);
     let views = lay_out_views(views, &maps);
-    let owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
+    let mut owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
         .map(|(index, name)| BalancedOwner {
             owner: &name.owner,
             zone: name.zone,
@@ -49,6 +49,8 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         })
         .collect();
     let records = zones.iter().map(|zone| super::changes::fingerprint(&zone.records)).collect();
+    owners.retain(|owner| !zones[owner.zone.index()].signing.is_locked());
+    let signs = super::signed::complete(&mut zones, &owners);
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
@@ -64,6 +66,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     names.shrink_to_fit();
     Ok(Snapshot {
         zones: tree,
+        signs,
         writes_hashes_down,
         writes_ties_down,
         settings: zones,

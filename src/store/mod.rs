@@ -5,9 +5,11 @@
 //! One server at a time: the directory is locked while it is in use.
 
 mod health;
+mod keys;
 mod operators;
 
 pub use health::{Moment, Remembered, remember, restored};
+pub use keys::{keys_folder, read_key, read_keys, write_key};
 pub use operators::Operators;
 
 use crate::limits::STATE_FILE_MAX;

@@ -98,6 +98,8 @@ pub mod option {
 pub mod extended {
     /// Other error: the text says which.
     pub const OTHER: u16 = 0;
+    /// Not ready: something that the server needs is missing.
+    pub const NOT_READY: u16 = 14;
     /// Prohibited.
     pub const PROHIBITED: u16 = 18;
     /// Not authoritative.

@@ -125,6 +125,42 @@ impl<'o> Reply<'o> {
         Some(start)
     }
 
+    /// Writes one record whose owner is some labels and behind them a pointer. Gives the offset of its owner.
+    pub fn named(
+        &mut self,
+        section: Section,
+        (labels, behind): (&[u8], u16),
+        rtype: u16,
+        ttl: u32,
+        rdata: &[u8],
+    ) -> Option<usize> {
+        let (at, start) = (self.at, self.at + labels.len() + RECORD_HEADER);
+        let end = start + rdata.len();
+        if !self.has_room(end) {
+            return None;
+        }
+        self.out[at..at + labels.len()].copy_from_slice(labels);
+        let head = record_header(behind, rtype, ttl, rdata.len() as u16);
+        self.out[at + labels.len()..start].copy_from_slice(&head);
+        self.out[start..end].copy_from_slice(rdata);
+        self.at = end;
+        self.counts[section as usize] += 1;
+        Some(at)
+    }
+
+    /// The data of the records so far, if their owners are pointers.
+    pub fn rdatas(&self) -> impl Iterator<Item = &[u8]> {
+        let mut at = self.question_end;
+        std::iter::from_fn(move || {
+            let start = at + RECORD_HEADER;
+            if start > self.at {
+                return None;
+            }
+            at = start + usize::from(self.peek(start - 2));
+            Some(&self.out[start..at])
+        })
+    }
+
     /// Writes addresses of the question's name into the answer section, `RECORD` octets a record; false if they have no
     /// room.
     #[inline(always)]
