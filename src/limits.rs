@@ -377,6 +377,8 @@ pub const SIGNATURE_LIFE_S: u64 = 14 * 86_400;
 pub const SIGNATURE_SKEW_S: u64 = 3_600;
 /// Over how long signatures that were made at the same time are made anew, seconds.
 pub const SIGNATURE_JITTER_S: u64 = 2 * 86_400;
+/// Most answers of several members that a pool has in a signed zone.
+pub const SIGNED_SETS: u32 = 64;
 /// How often signatures are looked at, whether they are to be made anew, seconds.
 pub const RENEW_LOOK_S: u64 = 60;
 /// Largest file of a key that is read, octets.

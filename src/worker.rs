@@ -178,6 +178,18 @@ impl Draw {
         Self(seed)
     }
 
+    /// A generator whose first number is this: the function of [`Draw::next`], undone step by step.
+    #[must_use]
+    pub const fn beginning_with(first: u64) -> Self {
+        let mut z = first;
+        z ^= (z >> 31) ^ (z >> 62);
+        z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
+        z ^= (z >> 27) ^ (z >> 54);
+        z = z.wrapping_mul(0x96de_1b17_3f11_9089);
+        z ^= (z >> 30) ^ (z >> 60);
+        Self(z.wrapping_sub(0x9e37_79b9_7f4a_7c15))
+    }
+
     /// The next 64 random bits.
     #[expect(clippy::should_implement_trait, reason = "an endless source of numbers is no sequence to walk")]
     pub fn next(&mut self) -> u64 {
@@ -191,5 +203,17 @@ impl Draw {
     /// A number in `0..bound` (Lemire's multiplication; the bias is below 2⁻³² for our bounds).
     pub fn below(&mut self, bound: u32) -> u32 {
         (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_can_begin_with_any_number() {
+        for first in [0, 1, 77, u64::MAX, 1 << 63, 0x0123_4567_89ab_cdef] {
+            assert_eq!(Draw::beginning_with(first).next(), first);
+        }
     }
 }

@@ -241,11 +241,11 @@ impl Server {
         let meters = control::Meters::new(metrics.clone(), Arc::clone(prober.stats()));
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
-        let keeper = signing::Keeper::start(Arc::clone(&published))?;
         let service = Service { published: Arc::clone(&published), respond };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
+            keeper: Some(signing::Keeper::start(Arc::clone(&published))?),
             addresses: bound.addresses,
             published,
             metrics,
@@ -260,7 +260,6 @@ impl Server {
             control: Some(control),
             webhook,
             query_log,
-            keeper: Some(keeper),
             events: Some(events),
             helpers,
         })

@@ -46,7 +46,7 @@ pub(super) fn answer(
         (Outcome::Service(name), _) => Want::Addresses(services::lane(state, name)),
         (_, want) => want,
     };
-    let decision = steer::decide(state, worker, asked.name, &client, want);
+    let decision = steer::decide_signed(state, worker, asked.name, &client, want);
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     reply.authoritative = true;

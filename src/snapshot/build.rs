@@ -49,8 +49,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         })
         .collect();
     let records = zones.iter().map(|zone| super::changes::fingerprint(&zone.records)).collect();
-    owners.retain(|owner| !zones[owner.zone.index()].signing.is_locked());
-    let signs = super::signed::complete(&mut zones, &owners);
+    let signs = super::signed::complete(&mut zones, &mut owners);
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();

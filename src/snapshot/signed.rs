@@ -12,7 +12,8 @@ const OURS: [u16; 6] = [rtype::RRSIG, rtype::NSEC, rtype::NSEC3, rtype::NSEC3PAR
 
 /// Adds to each signed zone what it has beside its file's records, and takes everything out of those whose keys are
 /// missing. True if there is a signed zone.
-pub(super) fn complete(zones: &mut [ZoneSpec], balanced: &[BalancedOwner<'_>]) -> bool {
+pub(super) fn complete(zones: &mut [ZoneSpec], balanced: &mut Vec<BalancedOwner<'_>>) -> bool {
+    balanced.retain(|owner| !zones[owner.zone.index()].signing.is_locked());
     let mut signs = false;
     for (index, zone) in zones.iter_mut().enumerate() {
         match zone.signing.clone() {

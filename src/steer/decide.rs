@@ -117,6 +117,24 @@ pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client,
 #[inline(always)]
 #[must_use]
 pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
+    decide_by::<false>(state, worker, name, client, want)
+}
+
+/// The same for an answer that is signed: one of few ([`Table::pick_scheduled`]).
+#[cold]
+#[must_use]
+pub(crate) fn decide_signed(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
+    decide_by::<true>(state, worker, name, client, want)
+}
+
+#[inline(always)]
+fn decide_by<const SIGNED: bool>(
+    state: &State,
+    worker: &mut Worker,
+    name: NameId,
+    client: &Client,
+    want: Want,
+) -> Decision {
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
     let located = locate(snapshot, facts.view, client);
@@ -136,7 +154,11 @@ pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client
         Ok((pool, table, count)) => {
             worker.decided(name, count);
             let (cursor, draw, picked) = worker.rotation(pool, lane);
-            table.pick(|| asker(facts, located, client), cursor, draw, picked);
+            if SIGNED && table.answers() > 1 {
+                table.pick_scheduled(&asker(facts, located, client), draw, picked);
+            } else {
+                table.pick(|| asker(facts, located, client), cursor, draw, picked);
+            }
             let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
             Answer::Records { ttl }
         }
