@@ -1,12 +1,12 @@
 //! Health in uproar: what it costs those who ask.
 //!
-//! `cargo bench --bench churn [-- --publish | --instructions | --latency] [--json]`
+//! `cargo bench --bench churn [-- --publish | --instructions | --latency [--rounds N]] [--json]`
 //!
 //! * publish: one health change among 30,000 pools and 100,000 names, applied and published by the writer; and 10,000
 //!   at once.
 //! * instructions: a query's, by callgrind, before, amid and after 10,000 endpoints changing, published every hundred.
 //! * latency: a real server with 10,000 endpoints probed every second, all of which change in every second, with the
-//!   blast guard and without it; against the same server in peace. On a busy machine only the medians say something.
+//!   blast guard and without it; against the same server in peace, by turns (`support/turns.rs`).
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
@@ -32,8 +32,9 @@ use support::load::{Load, Outcome as Run, Until};
 use support::queries::Stream;
 use support::server::{Server, Start, has, static_probe};
 use support::table::Table;
+use support::turns::{self, Turns};
 use support::zones::{NAMES, POLICIES, many_names_with};
-use support::{callgrind, flag};
+use support::{callgrind, flag, number};
 
 /// One change must be published within this.
 const PROMISED: Duration = Duration::from_millis(5);
@@ -44,7 +45,7 @@ const QUERIES: usize = 20_000;
 /// Queries a second while latency is measured.
 const RATE: f64 = 5_000.0;
 /// Rounds of peace and uproar, two seconds each.
-const ROUNDS: usize = 5;
+const ROUNDS: u64 = 10;
 
 fn main() {
     if let Some(part) = support::option("--inner") {
@@ -98,14 +99,13 @@ impl Bench {
 fn publish() -> bool {
     let columns = ["what", "pools", "p50 ms", "p99 ms", "most ms"];
     let mut table = Table::new("a health change, applied and published by the writer", &columns);
-    let mut kept = true;
+    let (mut kept, mut draw) = (true, Draw::new(3));
     let figure = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1e3);
     for (how, guard) in
         [("guard off", GuardRules { share: 100, ..GuardRules::default() }), ("guard on", GuardRules::default())]
     {
         let mut bench = Bench::new((POLICIES, NAMES), guard);
         let published = Published::new(bench.writer.publish().expect("a first state"));
-        let mut draw = Draw::new(3);
         let mut times: Vec<Duration> = (0..1_000)
             .map(|_| {
                 let target = draw.below(bench.targets as u32) as usize;
@@ -130,8 +130,32 @@ fn publish() -> bool {
         drop(retired);
         table.row(vec![format!("10,000 at once, {how}"), (3 * POLICIES).to_string(), took.clone(), took.clone(), took]);
     }
+    let mut times = uproar(&mut draw);
+    times.sort_unstable();
+    let [half, most, worst] = [0.5, 0.99, 1.0].map(|share| times[((times.len() - 1) as f64 * share) as usize]);
+    let row = ["a hundred of 10,002", "5001"].into_iter().map(str::to_owned);
+    table.row(row.chain([half, most, worst].map(figure)).collect());
     table.print();
     kept
+}
+
+/// All endpoints of the smaller zone change, in no order, and each hundred is published: what each publication takes.
+fn uproar(draw: &mut Draw) -> Vec<Duration> {
+    let mut bench = Bench::new(SMALLER, GuardRules { share: 100, ..GuardRules::default() });
+    let published = Published::new(bench.writer.publish().expect("a first state"));
+    let mut order: Vec<usize> = (0..bench.targets).collect();
+    (1..order.len()).for_each(|last| order.swap(last, draw.below(last as u32 + 1) as usize));
+    let mut times = Vec::new();
+    for outcome in [Outcome::Fail, Outcome::Pass] {
+        for hundred in order.chunks(100) {
+            let began = Instant::now();
+            hundred.iter().for_each(|&target| bench.apply(target, outcome));
+            let retired = bench.writer.publish().map(|state| published.store(state));
+            times.push(began.elapsed());
+            drop(retired);
+        }
+    }
+    times
 }
 
 const PARTS: [&str; 3] = ["in peace", "all endpoints just went down", "all are just up again"];
@@ -185,8 +209,9 @@ fn measured(state: &State, worker: &mut Worker, stream: &Stream) {
 
 /// Prints what those who ask notice.
 fn latency() {
-    let columns = ["guard", "when", "answers", "p50 µs", "p99 µs", "lost", "endpoints changed a second"];
-    let mut table = Table::new("10,002 endpoints, probed every second; medians of five rounds", &columns);
+    let columns: Vec<_> = ["guard"].into_iter().chain(turns::COLUMNS).chain(["changed a second"]).collect();
+    let mut table = Table::new("10,002 endpoints, probed every second; medians of slices of two seconds", &columns);
+    let rounds = number("--rounds", ROUNDS) as usize;
     for (guard, tables) in [("off", "[guard]\nshare = 100\n"), ("on", "[guard]\nhold = \"1s\"\n")] {
         let pushed = tempfile::tempdir().expect("a scratch directory");
         let file = pushed.path().join("state");
@@ -202,37 +227,26 @@ fn latency() {
         let stream = Stream::many_names("many", SMALLER.1 as u32, 100_000);
         // The first probes, as many at a time as may be, and two rounds on the grid.
         std::thread::sleep(Duration::from_secs(8));
-        let (mut peace, mut uproar, mut changed) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
-            peace.push(run(&server, &stream, 2));
+        let mut changed = Vec::new();
+        let uproar = || {
             // Down in the first second, up in the second one: each takes one interval.
             push(&file, "down");
-            let first = run(&server, &stream, 1);
+            let down = run(&server, &stream, 1);
             changed.push(closed(&socket));
             push(&file, "up");
-            uproar.push(first);
-            uproar.push(run(&server, &stream, 1));
-            if round + 1 < ROUNDS {
-                std::thread::sleep(Duration::from_secs(1));
-            }
-        }
+            down.and(run(&server, &stream, 1))
+        };
+        let peace = || {
+            // What is still to come of the uproar before.
+            std::thread::sleep(Duration::from_secs(1));
+            run(&server, &stream, 2)
+        };
+        let turns = Turns::take(&server, rounds, peace, uproar);
         server.stop();
         changed.sort_unstable();
-        for (when, runs, changed) in [("in peace", peace, 0), ("in uproar", uproar, changed[changed.len() / 2])] {
-            let median = |of: &dyn Fn(&Run) -> u64| {
-                let mut values: Vec<u64> = runs.iter().map(of).collect();
-                values.sort_unstable();
-                values[values.len() / 2].to_string()
-            };
-            table.row(vec![
-                guard.to_owned(),
-                when.to_owned(),
-                runs.iter().map(|run| run.answered).sum::<u64>().to_string(),
-                median(&|run| run.percentile(0.5).into()),
-                median(&|run| run.percentile(0.99).into()),
-                runs.iter().map(|run| run.lost).sum::<u64>().to_string(),
-                changed.to_string(),
-            ]);
+        let changed = [0, changed[changed.len() / 2]];
+        for (row, changed) in turns.rows("in peace", "in uproar").into_iter().zip(changed) {
+            table.row([guard.to_owned()].into_iter().chain(row).chain([changed.to_string()]).collect());
         }
     }
     table.print();

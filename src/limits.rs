@@ -346,6 +346,12 @@ pub const ADMIN_HEAD_MAX: usize = 16 << 10;
 pub const ADMIN_HEADERS_MAX: usize = 64;
 /// A connection to the admin server ends after this long, milliseconds, whatever it does.
 pub const ADMIN_CONNECTION_MS: u64 = 900_000;
+/// Simulations and comparisons of the admin server that wait for the one that is worked out.
+pub const ADMIN_TURNS_WAITING: usize = 4;
+/// The longest that they wait, milliseconds.
+pub const ADMIN_TURN_MS: u64 = 10_000;
+/// Most cells (place and profile, 24 octets) that are kept from one simulation to the next: 24 MiB.
+pub const ADMIN_COUNTED_CELLS: usize = 1 << 20;
 /// Streams of events at a time.
 pub const ADMIN_STREAMS: usize = 16;
 /// A stream of events ends after this long, seconds: its client asks again, and says what it has seen.

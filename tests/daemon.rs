@@ -5,12 +5,11 @@ use geosteer::daemon::{Options, Server, ServerSource};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-mod log;
-use log::Log;
+mod process;
+use process::{Process, query, run};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -34,15 +33,8 @@ default = ["one"]
 }
 
 /// A query for A records of a name below example.com.
-fn query(id: u16, label: &str) -> Vec<u8> {
-    let mut query = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    query[..2].copy_from_slice(&id.to_be_bytes());
-    for label in [label, "example", "com"] {
-        query.push(label.len() as u8);
-        query.extend_from_slice(label.as_bytes());
-    }
-    query.extend_from_slice(&[0, 0, 1, 0, 1]);
-    query
+fn label_query(label: &str) -> Vec<u8> {
+    query(&format!("{label}.example.com"), 1)
 }
 
 /// The address of an answer with one A record at its end.
@@ -54,7 +46,7 @@ fn address(answer: &[u8]) -> [u8; 4] {
 fn ask_udp(to: SocketAddr, label: &str) -> [u8; 4] {
     let (socket, mut buffer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), [0; 1500]);
     socket.set_read_timeout(Some(LONG)).unwrap();
-    socket.send_to(&query(7, label), to).unwrap();
+    socket.send_to(&label_query(label), to).unwrap();
     let length = socket.recv(&mut buffer).unwrap();
     address(&buffer[..length])
 }
@@ -62,7 +54,7 @@ fn ask_udp(to: SocketAddr, label: &str) -> [u8; 4] {
 fn ask_tcp(to: SocketAddr, label: &str) -> [u8; 4] {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(LONG)).unwrap();
-    let query = query(8, label);
+    let query = label_query(label);
     stream.write_all(&[&(query.len() as u16).to_be_bytes(), &query[..]].concat()).unwrap();
     let mut length = [0; 2];
     stream.read_exact(&mut length).unwrap();
@@ -71,40 +63,9 @@ fn ask_tcp(to: SocketAddr, label: &str) -> [u8; 4] {
     address(&answer)
 }
 
-/// A running `geosteer run` and its log.
-struct Process {
-    child: Child,
-    log: Log,
-}
-
-impl Process {
-    fn start(zones: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_geosteer"))
-            .args(["run", "--admin", "off", "--listen", "127.0.0.1:0", "--zones"])
-            .arg(zones)
-            .env_remove("GEOSTEER_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Log::of(child.stderr.take().unwrap());
-        Self { child, log }
-    }
-
-    /// The next line of the log that has all of these.
-    fn line(&mut self, words: &[&str]) -> String {
-        self.log.line(words)
-    }
-
-    fn signal(&self, name: &str) {
-        assert!(Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
+/// A server of these zones.
+fn start(zones: &Path) -> Process {
+    Process::start(run().args(["--admin", "off", "--listen", "127.0.0.1:0", "--zones"]).arg(zones))
 }
 
 #[test]
@@ -112,14 +73,12 @@ fn a_process_serves_reloads_all_or_nothing_and_ends_well() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("example.toml");
     std::fs::write(&file, zone("192.0.2.1")).unwrap();
-    let mut process = Process::start(folder.path());
-    let line = process.line(&["listening", "udp="]);
-    let at = line.split("udp=").nth(1).unwrap().split_whitespace().next().unwrap();
-    let at: SocketAddr = at.parse().unwrap();
+    let mut process = start(folder.path());
+    let at = process.address();
     assert_eq!((ask_udp(at, "www"), ask_tcp(at, "www")), ([192, 0, 2, 1], [192, 0, 2, 1]));
     assert_eq!(ask_udp(at, "static"), [192, 0, 2, 99]);
     if cfg!(target_os = "linux") {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
         let places = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap().trim();
         assert!(places.parse::<usize>().unwrap() >= 512, "a burst of TCP clients would wait while the table grows");
     }
@@ -137,16 +96,16 @@ fn a_process_serves_reloads_all_or_nothing_and_ends_well() {
 
     process.signal("-TERM");
     process.line(&["stopped"]);
-    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+    assert_eq!(process.end().code(), Some(0));
 }
 
 #[test]
 fn what_cannot_be_served_is_said_and_ends_with_3() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.toml"), zone("192.0.2.300")).unwrap();
-    let mut process = Process::start(folder.path());
+    let mut process = start(folder.path());
     process.line(&["bad.toml:10:"]);
-    assert_eq!(process.child.wait().unwrap().code(), Some(3));
+    assert_eq!(process.end().code(), Some(3));
 }
 
 /// Asks in a closed loop until told to stop; every answer must come and be one of the addresses.
@@ -156,8 +115,8 @@ fn blast(to: SocketAddr, stop: &AtomicBool, right: &[[u8; 4]]) -> u32 {
     socket.connect(to).unwrap();
     let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
-        for id in 0..16 {
-            socket.send(&query(id, "www")).unwrap();
+        for _ in 0..16 {
+            socket.send(&label_query("www")).unwrap();
         }
         for _ in 0..16 {
             let length = socket.recv(&mut buffer).expect("no answer is lost");

@@ -1,9 +1,10 @@
 //! Metrics of a real server: what is asked over sockets is counted, and strangers' names make no series.
 
-mod log;
 mod metered;
+mod process;
 
-use metered::{PATIENCE, Server, ZONE, query};
+use metered::{PATIENCE, Server, ZONE};
+use process::query;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::UdpSocket;
 
@@ -86,7 +87,7 @@ fn counters_go_on_over_a_reload_and_say_why_a_pool_serves() {
     std::fs::write(server.path().join("zone.toml"), more.replace("home = [\"one\"", "home = [\"one\", \"three\""))
         .unwrap();
     server.signal("-HUP");
-    server.log.line(&["the new configuration serves"]);
+    server.line(&["the new configuration serves"]);
     server.ask("www.example.com", 1);
     server.wait_for(ONE, 4.0);
     // The thread that reads the files counts a reload; it may do so after the new configuration serves.

@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
-mod log;
-use log::Log;
+mod process;
+use process::{BINARY, query, run};
 
 #[path = "operators/half_dead.rs"]
 mod half_dead;
@@ -20,7 +20,6 @@ mod reload;
 mod watch;
 
 const LONG: Duration = Duration::from_secs(30);
-const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 
 const ZONE: &str = r#"
 zone = "example.com"
@@ -44,8 +43,7 @@ policy = { default = { pools = ["one"], geofence = true } }
 
 /// A running `geosteer run` with a state directory, and its log.
 struct Process {
-    child: Child,
-    log: Log,
+    process: process::Process,
     address: SocketAddr,
     socket: PathBuf,
 }
@@ -61,8 +59,7 @@ impl Process {
     }
 
     fn listening(mut process: Self) -> Self {
-        let line = process.line(&["listening", "udp="]);
-        process.address = line.split("udp=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+        process.address = process.process.address();
         process
     }
 
@@ -73,40 +70,29 @@ impl Process {
 
     fn spawn(folder: &Path, zones: &[&std::ffi::OsStr]) -> Self {
         let state = folder.join("state");
-        let mut child = Command::new(BINARY)
-            .args(["run", "--admin", "off", "--listen", "127.0.0.1:0"])
-            .args(zones)
-            .arg("--state")
-            .arg(&state)
-            .args(
-                Some(folder.join("geosteer.toml"))
-                    .filter(|file| file.exists())
-                    .iter()
-                    .flat_map(|file| ["--config".as_ref(), file.as_os_str()]),
-            )
-            .env_remove("GEOSTEER_LOG")
-            // The authorities that it trusts, if a test has its own.
-            .envs(Some(folder.join("ca.pem")).filter(|file| file.exists()).map(|file| ("SSL_CERT_FILE", file)))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Log::of(child.stderr.take().unwrap());
-        let socket = state.join("admin.sock");
-        Self { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket }
+        let file = Some(folder.join("geosteer.toml")).filter(|file| file.exists());
+        // The authorities that it trusts, if a test has its own.
+        let authorities = Some(folder.join("ca.pem")).filter(|file| file.exists());
+        let mut command = run();
+        command.args(["--admin", "off", "--listen", "127.0.0.1:0"]).args(zones).arg("--state").arg(&state);
+        command.args(file.iter().flat_map(|file| ["--config".as_ref(), file.as_os_str()]));
+        command.envs(authorities.map(|file| ("SSL_CERT_FILE", file)));
+        let (process, socket) = (process::Process::start(&mut command), state.join("admin.sock"));
+        Self { process, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket }
     }
 
     /// The next line of the log that has all of these.
     fn line(&mut self, words: &[&str]) -> String {
-        self.log.line(words)
+        self.process.line(words)
     }
 
     fn signal(&mut self, name: &str) {
-        assert!(Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap().success());
+        self.process.signal(name);
     }
 
     fn kill(mut self) {
         self.signal("-KILL");
-        self.child.wait().unwrap();
+        self.process.end();
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -128,12 +114,7 @@ impl Process {
 
     /// The last octet of the one address that a name of example.com is answered with.
     fn ask(&self, label: &str) -> u8 {
-        let mut query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0".to_vec();
-        for label in [label, "example", "com"] {
-            query.push(label.len() as u8);
-            query.extend_from_slice(label.as_bytes());
-        }
-        query.extend_from_slice(b"\0\0\x01\0\x01");
+        let query = query(&format!("{label}.example.com"), 1);
         let (socket, mut answer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), [0; 512]);
         socket.set_read_timeout(Some(LONG / 100)).unwrap();
         // A name whose pools' first probes are not in is not answered.
@@ -144,13 +125,6 @@ impl Process {
         let length = length.expect("an answer");
         assert_eq!((answer[3] & 15, answer[7]), (0, 1), "NOERROR and one record");
         answer[length - 1]
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }
 
@@ -259,11 +233,7 @@ fn overrides_have_an_order_an_end_and_a_weight_and_orphans_are_shown() {
 fn a_state_directory_that_cannot_be_had_is_a_warning_and_answers_go_on() {
     let folder = folder(ZONE);
     std::fs::write(folder.path().join("state"), "a file").unwrap();
-    let mut child = Command::new(BINARY);
-    child.args(["run", "--admin", "off", "--listen", "127.0.0.1:0", "--zones"]).arg(folder.path().join("zone.toml"));
-    let mut child = child.arg("--state").arg(folder.path().join("state")).stderr(Stdio::piped()).spawn().unwrap();
-    let log = Log::of(child.stderr.take().unwrap());
-    let mut process = Process { child, log, address: SocketAddr::from(([127, 0, 0, 1], 0)), socket: PathBuf::new() };
+    let mut process = Process::spawn(folder.path(), &["--zones".as_ref(), folder.path().join("zone.toml").as_os_str()]);
     process.line(&["WARN", "cannot be used", "in memory only"]);
     process.line(&["listening", "udp="]);
     // Two servers never share a directory: the second has none.

@@ -1,9 +1,10 @@
 //! The query log of a real server: what lines say, which are written, and that `simulate` reads them.
 
-mod log;
 mod metered;
+mod process;
 
-use metered::{PATIENCE, Server, query};
+use metered::{PATIENCE, Server};
+use process::query;
 use serde_json::Value;
 use std::net::UdpSocket;
 use std::path::Path;
@@ -143,7 +144,7 @@ fn the_file_is_opened_anew_at_a_reload_and_what_cannot_be_written_is_counted() {
     let moved = folder.path().join("queries.log.1");
     std::fs::rename(&at, &moved).unwrap();
     server.signal("-HUP");
-    server.log.line(&["the new configuration serves"]);
+    server.line(&["the new configuration serves"]);
     server.ask("www.example.com", 28);
     assert!(lines(&at, 1)[0].contains(" AAAA "));
     assert_eq!(lines(&moved, 1).len(), 1);
@@ -151,13 +152,13 @@ fn the_file_is_opened_anew_at_a_reload_and_what_cannot_be_written_is_counted() {
     std::fs::remove_file(&at).unwrap();
     std::fs::create_dir(&at).unwrap();
     server.signal("-HUP");
-    server.log.line(&["the new configuration serves"]);
+    server.line(&["the new configuration serves"]);
     server.ask("www.example.com", 1);
-    server.log.line(&["the query log cannot be written"]);
+    server.line(&["the query log cannot be written"]);
     let samples = server.wait_for("geosteer_query_log_failed_total", 1.0);
     assert_eq!(samples["geosteer_query_log_written_total"], 2.0);
     std::fs::remove_dir(&at).unwrap();
     server.ask("www.example.com", 1);
-    server.log.line(&["the query log is written again"]);
+    server.line(&["the query log is written again"]);
     lines(&at, 1);
 }

@@ -1,17 +1,18 @@
 //! `docs/runbooks.md`, run: each runbook on a server of its own, every command in it, and what it must say.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
-mod log;
-use log::Log;
+mod process;
+use process::{BINARY, Process, run};
 
 const RUNBOOKS: &str = include_str!("../docs/runbooks.md");
-const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 const SITES: [&str; 5] = ["lon", "nyc", "sao", "tyo", "syd"];
 /// Only what never comes is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
 /// Commands that change nothing: what they say may take a moment to come true.
 const READERS: [&str; 6] = ["status", "pools", "endpoints", "explain", "probe", "metrics"];
 
@@ -48,8 +49,8 @@ fn lines(heading: &str) -> Vec<Line<'static>> {
 /// The demo's zone on a server, whose sites are up and down by files.
 struct Site {
     folder: tempfile::TempDir,
-    server: Child,
-    log: Log,
+    /// Ends with the test.
+    _server: Process,
 }
 
 impl Site {
@@ -70,18 +71,11 @@ impl Site {
             editions(path);
         }
         push(path, "up");
-        let mut server = Command::new(BINARY)
-            .args(["run", "--config", "geosteer.toml"])
-            .current_dir(path)
-            .env_remove("GEOSTEER_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Log::of(server.stderr.take().unwrap());
-        let site = Self { folder, server, log };
-        site.log.line(&["listening"]);
-        // Its first probes are in.
-        site.expect("geosteer pools", &["gslb.example.com.  syd   live …"]);
+        let server = Process::start(run().args(["--config", "geosteer.toml"]).current_dir(path));
+        server.address();
+        let site = Self { folder, _server: server };
+        // Before its first probes are in nobody is answered, and so nobody moves.
+        site.expect("geosteer status", &["checks 5 targets, 0 without a verdict"]);
         site
     }
 
@@ -111,6 +105,8 @@ impl Site {
             let again = reads && geosteer::clock::instant() < until;
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(again, "$ {command}\n{said}{errors}{}\nnot there: {missing:?}", output.status);
+            // Others want the processor too; when it is so does not depend on how often it is looked at.
+            std::thread::park_timeout(PAUSE);
         }
     }
 
@@ -126,13 +122,6 @@ impl Site {
             "a database of its own, and a new edition" => assert!(folder.join("new.mmdb").exists()),
             _ => panic!("no such scene: {what}"),
         }
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ended = self.server.kill();
-        let _reaped = self.server.wait();
     }
 }
 

@@ -4,13 +4,12 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-mod log;
-use log::Log;
+mod process;
+use process::{BINARY, run};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One endpoint that nobody answers at: everything is down after one probe.
@@ -53,38 +52,27 @@ impl Manager {
     }
 }
 
+/// A server, and where it is told things.
 struct Process {
-    child: Child,
-    log: Log,
+    process: process::Process,
     socket: PathBuf,
 }
 
 impl Process {
     fn start(folder: &Path, around: &[(&str, &str)]) -> Self {
         let state = folder.join("state");
-        let mut child = Command::new(BINARY)
-            .args(["run", "--listen", "127.0.0.1:0", "--zones"])
+        let mut command = run();
+        command
+            .args(["--listen", "127.0.0.1:0", "--zones"])
             .arg(folder.join("example.toml"))
             .arg("--state")
-            .arg(&state)
-            .env_remove("GEOSTEER_LOG")
-            .envs(around.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Log::of(child.stderr.take().unwrap());
-        Self { child, log, socket: state.join("admin.sock") }
+            .arg(&state);
+        let process = process::Process::start(command.envs(around.iter().copied()));
+        Self { process, socket: state.join("admin.sock") }
     }
 
     fn signal(&self, name: &str) {
-        assert!(Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
+        self.process.signal(name);
     }
 }
 
@@ -126,14 +114,14 @@ fn the_service_manager_is_told_of_start_life_reload_and_end() {
 
     process.signal("-TERM");
     manager.told("STOPPING=1");
-    assert!(process.child.wait().unwrap().success());
+    assert!(process.process.end().success());
 }
 
 #[test]
 fn a_node_serves_although_all_endpoints_are_down_and_is_silent_when_it_is_stopped() {
     let folder = folder();
     let mut process = Process::start(folder.path(), &[]);
-    process.log.line(&["health changed", "to=\"down\""]);
+    process.process.line(&["health changed", "to=\"down\""]);
     let socket = process.socket.to_str().unwrap().to_owned();
     let (code, said) = serving(&["--socket", &socket]);
     assert_eq!(code, 0, "{said}");
@@ -151,7 +139,7 @@ fn a_node_serves_although_all_endpoints_are_down_and_is_silent_when_it_is_stoppe
     let file = file.to_str().unwrap();
     assert_eq!(serving(&["--config", file]).0, 0, "without a control socket the files say where it is");
     process.signal("-TERM");
-    assert!(process.child.wait().unwrap().success());
+    assert!(process.process.end().success());
     let (code, said) = serving(&["--config", file]);
     assert_eq!(code, 3, "{said}");
     assert_eq!(said.matches("0 of 1").count(), 2, "{said}");
@@ -191,7 +179,7 @@ fn a_node_that_answers_wrongly_is_not_serving_and_not_silent() {
 fn a_node_whose_tcp_alone_is_gone_is_not_serving() {
     let folder = folder();
     let process = Process::start(folder.path(), &[]);
-    process.log.line(&["health changed", "to=\"down\""]);
+    process.process.line(&["health changed", "to=\"down\""]);
     let (_, said) = serving(&["--socket", process.socket.to_str().unwrap()]);
     let address = said.lines().nth(1).unwrap().split_whitespace().next().unwrap();
     // A listener that is never served stands for a server whose TCP does nothing.

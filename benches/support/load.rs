@@ -59,6 +59,17 @@ impl Outcome {
         self.answered as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// Both together, one after the other.
+    pub(crate) fn and(mut self, then: Self) -> Self {
+        self.answered += then.answered;
+        self.lost += then.lost;
+        self.rcodes.iter_mut().zip(then.rcodes).for_each(|(sum, count)| *sum += count);
+        self.elapsed += then.elapsed;
+        self.micros.extend(then.micros);
+        self.micros.sort_unstable();
+        self
+    }
+
     /// Microseconds within which `share` of the answers came.
     pub(crate) fn percentile(&self, share: f64) -> u32 {
         let last = self.micros.len().saturating_sub(1);

@@ -10,6 +10,7 @@ pub(crate) mod load;
 pub(crate) mod queries;
 pub(crate) mod server;
 pub(crate) mod table;
+pub(crate) mod turns;
 pub(crate) mod zones;
 
 /// True if `flag` stands among the arguments. Cargo adds `--bench`, which is ignored.

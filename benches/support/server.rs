@@ -19,6 +19,8 @@ pub(crate) struct Server {
     /// From the start of the process to the first right answer.
     pub(crate) ready: Duration,
     directory: TempDir,
+    /// The admin server's address, or `off`.
+    admin: String,
 }
 
 /// How to start it.
@@ -62,6 +64,17 @@ impl Server {
 
     /// The same with more tables of the server file.
     pub(crate) fn start_with(start: &Start<'_>, tables: &str) -> Self {
+        Self::start_as(start, tables, "off")
+    }
+
+    /// The same with an admin server, whose address is given as well. The token stands in a file.
+    pub(crate) fn start_with_admin(start: &Start<'_>, token: &Path) -> (Self, SocketAddr) {
+        let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let tables = format!("[admin]\ntoken_file = \"{}\"\n", token.display());
+        (Self::start_as(start, &tables, &admin.to_string()), admin)
+    }
+
+    fn start_as(start: &Start<'_>, tables: &str, admin: &str) -> Self {
         let directory = tempfile::tempdir().expect("a scratch directory");
         std::fs::create_dir(directory.path().join("zones")).expect("the scratch directory is ours");
         std::fs::write(directory.path().join("zones/example.com.toml"), start.zone).expect("room for the zone");
@@ -72,9 +85,9 @@ impl Server {
         );
         std::fs::write(directory.path().join("geosteer.toml"), config).expect("room for the configuration");
         let began = Instant::now();
-        let child = command(start.wrapper, directory.path()).spawn().expect("the server starts");
+        let child = command(start.wrapper, directory.path(), admin).spawn().expect("the server starts");
         let address = ([127, 0, 0, 1], port).into();
-        let mut server = Self { child, address, ready: Duration::ZERO, directory };
+        let mut server = Self { child, address, ready: Duration::ZERO, directory, admin: admin.to_owned() };
         server.wait_for(&start.probe, Duration::from_secs(300));
         server.ready = began.elapsed();
         server
@@ -105,7 +118,7 @@ impl Server {
     pub(crate) fn crash(&mut self, probe: &(Ask, Vec<u8>), limit: Duration) -> Duration {
         self.kill();
         let began = Instant::now();
-        self.child = command(&[], self.directory.path()).spawn().expect("the server starts");
+        self.child = command(&[], self.directory.path(), &self.admin).spawn().expect("the server starts");
         self.wait_for(probe, limit);
         began.elapsed()
     }
@@ -136,14 +149,9 @@ impl Server {
         assert!(status.success(), "SIGTERM drains and exits 0, not {status}");
     }
 
-    /// Processor time used so far, all threads.
+    /// Processor time used so far, all threads that there are.
     pub(crate) fn cpu(&self) -> Duration {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("a live process");
-        let nanos = tasks.flatten().filter_map(|task| {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(nanos.sum())
+        cpu_of(self.child.id())
     }
 
     /// A line of /proc/PID/status in megabytes: `VmRSS`, `VmHWM`.
@@ -162,10 +170,22 @@ impl Drop for Server {
     }
 }
 
-fn command(wrapper: &[String], directory: &Path) -> Command {
-    let mut words = wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_geosteer")]);
+/// Processor time that a process has used so far, all threads that there are.
+pub(crate) fn cpu_of(process: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("a live process");
+    let nanos = tasks.flatten().filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
+}
+
+/// The server's command. `--server FILE` measures another build than this one.
+fn command(wrapper: &[String], directory: &Path, admin: &str) -> Command {
+    let server = super::option("--server").unwrap_or_else(|| env!("CARGO_BIN_EXE_geosteer").to_owned());
+    let mut words = wrapper.iter().map(String::as_str).chain([server.as_str()]);
     let mut command = Command::new(words.next().expect("the binary at least"));
-    command.args(words).args(["run", "--admin", "off"]).arg("--config").arg(directory.join("geosteer.toml"));
+    command.args(words).args(["run", "--admin", admin]).arg("--config").arg(directory.join("geosteer.toml"));
     command.current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -30,6 +30,7 @@ mod routes;
 mod simulate;
 mod stream;
 mod token;
+mod turns;
 mod views;
 mod zones;
 
@@ -48,7 +49,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -89,8 +90,10 @@ pub struct Connected {
 struct App {
     connected: Connected,
     guard: Guard,
-    /// The place of the one simulation.
-    simulation: Arc<Semaphore>,
+    /// Who may work something out.
+    turns: turns::Turns,
+    /// What simulations of one configuration have in common.
+    counted: Mutex<Option<simulate::Counted>>,
     /// Places of event streams.
     streams: Arc<Semaphore>,
     /// True when the server stops.
@@ -132,8 +135,8 @@ pub fn start(listener: TcpListener, guard: Guard, connected: Connected) -> io::R
     };
     let (stop, stopped) = watch::channel(false);
     let streams = Arc::new(Semaphore::new(ADMIN_STREAMS));
-    let app =
-        Arc::new(App { connected, guard, simulation: Arc::new(Semaphore::new(1)), streams, stop: stopped.clone() });
+    let (turns, counted) = (turns::Turns::default(), Mutex::default());
+    let app = Arc::new(App { connected, guard, turns, counted, streams, stop: stopped.clone() });
     let run = move || {
         priority::behind_answers();
         runtime.block_on(connections::run(listener, routes::router(&app), stopped));

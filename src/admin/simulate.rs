@@ -1,14 +1,16 @@
-//! `/api/v1/simulate` and `/api/v1/diff`: what share of the clients each pool gets, now and after a change. It takes a
-//! second or two of a core, behind the threads that answer: one at a time.
+//! `/api/v1/simulate` and `/api/v1/diff`: what share of the clients each pool gets, now and after a change. It may take a
+//! second or two of a core, behind the threads that answer: each waits for its [turn](super::turns).
 
 use super::problem::Problem;
 use super::query::Query;
+use super::turns::Turn;
 use super::{App, views};
 use crate::client::Family;
 use crate::geo::Databases;
 use crate::id::NameId;
+use crate::limits::ADMIN_COUNTED_CELLS;
 use crate::report::{self, Compared, SimulationView, attribution};
-use crate::simulate::{self, Population, Scenario, common_names};
+use crate::simulate::{self, Counts, Population, Scenario, common_names};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::seen;
@@ -17,8 +19,7 @@ use axum::extract::State as Shared;
 use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
-use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
+use std::sync::{Arc, PoisonError};
 
 /// What would be served instead.
 #[derive(Deserialize)]
@@ -38,36 +39,56 @@ pub(super) async fn simulate(Shared(app): Shared<Arc<App>>, uri: Uri) -> Result<
         return Err(Problem::not_found(report::unknown(&state.snapshot, target)));
     }
     let names = query.all("name");
-    let turn = turn(&app)?;
-    app.aside(move || simulated(turn, &state, &names, &scenario)).await?
+    let turn = app.turns.turn().await?;
+    let shared = Arc::clone(&app);
+    app.aside(move || simulated(turn, &shared, &state, &names, &scenario)).await?
 }
 
-/// The place of the one simulation.
-fn turn(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
-    let turn = Arc::clone(&app.simulation).try_acquire_owned();
-    turn.map_err(|_| Problem::busy("a simulation is under way: one at a time"))
+/// The clients of a configuration, counted: the next question about it costs milliseconds. So nobody makes the server go
+/// through its databases again and again by asking.
+#[derive(Debug)]
+pub(super) struct Counted {
+    generation: u64,
+    /// Without its networks, which are large and counted.
+    population: Population,
+    counts: Counts,
 }
 
 fn simulated(
-    _turn: OwnedSemaphorePermit,
+    mut turn: Turn,
+    app: &App,
     before: &State,
     names: &[String],
     scenario: &Scenario,
 ) -> Result<Response, Problem> {
     let names = report::names(&before.snapshot, names).map_err(Problem::not_found)?;
     let after = scenario.apply(before, |id| seen(before, id));
+    let (states, pairs) = ([before, &after], names.iter().map(|&name| [name, name]).collect::<Vec<_>>());
+    let mut kept = app.counted.lock().unwrap_or_else(PoisonError::into_inner);
     let databases = &*before.snapshot.databases;
-    let population = population([databases; 2])?;
-    let states = [before, &after];
-    let done = simulate::simulate(states, &population, &names, &mut |_| {});
-    Ok(views::json(&SimulationView::new(states, &done, &population, &[], attribution(databases))))
+    let (population, mut counts) = match kept.take().filter(|known| known.generation == before.generation) {
+        Some(known) if known.counts.suffice(states, &pairs) => (known.population, known.counts),
+        Some(known) => (population([databases; 2])?, known.counts),
+        None => (population([databases; 2])?, Counts::default()),
+    };
+    let counts_now = !counts.suffice(states, &pairs);
+    let done = simulate::compare_counted(states, &population, &pairs, &mut counts, &mut |_| {});
+    let answer = views::json(&SimulationView::new(states, &done, &population, &[], attribution(databases)));
+    if counts.cells() <= ADMIN_COUNTED_CELLS {
+        let population = Population { networks: Vec::new(), ..population };
+        *kept = Some(Counted { generation: before.generation, population, counts });
+        if counts_now {
+            turn.done_for_good();
+        }
+    }
+    Ok(answer)
 }
 
 /// What would change if other zones were served, with every endpoint up on both sides: a comparison of files.
 pub(super) async fn diff(Shared(app): Shared<Arc<App>>, body: Bytes) -> Result<Response, Problem> {
     let proposal: Proposal =
         serde_json::from_slice(&body).map_err(|error| Problem::wrong(format!("the body is no proposal: {error}")))?;
-    let turn = turn(&app)?;
+    let turn = app.turns.turn().await?;
     let (state, daemon) = (app.connected.published.load_full(), Arc::clone(&app.connected.daemon));
     let work = move || {
         let snapshot =
@@ -77,7 +98,7 @@ pub(super) async fn diff(Shared(app): Shared<Arc<App>>, body: Bytes) -> Result<R
     app.aside(work).await?
 }
 
-fn compared(_turn: OwnedSemaphorePermit, old: &Arc<Snapshot>, new: Arc<Snapshot>) -> Result<Response, Problem> {
+fn compared(_turn: Turn, old: &Arc<Snapshot>, new: Arc<Snapshot>) -> Result<Response, Problem> {
     let (before, after) = (State::offline(Arc::clone(old), &[]), State::offline(new, &[]));
     let states = [&before, &after];
     let databases = &*old.databases;

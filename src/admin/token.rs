@@ -3,6 +3,7 @@
 use crate::limits::{ADMIN_TOKEN_MAX, ADMIN_TOKEN_MIN};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -26,6 +27,16 @@ impl Token {
         let mut sum = [0; 32];
         sum.copy_from_slice(digest(&SHA256, text).as_ref());
         Self(sum)
+    }
+
+    /// A token that nobody knows yet: 256 random bits as hexadecimal digits, to be shown to whoever may use it.
+    ///
+    /// # Errors
+    /// The system gives no random bits.
+    pub fn random() -> io::Result<String> {
+        let mut octets = [0; 32];
+        rand::fill(&mut octets).map_err(|_| io::Error::other("the system gives no random bits"))?;
+        Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
     }
 
     /// Reads it from a file, as [`read_token`] does. The second value is a warning.
@@ -76,6 +87,13 @@ pub fn read_token(path: &Path) -> io::Result<(String, Option<String>)> {
 mod tests {
     use super::*;
     use std::fs::{self, Permissions};
+
+    #[test]
+    fn a_random_token_is_long_enough_and_another_each_time() {
+        let (one, other) = (Token::random().unwrap(), Token::random().unwrap());
+        assert_eq!((one.len(), one.chars().all(|digit| digit.is_ascii_hexdigit())), (64, true));
+        assert_ne!(one, other);
+    }
 
     #[test]
     fn a_token_is_a_long_word_and_others_should_not_read_it() {

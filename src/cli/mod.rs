@@ -145,6 +145,25 @@ pub fn main() -> Exit {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use std::path::{Path, PathBuf};
+
+    /// Every TOML file below folders of this repository: zones, server files and routing tests.
+    pub(super) fn toml_files(folders: &[&str]) -> Vec<PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut folders: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false if path.extension().is_some_and(|extension| extension == "toml") => found.push(path),
+                    false => {}
+                }
+            }
+        }
+        found
+    }
 
     #[test]
     fn the_reference_lists_every_verb_in_order_with_what_it_does_and_invents_none() {

@@ -53,6 +53,7 @@ pub fn run(args: Args) -> Exit {
         tcp: None,
         state: args.state,
         admin: args.admin,
+        token: None,
         sources: Sources { server, zones },
     };
     // The signals first: a SIGHUP while it starts must not end the process.

@@ -20,6 +20,7 @@ pub mod keys;
 mod load;
 mod master;
 mod names;
+mod parts;
 mod policies;
 mod pool_load;
 mod pools;

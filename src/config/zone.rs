@@ -5,6 +5,7 @@ use super::diagnostic::Diagnostic;
 use super::files::Files;
 use super::keys::{self, nearest};
 use super::load::Options;
+use super::parts::parts;
 use super::records::{Origin, Records};
 use super::source::{FileId, Span};
 use super::walk::{Ctx, Entry, Fields, Key, Node, entries};
@@ -13,8 +14,10 @@ use crate::id::{CheckId, PolicyId, PoolId, RegionId, ZoneId};
 use crate::limits::{TTL_BALANCED, TTL_MAX};
 use crate::snapshot::{Spec, ZoneSpec};
 use crate::wire::Name;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use toml::Spanned;
 use toml::de::DeTable;
 
 /// Something that has a name, where the name stands, and whether anything uses it.
@@ -105,12 +108,28 @@ const NAMED: [&str; 5] = ["regions", "checks", "pools", "policies", "names"];
 pub(super) fn read(ctx: &mut Ctx, spec: &mut Spec, files: &mut Files, main: FileId, options: &Options) {
     let mut texts = vec![(main, ctx.report.sources.text(main))];
     let main_text = Arc::clone(&texts[0].1);
-    let first = parse(ctx, main, &main_text);
-    texts.extend(shared(ctx, files, main, &first));
-    let tables: Vec<_> = texts[1..].iter().map(|(file, text)| (*file, parse(ctx, *file, text))).collect();
-    let all = std::iter::once((main, &first)).chain(tables.iter().map(|(file, table)| (*file, table)));
+    let main_parts = parts(&main_text);
+    let first = parse_parts(ctx, main, &main_text, &main_parts);
+    texts.extend(first.iter().flat_map(|table| shared(ctx, files, main, table)).collect::<Vec<_>>());
+    let others: Vec<_> = texts[1..].iter().map(|(file, text)| (*file, text, parts(text))).collect();
+    let mut tables: Vec<_> = first.into_iter().map(|table| (main, table)).collect();
+    for (file, text, parts) in &others {
+        tables.extend(parse_parts(ctx, *file, text, parts).into_iter().map(|table| (*file, table)));
+    }
+    let all = tables.iter().map(|(file, table)| (*file, table));
     let (fields, sections) = sections(ctx, main, all);
     read_sections(ctx, spec, files, (main, options), &fields, sections);
+}
+
+/// Parses a text by its parts; one that is no TOML is parsed as a whole, so that mistakes are told as they are.
+fn parse_parts<'a>(ctx: &mut Ctx, file: FileId, text: &'a str, parts: &'a [Cow<'a, str>]) -> Vec<DeTable<'a>> {
+    if parts.len() > 1 {
+        let tables: Result<Vec<_>, _> = parts.iter().map(|part| DeTable::parse(part)).collect();
+        if let Ok(tables) = tables {
+            return tables.into_iter().map(Spanned::into_inner).collect();
+        }
+    }
+    vec![parse(ctx, file, text)]
 }
 
 /// Parses a text; what is no TOML is reported, and the rest is read all the same.

@@ -112,37 +112,30 @@ fn pools(state: &State) -> Vec<PoolFacts> {
 }
 
 fn endpoints(state: &State, survey: &Survey) -> Vec<EndpointFacts> {
-    let pools = state.snapshot.pools.iter();
-    pools
-        .flat_map(|pool| {
-            let zone = zone(state, pool);
-            pool.endpoints().map(move |id| endpoint(state, survey, (&zone, pool), id))
-        })
-        .collect()
+    // When the writer's clock was at 0, milliseconds since 1970.
+    let epoch = clock::unix_millis().saturating_sub(clock::millis());
+    (0..state.snapshot.endpoints.len()).map(|id| endpoint(state, survey, epoch, EndpointId::new(id))).collect()
 }
 
-fn endpoint(state: &State, survey: &Survey, (zone, pool): (&str, &Pool), id: EndpointId) -> EndpointFacts {
+fn endpoint(state: &State, survey: &Survey, epoch: u64, id: EndpointId) -> EndpointFacts {
     let snapshot = &*state.snapshot;
     let endpoint = &snapshot.endpoints[id.index()];
     // Between a reload and this question another configuration may serve: then nothing is known of its targets yet.
     let same = std::ptr::eq(snapshot, &*survey.snapshot);
-    let targets: Vec<TargetId> =
-        (0..2).flat_map(|lane| snapshot.targets_of(id, lane)).filter(|_| same).copied().collect();
-    let seen = || targets.iter().map(|target| &survey.seen[target.index()]);
+    let targets = || (0..2).flat_map(|lane| snapshot.targets_of(id, lane)).filter(|_| same);
+    let seen = || targets().map(|target| &survey.seen[target.index()]);
     let up =
         |target: &TargetId| survey.trackers[target.index()].state() == TargetState::Up || survey.held.contains(target);
     let meter = if same { survey.metered(id) } else { Metered::default() };
-    let (now, unix) = (clock::millis(), clock::unix_millis());
     let probed = seen().filter_map(|seen| seen.at).max();
     EndpointFacts {
-        zone: zone.into(),
-        pool: pool.name.clone(),
+        pool: endpoint.pool,
         endpoint: endpoint.name.clone(),
-        up: targets.iter().all(up) && same,
+        up: targets().all(up) && same,
         live: state.live.is_endpoint_live(snapshot, id),
         weight: state.live.gates().weight(id, endpoint.weight),
         changes: seen().map(|seen| seen.changes).sum(),
-        probed: probed.map(|at| (unix + at).saturating_sub(now) as f64 / 1e3),
+        probed: probed.map(|at| (epoch + at) as f64 / 1e3),
         expires: seen().filter_map(|seen| seen.expires).min(),
         load: meter.load.map(Load::value),
         load_stale: same && meter.asked && meter.load.is_none(),

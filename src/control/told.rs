@@ -19,7 +19,7 @@ pub enum Told {
     },
     /// Another configuration serves.
     Adopted,
-    /// A target's state changed.
+    /// Targets changed their states.
     Changed,
     /// The state that was just published names these endpoints, although an operator took them out.
     Named(Vec<Key>),

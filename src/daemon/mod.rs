@@ -66,6 +66,8 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Where the admin server listens, in place of the server file's.
     pub admin: Option<AdminListen>,
+    /// The admin server's token, in place of the server file's.
+    pub token: Option<admin::Token>,
     /// What is served.
     pub sources: Sources,
 }
@@ -87,7 +89,7 @@ impl Options {
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
         let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
-        Self { listen, threads: Some(1), tcp: None, state: None, admin, sources }
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, sources }
     }
 
     /// The addresses to bind.
@@ -175,7 +177,7 @@ impl Server {
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
-        let people = people::Setup::new(options.admin, &file.admin)?;
+        let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
         let state = operators::folder(options.state.as_deref(), &file, &options.sources.server);
         let keyring = signing::Keyring { state: state.clone(), before: None };
         let configuration =

@@ -18,18 +18,22 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// Binds and reads the token. `told` counts in place of what the file says. `None`: it listens nowhere, since that
-    /// is wanted, or since nothing is said and the usual address is taken.
+    /// Binds and reads the token. `told` and `token` count in place of what the file says. `None`: it listens nowhere,
+    /// since that is wanted, or since nothing is said and the usual address is taken.
     ///
     /// # Errors
     /// An address that was asked for cannot be had; a token that cannot be read; no token beyond loopback.
-    pub(super) fn new(told: Option<AdminListen>, file: &Admin) -> Result<Option<Self>, StartError> {
+    pub(super) fn new(
+        told: Option<AdminListen>,
+        token: Option<Token>,
+        file: &Admin,
+    ) -> Result<Option<Self>, StartError> {
         let (address, is_usual) = match told.unwrap_or(file.listen) {
             AdminListen::Off => return Ok(None),
             AdminListen::Usual => (LISTEN, true),
             AdminListen::At(address) => (address, false),
         };
-        let token = token(file)?;
+        let token = token.map_or_else(|| token_of(file), |token| Ok(Some(token)))?;
         if !address.ip().to_canonical().is_loopback() && token.is_none() {
             return Err(StartError::Admin(format!(
                 "the admin server would listen on {address}, where others reach it, without a token\n  \
@@ -70,7 +74,7 @@ fn help(error: &io::Error) -> &'static str {
     }
 }
 
-fn token(file: &Admin) -> Result<Option<Token>, StartError> {
+fn token_of(file: &Admin) -> Result<Option<Token>, StartError> {
     let Some(path) = &file.token_file else { return Ok(None) };
     let (token, warning) = Token::read(path).map_err(|error| StartError::Admin(format!("the admin token: {error}")))?;
     if let Some(warning) = warning {

@@ -199,6 +199,9 @@ impl Writing {
         if self.rounds.is_empty() || self.writer.waiting() == 0 {
             self.serving.first_round_over();
         }
+        if effects.iter().any(|effect| matches!(effect, Effect::Changed { .. })) {
+            self.tells.tell(Told::Changed);
+        }
         for effect in effects.drain(..) {
             match effect {
                 Effect::Changed { generation, target, from, to, note } => {
@@ -302,7 +305,6 @@ impl Writing {
         };
         let (from, to) = (word(from), word(to));
         self.happened.push(Kind::Health, &format!("{address} {check}"), from, to, note);
-        self.tells.tell(Told::Changed);
         if to == "down" {
             tracing::warn!(%address, %check, from, to, note, "health changed");
         } else {

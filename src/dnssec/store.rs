@@ -248,8 +248,8 @@ mod tests {
     #[test]
     fn keys_of_the_entry_sign_the_keys_and_the_others_the_rest() {
         let tags = |signer: &Signer, rtype: u16| {
-            let tag = |rdata: &Box<[u8]>| u16::from_be_bytes([rdata[16], rdata[17]]);
-            rdatas(signer, rtype, 7).iter().map(tag).collect::<Vec<_>>()
+            let tag = |rdata: &[u8]| u16::from_be_bytes([rdata[16], rdata[17]]);
+            rdatas(signer, rtype, 7).iter().map(|rdata| tag(rdata)).collect::<Vec<_>>()
         };
         let both = signer(&[Role::Zone, Role::Entry]);
         let [zone, entry] = [0, 1].map(|index| both.keys()[index].tag());

@@ -1,6 +1,7 @@
 //! What there is to tell, as plain data: gathered by the control desk, written by [`super::text`].
 
 use super::{Buckets, Process, Reloaded, Sums, Totals};
+use crate::id::PoolId;
 use crate::query_log;
 use std::collections::BTreeSet;
 
@@ -29,7 +30,7 @@ pub struct Facts {
     pub probes: Vec<ProbeFacts>,
     /// Probes that were asked for a load and told none.
     pub loads_missed: u64,
-    /// Pools.
+    /// Pools, in the order of their ids.
     pub pools: Vec<PoolFacts>,
     /// Endpoints.
     pub endpoints: Vec<EndpointFacts>,
@@ -84,10 +85,8 @@ pub struct PoolFacts {
 /// One endpoint.
 #[derive(Clone, Debug)]
 pub struct EndpointFacts {
-    /// The zone.
-    pub zone: Box<str>,
-    /// The pool.
-    pub pool: Box<str>,
+    /// The pool: its place in [`Facts::pools`].
+    pub pool: PoolId,
     /// The endpoint.
     pub endpoint: Box<str>,
     /// Its checks say that it is up.

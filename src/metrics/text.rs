@@ -1,7 +1,7 @@
 //! Every metric: its name, what it says, and where its samples come from.
 
 use super::facts::Facts;
-use super::writing::{Page, Pair};
+use super::writing::{Labels, Page};
 use crate::snapshot::Label;
 
 /// One metric.
@@ -111,23 +111,22 @@ pub fn text(facts: &Facts) -> String {
 /// What queries came to. Answers are told where one can come from as things are, or has come.
 fn sums(page: &mut Page, facts: &Facts) {
     let (sums, counted) = (&facts.sums, facts.sums.counted());
-    let all = || {
-        let told =
-            |index: &usize| !counted.is_of_answers(*index) || sums.value(*index) > 0 || facts.counts.contains(index);
-        (0..counted.len()).filter(told).filter_map(|index| Some((counted.label(index)?, sums.value(index))))
-    };
+    let told = |index: &usize| !counted.is_of_answers(*index) || sums.value(*index) > 0 || facts.counts.contains(index);
+    let of_index = |index| Some((counted.label(index)?, sums.value(index)));
+    // Once for all metrics: there are many more counts than are told.
+    let all: Vec<(Label<'_>, u64)> = (0..counted.len()).filter(told).filter_map(of_index).collect();
     page.begin(&REQUESTS);
-    for (label, value) in all() {
+    for &(label, value) in &all {
         let Label::Request(transport, family, kind) = label else { continue };
         page.sample(&REQUESTS, &[("transport", transport), ("family", family), ("type", kind)], value);
     }
     page.begin(&RESPONSES);
-    for (label, value) in all() {
+    for &(label, value) in &all {
         let Label::Response(zone, rcode) = label else { continue };
         page.sample(&RESPONSES, &[("zone", zone), ("rcode", rcode)], value);
     }
     page.begin(&ANSWERS);
-    for (label, value) in all() {
+    for &(label, value) in &all {
         let Label::Answer(of) = label else { continue };
         let labels =
             [("zone", of.zone), ("policy", of.policy), ("region", of.region), ("pool", of.pool), ("reason", of.reason)];
@@ -136,7 +135,7 @@ fn sums(page: &mut Page, facts: &Facts) {
     if counted.names().1 > 0 {
         page.begin(&ANSWERS_OF);
     }
-    for (label, value) in all() {
+    for &(label, value) in &all {
         let Label::Name(name) = label else { continue };
         page.sample(&ANSWERS_OF, &[("name", name)], value);
     }
@@ -184,37 +183,35 @@ fn rows<T>(page: &mut Page, metric: &Metric, rows: &[T], sample: impl Fn(&mut Pa
 }
 
 fn pools(page: &mut Page, facts: &Facts) {
-    let tell = |page: &mut Page, metric: &Metric, value: fn(&super::PoolFacts) -> Option<f64>| {
-        rows(page, metric, &facts.pools, |page, metric, row| {
-            if let Some(value) = value(row) {
-                page.sample(metric, &[("zone", &row.zone), ("pool", &row.pool)], value);
-            }
-        });
+    let sets = facts.pools.iter().map(|one| [("zone", &*one.zone), ("pool", &*one.pool)]);
+    let labels = Labels::new(&POOL_UP, sets);
+    let mut tell = |metric: &Metric, value: fn(&super::PoolFacts) -> Option<f64>| {
+        page.column(metric, &labels, facts.pools.iter().map(value));
     };
-    tell(page, &POOL_UP, |pool| Some(number(pool.up)));
-    tell(page, &POOL_LIVE, |pool| Some(pool.live as f64));
-    tell(page, &POOL_SIZE, |pool| Some(pool.endpoints as f64));
-    tell(page, &POOL_SHARE, |pool| Some(pool.share));
-    tell(page, &POOL_LOAD, |pool| pool.load);
+    tell(&POOL_UP, |pool| Some(number(pool.up)));
+    tell(&POOL_LIVE, |pool| Some(pool.live as f64));
+    tell(&POOL_SIZE, |pool| Some(pool.endpoints as f64));
+    tell(&POOL_SHARE, |pool| Some(pool.share));
+    tell(&POOL_LOAD, |pool| pool.load);
 }
 
 fn endpoints(page: &mut Page, facts: &Facts) {
-    let tell = |page: &mut Page, metric: &Metric, value: fn(&super::EndpointFacts) -> Option<f64>| {
-        rows(page, metric, &facts.endpoints, |page, metric, row| {
-            if let Some(value) = value(row) {
-                let labels: [Pair<'_>; 3] = [("zone", &row.zone), ("pool", &row.pool), ("endpoint", &row.endpoint)];
-                page.sample(metric, &labels, value);
-            }
-        });
+    let sets = facts.endpoints.iter().map(|one| {
+        let pool = &facts.pools[one.pool.index()];
+        [("zone", &*pool.zone), ("pool", &*pool.pool), ("endpoint", &*one.endpoint)]
+    });
+    let labels = Labels::new(&ENDPOINT_UP, sets);
+    let mut tell = |metric: &Metric, value: fn(&super::EndpointFacts) -> Option<f64>| {
+        page.column(metric, &labels, facts.endpoints.iter().map(value));
     };
-    tell(page, &ENDPOINT_UP, |one| Some(number(one.up)));
-    tell(page, &ENDPOINT_LIVE, |one| Some(number(one.live)));
-    tell(page, &WEIGHT, |one| Some(f64::from(one.weight)));
-    tell(page, &CHANGES, |one| Some(one.changes as f64));
-    tell(page, &LAST_PROBE, |one| one.probed);
-    tell(page, &CERTIFICATE, |one| one.expires.map(|at| at as f64));
-    tell(page, &LOAD, |one| one.load);
-    tell(page, &LOAD_STALE, |one| (one.load.is_some() || one.load_stale).then(|| number(one.load_stale)));
+    tell(&ENDPOINT_UP, |one| Some(number(one.up)));
+    tell(&ENDPOINT_LIVE, |one| Some(number(one.live)));
+    tell(&WEIGHT, |one| Some(f64::from(one.weight)));
+    tell(&CHANGES, |one| Some(one.changes as f64));
+    tell(&LAST_PROBE, |one| one.probed);
+    tell(&CERTIFICATE, |one| one.expires.map(|at| at as f64));
+    tell(&LOAD, |one| one.load);
+    tell(&LOAD_STALE, |one| (one.load.is_some() || one.load_stale).then(|| number(one.load_stale)));
 }
 
 const fn number(is: bool) -> f64 {

@@ -104,7 +104,7 @@ impl SimulationView {
         over: &[Overload],
         attribution: Option<&'static str>,
     ) -> Self {
-        let (unit, networks) = (population.unit.words(), population.networks.len());
+        let (unit, networks) = (population.unit.words(), population.size);
         let view = |one: &Overload| {
             let [before, after] = one.load.map(rounded);
             OverloadView { pool: one.pool.to_string(), capacity: one.capacity, before, after }

@@ -1,10 +1,12 @@
-//! The world before and after as a picture: every country in the colour and pattern of the pool that serves most of it.
+//! The world before and after as a picture: every country in the colour, pattern and letter of the pool that serves most
+//! of it, on light ground or on dark, as whoever looks at it likes.
 //! The picture stands alone: no fonts, scripts or files beside it.
 
+use super::looks::{PAGE_STYLE, Pools, STYLE};
 use super::portion::{NO_ANSWER, Portion, Shares};
 use super::{Lane, world};
 use crate::geo::{Country, country_by_code};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// What is drawn.
@@ -20,36 +22,20 @@ pub struct Drawing<'a> {
     pub credit: Option<&'a str>,
 }
 
-/// Colours that people of every colour vision tell apart (Okabe and Ito, "Color Universal Design").
-const COLOURS: [&str; 7] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
-/// Patterns drawn over a colour, as the content of a tile of ten by ten; the first is none.
-const PATTERNS: [&str; 6] = [
-    "",
-    "<path d=\"M-2,2l4,-4M0,10l10,-10M8,12l4,-4\"/>",
-    "<circle cx=\"5\" cy=\"5\" r=\"1.7\" class=\"dot\"/>",
-    "<path d=\"M0,5h10\"/>",
-    "<path d=\"M-2,8l4,4M0,0l10,10M8,-2l4,4\"/>",
-    "<path d=\"M5,0v10M0,5h10\"/>",
-];
-const NOBODY: &str = "#dfe3e8";
-const DARK: &str = "#30343b";
-
 /// The picture's size, and how large a map in it is.
 const WIDTH: f64 = 1_600.0;
 const HEIGHT: f64 = 920.0;
 const MAP_WIDTH: f64 = 940.0;
 const MAP_HEIGHT: f64 = MAP_WIDTH * world::SIZE.1 / world::SIZE.0;
+/// Countries narrower or lower than this, in units of the map, have no letter: it would cover them.
+const ROOM: (f64, f64) = (190.0, 130.0);
+/// How far below its middle a letter begins, in units of the map.
+const DROP: f64 = 42.0;
 /// Where the legend begins.
 const LEGEND: f64 = 1_010.0;
 /// Rows of the legend, and of the list of moves below it.
 const LEGEND_ROWS: usize = 12;
 const MOVES_ROWS: usize = 6;
-
-const STYLE: &str = "text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:#1c2128}\
-.title{font-size:30px;font-weight:700}.sub{font-size:18px;fill:#57606a}.head{font-size:17px;font-weight:700}\
-.row{font-size:17px}.small{font-size:14px;fill:#57606a}\
-.land{stroke:#fff;stroke-width:6}.moved{stroke:#1c2128;stroke-width:13}\
-pattern path{stroke:#fff;stroke-opacity:.75;stroke-width:1.6;fill:none}.dot{fill:#fff;fill-opacity:.8}";
 
 /// The picture as a page to open in a browser.
 #[must_use]
@@ -57,9 +43,8 @@ pub fn page(drawing: &Drawing<'_>) -> String {
     let title = escaped(drawing.title);
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><title>{title}</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"/>\
-         <style>body{{margin:0;background:#fff}}svg{{display:block;width:100%;height:auto;max-height:100vh}}\
-         .land:hover{{stroke:#1c2128;stroke-width:20}}</style></head>\n<body>\n{}</body></html>\n",
+         <meta name=\"viewport\" content=\"width=device-width\"/><style>{PAGE_STYLE}</style></head>\n\
+         <body>\n{}</body></html>\n",
         svg(drawing)
     )
 }
@@ -76,7 +61,7 @@ pub fn svg(drawing: &Drawing<'_>) -> String {
         escaped(drawing.title)
     );
     text.push_str(&definitions(&pools, &outlines));
-    let _ = writeln!(text, "<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>");
+    let _ = writeln!(text, "<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" class=\"back\"/>");
     let change = if drawing.change.is_empty() { "no change" } else { drawing.change };
     let _ = writeln!(text, "<text x=\"30\" y=\"46\" class=\"title\">{}</text>", escaped(drawing.title));
     let moved = percent(lane.all.moved);
@@ -100,41 +85,10 @@ pub fn svg(drawing: &Drawing<'_>) -> String {
     text
 }
 
-/// The pools in the order of their names, each with its looks.
-struct Pools<'a>(Vec<&'a str>);
-
-impl<'a> Pools<'a> {
-    fn new(lane: &'a Lane) -> Self {
-        let all: BTreeSet<&str> = lane.all.before.iter().chain(lane.all.after.iter()).map(|(name, _)| name).collect();
-        Self(all.into_iter().filter(|name| *name != NO_ANSWER).collect())
-    }
-
-    /// The number of a pool's looks; `None` for nobody's.
-    fn number(&self, pool: &str) -> Option<usize> {
-        self.0.binary_search(&pool).ok()
-    }
-
-    /// What fills the clients of a pool; the one that answers nobody is dark.
-    fn fill(&self, pool: &str) -> String {
-        self.number(pool).map_or_else(|| DARK.to_owned(), |number| format!("url(#p{number})"))
-    }
-}
-
-/// The patterns of the pools and the outlines of the countries. A tile is larger on the map, whose units are small.
+/// The patterns of the pools and the outlines of the countries.
 fn definitions(pools: &Pools<'_>, outlines: &str) -> String {
     let mut text = "<defs>\n".to_owned();
-    for number in 0..pools.0.len() {
-        let colour = COLOURS[number % COLOURS.len()];
-        let pattern = PATTERNS[(number + number / COLOURS.len()) % PATTERNS.len()];
-        for (id, scale) in [(format!("p{number}"), 8.0), (format!("k{number}"), 0.8)] {
-            let _ = writeln!(
-                text,
-                "<pattern id=\"{id}\" width=\"10\" height=\"10\" patternUnits=\"userSpaceOnUse\" \
-                 patternTransform=\"scale({scale})\"><rect width=\"10\" height=\"10\" fill=\"{colour}\"/>{pattern}\
-                 </pattern>"
-            );
-        }
-    }
+    text.push_str(&pools.patterns());
     for (code, path) in outlines.lines().filter_map(|line| line.split_once(' ')) {
         let _ = writeln!(text, "<path id=\"c{code}\" d=\"{path}\"/>");
     }
@@ -168,24 +122,31 @@ fn panel(
     let scale = MAP_WIDTH / world::SIZE.0;
     let mut text = format!(
         "<g transform=\"translate(30 {top:.1})\">\n<rect width=\"{MAP_WIDTH}\" height=\"{MAP_HEIGHT}\" rx=\"10\" \
-         fill=\"#f3f6f9\"/>\n<g transform=\"scale({scale})\" clip-path=\"url(#world)\">\n"
+         class=\"sea\"/>\n<g transform=\"scale({scale})\" class=\"world\" clip-path=\"url(#world)\">\n"
     );
-    let mut moved = String::new();
-    for code in outlines.lines().filter_map(|line| line.split_once(' ')).map(|(code, _)| code) {
+    let (mut moved, mut letters) = (String::new(), String::new());
+    for (code, path) in outlines.lines().filter_map(|line| line.split_once(' ')) {
         let portion = Country::parse(code).and_then(|country| countries.get(&country));
         let shares = portion.map(|portion| if side == 0 { &portion.before } else { &portion.after });
-        let fill = shares.and_then(Shares::largest).map_or_else(|| NOBODY.to_owned(), |(pool, _)| pools.fill(pool));
+        let pool = shares.and_then(Shares::largest).map(|(pool, _)| pool);
+        let fill = pool.map_or_else(String::new, |pool| format!(" fill=\"{}\"", pools.fill(pool, false)));
         let title = title(code, portion.copied(), side);
         let moves = side == 1 && portion.is_some_and(|portion| portion.moved >= 0.5);
         // Outlines of those that move are drawn last, so that no neighbour covers them.
         let (into, class) = if moves { (&mut moved, "land moved") } else { (&mut text, "land") };
+        let nobody = if pool.is_none() { " nobody" } else { "" };
         let _ = writeln!(
             into,
-            "<use href=\"#c{code}\" class=\"{class}\" fill=\"{fill}\"><title>{}</title></use>",
+            "<use href=\"#c{code}\" class=\"{class}{nobody}\"{fill}><title>{}</title></use>",
             escaped(&title)
         );
+        if let Some((pool, (x, y))) = pool.zip(world::middle(path, ROOM)) {
+            let letter = pools.letter(pool);
+            let _ = writeln!(letters, "<text class=\"letter\" x=\"{x:.0}\" y=\"{:.0}\">{letter}</text>", y + DROP);
+        }
     }
     text.push_str(&moved);
+    text.push_str(&letters);
     let _ = writeln!(text, "</g>\n<text x=\"16\" y=\"{:.1}\" class=\"head\">{word}</text>\n</g>", MAP_HEIGHT - 16.0);
     text
 }
@@ -223,9 +184,10 @@ fn legend(lane: &Lane, pools: &Pools<'_>) -> String {
     names.extend(unanswered.then_some(NO_ANSWER));
     let mut y = 144.0;
     for name in names {
-        let number = pools.number(name);
-        let fill = number.map_or_else(|| DARK.to_owned(), |number| format!("url(#k{number})"));
+        let fill = pools.fill(name, true);
         let _ = writeln!(text, "<rect x=\"{left}\" y=\"{y}\" width=\"34\" height=\"34\" rx=\"5\" fill=\"{fill}\"/>");
+        let (x, low, letter) = (left + 17.0, y + 24.0, pools.letter(name));
+        let _ = writeln!(text, "<text x=\"{x}\" y=\"{low}\" class=\"letter badge\">{letter}</text>");
         let _ = writeln!(
             text,
             "<text x=\"{}\" y=\"{}\" class=\"row\">{}</text>",
@@ -273,7 +235,7 @@ fn moves(lane: &Lane, left: f64, mut y: f64) -> String {
         y += 30.0;
         let _ = writeln!(
             text,
-            "<text x=\"{left}\" y=\"{y}\" class=\"small\">dark outlines below: most of the country moves</text>"
+            "<text x=\"{left}\" y=\"{y}\" class=\"small\">thick outlines below: most of the country moves</text>"
         );
     }
     text

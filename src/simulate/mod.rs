@@ -13,9 +13,11 @@
 //! read off the live rows that queries walk. Nothing is drawn: shares are what they come to over all clients.
 
 mod census;
+mod counts;
 #[cfg(test)]
 mod editions;
 mod flows;
+mod looks;
 pub mod map;
 mod overload;
 mod population;
@@ -25,16 +27,17 @@ mod scenario;
 mod tests;
 mod world;
 
+pub use counts::Counts;
 pub use overload::{Overload, overloads};
 pub use population::{Network, Population, Unit};
 pub use portion::{Countries, NO_ANSWER, Portion, Shares};
 pub use scenario::Scenario;
 pub(crate) use world::outlines;
 
-use crate::id::{ClassId, MapId, NameId, ProfileId, RouteId};
+use crate::id::{ClassId, NameId, ProfileId, RouteId};
 use crate::state::State;
 use crate::steer::{Outcome, outcome};
-use census::{Cell, census};
+use census::Cell;
 use portion::Tally;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -104,24 +107,27 @@ pub fn compare(
     names: &[[NameId; 2]],
     progress: &mut dyn FnMut(f64),
 ) -> Simulation {
+    compare_counted(states, population, names, &mut Counts::default(), progress)
+}
+
+/// The same with what was counted before, which takes in what is counted now: of a population without its networks, if
+/// the counts [`suffice`](Counts::suffice).
+#[must_use]
+pub fn compare_counted(
+    states: [&State; 2],
+    population: &Population,
+    names: &[[NameId; 2]],
+    counts: &mut Counts,
+    progress: &mut dyn FnMut(f64),
+) -> Simulation {
+    counts.add(states, population, names, progress);
     let mut by_routes: BTreeMap<[RouteId; 2], Vec<[NameId; 2]>> = BTreeMap::new();
     for &pair in names {
         let route = |side: usize| states[side].snapshot.names[pair[side].index()].route;
         by_routes.entry([route(0), route(1)]).or_default().push(pair);
     }
-    let maps_of = |routes: &[RouteId; 2]| [0, 1].map(|side| states[side].snapshot.routes[routes[side].index()].map);
-    let mut maps: Vec<[MapId; 2]> = by_routes.keys().map(maps_of).collect();
-    maps.sort_unstable();
-    maps.dedup();
-    let steps = maps.len() as f64;
-    let mut counted: HashMap<[MapId; 2], Vec<Cell>> = HashMap::new();
-    for (step, pair) in maps.into_iter().enumerate() {
-        let both = [0, 1].map(|side| &*states[side].snapshot.maps[pair[side].index()]);
-        let cells = census(both, population, &mut |part| progress((step as f64 + part) / steps));
-        counted.insert(pair, cells);
-    }
     let groups = by_routes.into_iter().map(|(routes, names)| {
-        let cells = &counted[&maps_of(&routes)];
+        let cells = counts.of([0, 1].map(|side| states[side].snapshot.routes[routes[side].index()].map));
         Group { lanes: lanes(states, routes, population, cells), names }
     });
     let mut groups: Vec<Group> = groups.collect();

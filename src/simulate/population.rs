@@ -37,6 +37,8 @@ pub struct Network {
 pub struct Population {
     /// Their networks.
     pub networks: Vec<Network>,
+    /// How many networks there are.
+    pub size: usize,
     /// Where they are, by the databases before and after.
     pub places: Vec<[Place; 2]>,
     /// All weights together.
@@ -113,7 +115,7 @@ impl Population {
     }
 
     fn empty(unit: Unit) -> Self {
-        Self { networks: Vec::new(), places: Vec::new(), total: 0.0, unit }
+        Self { networks: Vec::new(), size: 0, places: Vec::new(), total: 0.0, unit }
     }
 
     fn add(&mut self, ids: &mut HashMap<[Place; 2], u32>, network: Network, places: [Place; 2]) {
@@ -122,6 +124,7 @@ impl Population {
             self.places.len() as u32 - 1
         });
         self.total += network.weight;
+        self.size += 1;
         self.networks.push(Network { place, ..network });
     }
 }

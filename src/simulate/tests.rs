@@ -173,3 +173,22 @@ fn the_picture_is_well_formed_and_says_who_serves_a_country_and_why() {
         assert!(text.matches("<use ").count() > 440, "every country, before and after");
     }
 }
+
+#[test]
+fn what_was_counted_once_answers_other_questions_without_the_networks() {
+    let (world, www) = world();
+    let before = State::offline(world.build(), &[]);
+    let pairs = [[www, www]];
+    let mut population = clients(&before.snapshot.databases);
+    let mut counts = Counts::default();
+    assert!(!counts.suffice([&before, &before], &pairs));
+    let _first = compare_counted([&before, &before], &population, &pairs, &mut counts, &mut |_| {});
+    assert!(counts.suffice([&before, &before], &pairs) && counts.cells() > 0);
+    population.networks.clear();
+    for down in ["pool/a", "pool/c"] {
+        let (fresh, after, _) = simulated(&before, &scenario(&[down], &[]), www);
+        let again = compare_counted([&before, &after], &population, &pairs, &mut counts, &mut |_| {});
+        let lane = &again.groups[0].lanes[0];
+        assert!(lane.same(&fresh) && fresh.all.moved > 0.0, "{down}: {lane:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::Fallback;
 use super::depends::users;
-use super::rows::CHUNK;
+use super::rows::ROWS;
 use crate::id::PoolId;
 use crate::snapshot::Snapshot;
 
@@ -19,7 +19,7 @@ impl Dependents {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let mut chunks: Vec<(u32, u32)> = Vec::new();
         for class in 0..snapshot.plan.len() {
-            let mut add = |pool: PoolId| chunks.push((pool.index() as u32, (class / CHUNK) as u32));
+            let mut add = |pool: PoolId| chunks.push((pool.index() as u32, (class / ROWS) as u32));
             snapshot.plan.steps(class).flat_map(|step| step.parts).for_each(|part| add(part.pool));
             if let Fallback::Pool(pool) = snapshot.routes[snapshot.plan.route_of(class).index()].fallback {
                 add(pool);

@@ -8,13 +8,16 @@ use super::depends::{Waves, users};
 use super::observed::Observed;
 use super::pool_live::{PoolLive, Set};
 use super::resolve::{Resolver, Scene};
-use super::rows::{CHUNK, Leaf, Own, Row, RowChunk, chooses_pools};
+use super::rows::{Leaf, Own, ROWS, Row, RowChunk, chooses_pools};
 use super::steered::{Steered, SteeredPools};
 use crate::client::Family;
 use crate::id::{EndpointId, PoolId};
 use crate::pool::{Gates, Table};
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
+
+/// Pools in one chunk: what one change copies. A pool is a pointer here.
+const CHUNK: usize = 64;
 
 /// The live rows of all routes, worked out when health changes.
 #[derive(Debug, Clone)]
@@ -44,7 +47,7 @@ impl Live {
         let pools = (0..snapshot.pools.len()).step_by(CHUNK).map(chunk).collect();
         let mut live = Self { rows: Arc::new([]), pools, gates: Arc::clone(&gates), steered: Arc::default() };
         live.depend_all(snapshot, &observed);
-        let chunks = snapshot.plan.len().div_ceil(CHUNK);
+        let chunks = snapshot.plan.len().div_ceil(ROWS);
         live.rows = (0..chunks).map(|chunk| Arc::new(live.chunk(snapshot, chunk))).collect();
         live
     }
@@ -144,13 +147,13 @@ impl Live {
     /// A row and the chunk that holds what is its own.
     #[inline(always)]
     pub(super) fn row(&self, class: usize, lane: usize) -> (&Row, &RowChunk) {
-        let chunk = &*self.rows[class / CHUNK];
-        (&chunk.rows[class % CHUNK][lane], chunk)
+        let chunk = &*self.rows[class / ROWS];
+        (&chunk.rows[class % ROWS][lane], chunk)
     }
 
     fn chunk(&self, snapshot: &Snapshot, number: usize) -> RowChunk {
         let mut own = Vec::new();
-        let classes = number * CHUNK..snapshot.plan.len().min((number + 1) * CHUNK);
+        let classes = number * ROWS..snapshot.plan.len().min((number + 1) * ROWS);
         let rows = classes.map(|class| {
             let steps: Vec<StepView<'_>> = snapshot.plan.steps(class).collect();
             Family::BOTH.map(|family| self.resolve(snapshot, class, &steps, family as usize, &mut own))

@@ -7,8 +7,8 @@ use crate::pool::{Asker, Share, Table};
 use crate::worker::Draw;
 use std::sync::Arc;
 
-/// Rows and pools in one chunk: what one change copies.
-pub(super) const CHUNK: usize = 64;
+/// Rows in one chunk: what one change works out again. In an uproar nearly every change is in another chunk.
+pub(super) const ROWS: usize = 16;
 
 /// Where a row, or a part of a split, leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

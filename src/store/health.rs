@@ -5,7 +5,7 @@ use super::Store;
 use crate::health::{Check, Circuit, Comeback, Millis, Parts, TargetAddress, TargetState, Tracker, is_stale};
 use crate::id::{EndpointId, TargetId};
 use crate::pool::rendezvous::name_bits;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -71,12 +71,22 @@ struct File {
     comebacks: Vec<(String, String, String, Words)>,
 }
 
-fn key(address: &TargetAddress, check: &Check) -> Key {
-    let address = match address {
-        TargetAddress::Ip(address) => address.to_string(),
-        TargetAddress::Host(name) => name.to_string(),
-    };
-    (address, name_bits(format!("{:?} {:?}", check.kind, check.timing).as_bytes()))
+/// The fingerprints of a configuration's checks: there are few checks, and many targets.
+struct Fingerprints(Vec<u64>);
+
+impl Fingerprints {
+    fn new(snapshot: &Snapshot) -> Self {
+        let of = |check: &Check| name_bits(format!("{:?} {:?}", check.kind, check.timing).as_bytes());
+        Self(snapshot.checks.iter().map(of).collect())
+    }
+
+    fn key(&self, target: &Target) -> Key {
+        let address = match &target.address {
+            TargetAddress::Ip(address) => address.to_string(),
+            TargetAddress::Host(name) => name.to_string(),
+        };
+        (address, self.0[target.check.index()])
+    }
 }
 
 impl Remembered {
@@ -190,10 +200,9 @@ impl Remembered {
         comebacks: &BTreeMap<EndpointId, [Comeback; 2]>,
         now: Moment,
     ) -> Self {
+        let fingerprints = Fingerprints::new(snapshot);
         let circuit = |(id, circuit): &(TargetId, Circuit)| {
-            let target = &snapshot.targets[id.index()];
-            let key = key(&target.address, &snapshot.checks[target.check.index()]);
-            (key, circuit_retimed(circuit.parts(), |at| now.to_unix(at)))
+            (fingerprints.key(&snapshot.targets[id.index()]), circuit_retimed(circuit.parts(), |at| now.to_unix(at)))
         };
         self.circuits = circuits.iter().map(circuit).collect();
         let comeback = |(&id, families): (&EndpointId, &[Comeback; 2])| {
@@ -210,9 +219,10 @@ impl Remembered {
             return Vec::new();
         }
         let known: HashMap<_, _> = self.circuits.iter().map(|(key, parts)| (key, parts)).collect();
-        let restore = |(index, target): (usize, &crate::snapshot::Target)| {
+        let fingerprints = Fingerprints::new(snapshot);
+        let restore = |(index, target): (usize, &Target)| {
             let check = &snapshot.checks[target.check.index()];
-            let parts = check.voting.flap.and_then(|_| known.get(&key(&target.address, check)))?;
+            let parts = check.voting.flap.and_then(|_| known.get(&fingerprints.key(target)))?;
             let parts = circuit_retimed((*parts).clone(), |at| now.to_monotonic(at));
             Some((TargetId::new(index), Circuit::resumed(parts)))
         };
@@ -251,9 +261,9 @@ pub fn remember(
     before: &Remembered,
     now: u64,
 ) -> Remembered {
-    let mut kept = HashMap::with_capacity(trackers.len());
+    let (fingerprints, mut kept) = (Fingerprints::new(snapshot), HashMap::with_capacity(trackers.len()));
     for ((target, tracker), age) in snapshot.targets.iter().zip(trackers).zip(ages) {
-        let key = key(&target.address, &snapshot.checks[target.check.index()]);
+        let key = fingerprints.key(target);
         let at = age.map(|age| now.saturating_sub(age)).or_else(|| before.targets.get(&key).map(|last| last.at));
         let (state, n_ok, n_bad) = tracker.parts();
         if let Some(at) = at.filter(|_| state != TargetState::Unknown) {
@@ -267,10 +277,10 @@ pub fn remember(
 /// milliseconds. `now` is in milliseconds since 1970.
 #[must_use]
 pub fn restored(remembered: &Remembered, snapshot: &Snapshot, now: u64) -> Vec<Option<(Tracker, Millis)>> {
-    let restore = |target: &crate::snapshot::Target| {
-        let check = &snapshot.checks[target.check.index()];
-        let last = remembered.targets.get(&key(&target.address, check))?;
-        let timing = &check.timing;
+    let fingerprints = Fingerprints::new(snapshot);
+    let restore = |target: &Target| {
+        let last = remembered.targets.get(&fingerprints.key(target))?;
+        let timing = &snapshot.checks[target.check.index()].timing;
         // A clock that was set back tells nothing of the age.
         let age = now.checked_sub(last.at)?;
         let stale = is_stale(0, timing.interval_ms.into(), timing.timeout_ms.into(), age);

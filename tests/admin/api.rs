@@ -1,7 +1,7 @@
 //! What the routes answer, and to whom.
 
 use super::web::{get, send, trusted};
-use super::{Running, ZONE};
+use super::{Running, TOKEN, ZONE};
 use geosteer::admin::routes;
 use serde_json::json;
 
@@ -109,29 +109,71 @@ fn what_makes_no_sense_or_is_refused_says_why() {
     assert_eq!(other.header("allow"), Some("get, post, delete"));
 }
 
+/// What is none of a write's business: a Host or an Origin that is not the server's.
+const FOREIGN: [&str; 4] = [
+    "Host: evil.example",
+    "Host: localhost.evil.example:80",
+    "Origin: http://evil.example",
+    "Sec-Fetch-Site: cross-site",
+];
+
+/// What is no token.
+const NO_TOKEN: [&str; 4] =
+    ["X-Nothing: 1", "Authorization: Bearer wrong", "Authorization: Basic eDp5", "Authorization: Bearer "];
+
+/// The paths and methods that the running server describes.
+fn described(to: std::net::SocketAddr) -> Vec<(String, String)> {
+    let document = get(to, "/openapi.json").json();
+    let of_path = |(path, item): (&String, &serde_json::Value)| {
+        let methods = item.as_object().unwrap().keys().filter(|key| *key != "parameters");
+        methods.map(|method| (path.replace("{file}", "x"), method.to_ascii_uppercase())).collect::<Vec<_>>()
+    };
+    document["paths"].as_object().unwrap().iter().flat_map(of_path).collect()
+}
+
 #[test]
 fn every_write_needs_the_token_and_no_page_of_somebody_else_gets_through() {
     let running = Running::new(ZONE);
     let to = running.admin;
-    let mut writes = 0;
-    for route in routes() {
-        let (method, path) = (route.method.as_str(), route.path.replace("{*file}", "x"));
-        for foreign in ["Host: evil.example", "Origin: http://evil.example", "Sec-Fetch-Site: cross-site"] {
-            let reply = send(to, method, &path, &[foreign], "");
+    let described = described(to);
+    assert_eq!(described.len(), routes().len(), "the description has every route");
+    for (path, method) in &described {
+        for foreign in FOREIGN {
+            let reply = send(to, method, path, &[foreign, &format!("Authorization: Bearer {TOKEN}")], "");
             assert_eq!((reply.status, reply.code()), (403, "forbidden".to_owned()), "{method} {path} {foreign}");
         }
-        if method != "GET" {
-            writes += 1;
-            for said in ["X-Nothing: 1", "Authorization: Bearer wrong", "Authorization: Basic eDp5"] {
-                let reply = send(to, method, &path, &[said], "");
-                assert_eq!((reply.status, reply.code()), (401, "unauthorized".to_owned()), "{method} {path}");
-                assert!(reply.header("www-authenticate").is_some_and(|says| says.starts_with("bearer")));
-            }
+    }
+    let mut writes: Vec<String> = Vec::new();
+    for (path, method) in described.iter().filter(|(_, method)| method != "GET") {
+        writes.push(format!("{method} {path}"));
+        for said in NO_TOKEN {
+            let reply = send(to, method, path, &[said], "");
+            assert_eq!((reply.status, reply.code()), (401, "unauthorized".to_owned()), "{method} {path} {said}");
+            assert!(reply.header("www-authenticate").is_some_and(|says| says.starts_with("bearer")));
         }
     }
-    assert!(writes >= 2, "{writes}");
+    let orders = ["DELETE /api/v1/overrides", "POST /api/v1/diff", "POST /api/v1/overrides", "POST /api/v1/reload"];
+    writes.sort_unstable();
+    assert_eq!(writes, orders);
     let own = format!("Origin: http://{to}");
     assert_eq!(send(to, "GET", "/api/v1/status", &[&own], "").status, 200);
+    assert_eq!(get(to, "/api/v1/overrides").json()["overrides"], json!([]), "nothing was done");
+    assert_eq!(get(to, "/api/v1/status").json()["generation"], 1);
+}
+
+/// A method that no route has is a write all the same: a route that is added is closed until it is known to be open.
+#[test]
+fn whatever_is_not_read_is_a_write() {
+    let running = Running::new(ZONE);
+    let to = running.admin;
+    let mut paths: Vec<String> = described(to).into_iter().map(|(path, _)| path).collect();
+    paths.push("/nothing".to_owned());
+    for path in paths {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "INVENTED"] {
+            assert_eq!(send(to, method, &path, &[], "").status, 401, "{method} {path}");
+            assert_eq!(send(to, method, &path, &[FOREIGN[0]], "").status, 403, "{method} {path}");
+        }
+    }
 }
 
 #[test]

@@ -43,6 +43,23 @@ fn a_simulation_says_by_country_who_moves() {
 }
 
 #[test]
+fn what_simulations_keep_is_of_the_configuration_that_serves() {
+    let running = Running::from_file(ZONE);
+    let to = running.admin;
+    let share = |name: &str| {
+        let simulated = get(to, &format!("/api/v1/simulate?name={name}.example.com"));
+        assert_eq!(simulated.status, 200, "{}", simulated.body);
+        let told = simulated.json();
+        assert!(told["clients"]["networks"].as_u64().unwrap() > 100_000, "{}", told["clients"]);
+        told["names"][format!("{name}.example.com")]["before"]["two"].as_f64().unwrap_or(0.0)
+    };
+    assert!((0..2).all(|_| share("www") < 0.01 && share("only") == 0.0));
+    running.rewrite(&ZONE.replace("192.0.2.0/24", "0.0.0.0/1"));
+    assert_eq!(trusted(to, "POST", "/api/v1/reload", "").status, 200);
+    assert!((0..2).all(|_| share("www") > 0.2 && share("only") == 0.0));
+}
+
+#[test]
 fn a_comparison_is_of_one_zones_text_and_reads_no_file() {
     let running = Running::new(ZONE);
     let to = running.admin;

@@ -67,23 +67,39 @@ impl Running {
         Self::start(zone, token, Dns::default(), true)
     }
 
+    /// With a token, and a zone that can be rewritten and reloaded.
+    fn from_file(zone: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("example.toml");
+        std::fs::write(&file, zone).unwrap();
+        Self::started(Options::for_paths(vec![file]), folder, Some(TOKEN), Dns::default())
+    }
+
+    fn rewrite(&self, zone: &str) {
+        std::fs::write(self.folder.path().join("example.toml"), zone).unwrap();
+    }
+
     fn socket(&self) -> std::path::PathBuf {
         self.folder.path().join("admin.sock")
     }
 
     fn start(zone: &str, token: Option<&str>, dns: Dns, state: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::for_text("example.toml", zone);
+        options.state = state.then(|| folder.path().to_owned());
+        Self::started(options, folder, token, dns)
+    }
+
+    fn started(mut options: Options, folder: tempfile::TempDir, token: Option<&str>, dns: Dns) -> Self {
         let token_file = token.map(|token| {
             let file = folder.path().join("token");
             std::fs::write(&file, token).unwrap();
             file
         });
         let admin = Admin { token_file, ..Admin::default() };
-        let mut options = Options::for_text("example.toml", zone);
         options.admin = Some(AdminListen::At(SocketAddr::from(([127, 0, 0, 1], 0))));
         options.sources.server =
             ServerSource::Given(Box::new(config::Server { admin, dns, ..config::Server::default() }));
-        options.state = state.then(|| folder.path().to_owned());
         let server = Server::start(options).unwrap();
         let admin = server.admin().expect("it listens");
         Self { server, admin, folder }

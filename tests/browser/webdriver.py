@@ -2,7 +2,11 @@
 
 import base64
 import json
+import os
+import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -19,14 +23,27 @@ ARGUMENTS = [
 class Browser:
     """Headless Chromium. Every wait has an end."""
 
-    def __init__(self, port):
-        self.base = f"http://127.0.0.1:{port}"
-        self.folder = tempfile.mkdtemp(prefix="geosteer-browser-")
-        self.driver = subprocess.Popen(
-            ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="geosteer-browser-"))
         self.session = None
-        wait(lambda: self.ask("GET", "/status")["ready"], "chromedriver is ready", 30)
+        log = self.folder / "driver.log"
+        with log.open("w") as out:
+            # A group of its own, so that no process of it stays; what Chromium keeps in a home goes away, too.
+            self.driver = subprocess.Popen(
+                ["chromedriver", "--port=0"], stdout=out, stderr=out, start_new_session=True,
+                env=os.environ | {"HOME": str(self.folder)},
+            )
+        try:
+            port = wait(lambda: re.search(r"successfully on port (\d+)", log.read_text()), "chromedriver has a port", 60)[1]
+            self.base = f"http://127.0.0.1:{port}"
+            wait(lambda: self.ask("GET", "/status")["ready"], "chromedriver is ready", 60)
+            self.begin()
+        except BaseException:
+            print(log.read_text())
+            self.close()
+            raise
+
+    def begin(self):
         options = {
             "goog:chromeOptions": {"args": ARGUMENTS + [f"--user-data-dir={self.folder}"]},
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -44,14 +61,19 @@ class Browser:
         try:
             self.driver.wait(10)
         except subprocess.TimeoutExpired:
-            self.driver.kill()
+            pass
+        try:
+            os.killpg(self.driver.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.driver.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data, {"content-type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=240) as response:
                 return json.load(response)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(json.load(error)["value"]["message"].splitlines()[0]) from None
@@ -67,10 +89,15 @@ class Browser:
         return self.ask("POST", self.session + "/element", {"using": "css selector", "value": css})[ELEMENT]
 
     def click(self, css):
-        self.ask("POST", f"{self.session}/element/{self.find(css)}/click", {})
+        """Clicks. The page draws itself anew all the time: an element that went away or moved meanwhile is looked for again."""
+        wait(lambda: self.act(css, "click", {}), f"{css} can be clicked")
 
     def type(self, css, text):
-        self.ask("POST", f"{self.session}/element/{self.find(css)}/value", {"text": text})
+        wait(lambda: self.act(css, "value", {"text": text}), f"{css} can be written to")
+
+    def act(self, css, verb, body):
+        self.ask("POST", f"{self.session}/element/{self.find(css)}/{verb}", body)
+        return True
 
     def text(self, css):
         return self.run("return document.querySelector(arguments[0])?.textContent ?? ''", css)
@@ -100,11 +127,13 @@ class Browser:
         assert wide <= width, f"{file}: the page is {wide} wide, the window {width}"
 
 
-def wait(holds, what, seconds=30):
-    """Waits until something holds; its value. Fails with `what` after so many seconds."""
+def wait(holds, what, seconds=60):
+    """Waits until something holds; its value. Fails with `what` after so many seconds, in which it was really looked at
+    twice a second: a machine that stood still meanwhile, and everything on it, is given the time that it lost."""
     end = time.monotonic() + seconds
-    last = None
-    while time.monotonic() < end:
+    looks, last = 0, None
+    while time.monotonic() < end or looks < 2 * seconds:
+        looks += 1
         try:
             value = holds()
             if value:

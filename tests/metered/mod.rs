@@ -2,16 +2,15 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-use crate::log::Log;
+use crate::process::{BINARY, Process, query, run};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
-const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 
 pub const ZONE: &str = r#"
 zone = "example.com"
@@ -40,8 +39,7 @@ policy = "near"
 
 /// A running server of [`ZONE`].
 pub struct Server {
-    child: Child,
-    pub log: Log,
+    process: Process,
     pub address: SocketAddr,
     folder: tempfile::TempDir,
 }
@@ -55,18 +53,9 @@ impl Server {
             "zones = [\"zone.toml\"]\nstate = \"state\"\n[dns]\nlisten = [\"127.0.0.1:0\"]\nthreads = 2\n{more}"
         );
         std::fs::write(folder.path().join("geosteer.toml"), file).unwrap();
-        let mut child = Command::new(BINARY)
-            .arg("run")
-            .arg("--config")
-            .arg(folder.path().join("geosteer.toml"))
-            .env_remove("GEOSTEER_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Log::of(child.stderr.take().unwrap());
-        let line = log.line(&["listening", "udp="]);
-        let address = line.split("udp=").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
-        Self { child, log, address, folder }
+        let process = Process::start(run().arg("--config").arg(folder.path().join("geosteer.toml")));
+        let address = process.address();
+        Self { process, address, folder }
     }
 
     /// Its folder.
@@ -106,9 +95,14 @@ impl Server {
         }
     }
 
+    /// The next line of its log that has all of these.
+    pub fn line(&self, words: &[&str]) -> String {
+        self.process.line(words)
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
-        assert!(Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap().success());
+        self.process.signal(name);
     }
 
     /// Asks over UDP.
@@ -131,24 +125,4 @@ impl Server {
         stream.read_exact(&mut length).unwrap();
         stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes(length))]).unwrap();
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
-
-/// A query of class IN without EDNS.
-pub fn query(name: &str, qtype: u16) -> Vec<u8> {
-    let mut query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0".to_vec();
-    for label in name.split('.') {
-        query.push(label.len() as u8);
-        query.extend_from_slice(label.as_bytes());
-    }
-    query.push(0);
-    query.extend_from_slice(&qtype.to_be_bytes());
-    query.extend_from_slice(&[0, 1]);
-    query
 }

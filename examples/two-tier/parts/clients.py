@@ -7,11 +7,13 @@ import random
 import time
 from typing import NamedTuple
 
-EUROPE, AMERICAS, ELSEWHERE = "europe", "americas", "elsewhere"
+EUROPE, AMERICAS, ASIA, ELSEWHERE = "europe", "americas", "asia", "elsewhere"
 
 # Networks of universities and research, by where the database places them.
 NETWORKS = {
-    EUROPE: ["193.0.6.0/24", "141.20.1.0/24", "130.88.20.0/24", "129.104.1.0/24", "130.192.10.0/24", "150.214.1.0/24"],
+    # A stable choice among regions hashes a network's first 16 bits: of so few networks, those that fall as many would.
+    EUROPE: ["193.0.6.0/24", "141.20.1.0/24", "130.88.20.0/24", "129.104.1.0/24", "150.214.1.0/24", "146.48.80.0/24"]
+    + ["139.91.1.0/24", "147.32.1.0/24", "149.156.1.0/24", "130.238.1.0/24", "193.2.1.0/24", "195.113.1.0/24"],
     AMERICAS: ["128.101.101.0/24", "18.9.22.0/24", "200.160.2.0/24", "132.204.1.0/24", "131.243.1.0/24", "148.204.1.0/24"],
     ELSEWHERE: ["133.11.0.0/24", "129.78.5.0/24", "137.132.1.0/24", "143.248.1.0/24", "130.216.1.0/24", "166.111.1.0/24"],
 }
@@ -55,9 +57,9 @@ class Crowd:
         self.answers.append(Answer(now, now, self.homes[network], self.regions[address]))
 
     def add(self, resolvers, count, homes=tuple(NETWORKS), until=math.inf):
-        """Lets `count` clients of each network of `homes` begin; they end at `until`."""
+        """Lets `count` clients of each of `homes` begin, in equal parts in its networks; they end at `until`."""
         for network in [network for network, home in self.homes.items() if home in homes]:
-            for index in range(count):
+            for index in range(count // len(NETWORKS[self.homes[network]])):
                 client = self.client(network, resolvers[index % len(resolvers)], until)
                 self.tasks.append(asyncio.ensure_future(client))
 

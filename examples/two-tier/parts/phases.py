@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-EUROPE, AMERICAS, ELSEWHERE = "europe", "americas", "elsewhere"
+from clients import AMERICAS, ASIA, ELSEWHERE, EUROPE
+
 # What this script itself adds to a time: it shares the machine with everything that it watches.
 SLACK_S = 0.75
 # Connections are reported once an interval; after two of them answers follow.
@@ -119,11 +120,12 @@ def broken_promises(watch, phase, form):
         found.append(f"{phase.what}: nobody asked")
     match phase.what:
         case "kill a region":
-            dead = [request for request in europeans + others if request.to != AMERICAS]
+            dead = [request for request in europeans + others if request.to in (EUROPE, "")]
             promise(after(dead, form.away()), "to a dead region")
+            found += unevenly(phase, [request for request in europeans if request.to in (AMERICAS, ASIA)])
             promise(strayed(americans), "of Americans to Europe")
             promise([request for request in lost if request.home == AMERICAS], "of Americans lost")
-            promise([request for request in lost if request.to == AMERICAS], "lost by the region that lived")
+            promise([request for request in lost if request.to in (AMERICAS, ASIA)], "lost by a region that lived")
         case "mend the region":
             promise(after(strayed(europeans), form.home()), "of Europeans not at home again")
             promise(strayed(americans), "of Americans to Europe")
@@ -135,12 +137,18 @@ def broken_promises(watch, phase, form):
             busy = [answer for answer in answers if answer.to == EUROPE]
             if not answers or len(busy) > len(answers) / 4:
                 found.append(f"{phase.what}: {len(busy)} of {len(answers)} answers lead others to the busy region")
-        case "cut the prober off" | "mend the prober's network":
-            promise(lost, "lost")
         case _:
             promise(strayed(europeans + americans), "to another region than their own")
             promise(lost, "lost")
     return found
+
+
+def unevenly(phase, guests):
+    """What is wrong with where a dead region's clients are: the region that has more room takes more, and not all."""
+    near, far = [sum(request.to == region for request in guests) for region in (AMERICAS, ASIA)]
+    if guests and far > near > 0:
+        return []
+    return [f"{phase.what}: of {len(guests)} requests of Europeans {near} to the Americas and {far} to Asia, which has more room"]
 
 
 def percent(requests, region):
@@ -151,20 +159,21 @@ def percent(requests, region):
 
 def changed(watch, phase, form):
     """After how long the name server answered Europeans otherwise, and the last of them went by an old answer."""
-    to = {"kill a region": AMERICAS, "mend the region": EUROPE}.get(phase.what)
-    answers = watch.of(phase, EUROPE, watch.crowd.answers)
-    if to is None:
+    if phase.what not in ("kill a region", "mend the region"):
         return "-", "-", "-"
-    first = next((f"{answer.at - phase.begin:.1f} s" for answer in answers if answer.to == to), "never")
-    old = [request.at - phase.begin for request in watch.of(phase, EUROPE) if request.to != to]
-    limit = form.away() if to == AMERICAS else form.home()
+    leaves = phase.what == "kill a region"
+    is_new = lambda item: (item.to != EUROPE) == leaves
+    answers = watch.of(phase, EUROPE, watch.crowd.answers)
+    first = next((f"{answer.at - phase.begin:.1f} s" for answer in answers if is_new(answer)), "never")
+    old = [request.at - phase.begin for request in watch.of(phase, EUROPE) if not is_new(request)]
+    limit = form.away() if leaves else form.home()
     return first, f"{max(old, default=0):.1f} s", f"{limit} s"
 
 
 def report(watch, form):
     """Prints what clients saw in each phase; true if a promise was broken."""
-    head = ["what was done", "seconds", "requests", "Europeans at home", "Americans at home", "others in Europe", "not served"]
-    head += ["new answers after", "last by an old one", "promised"]
+    head = ["what was done", "seconds", "requests", "Europeans at home", "in the Americas", "in Asia"]
+    head += ["Americans at home", "others in Europe", "not served", "new answers after", "last by an old one", "promised"]
     rows = [head]
     for phase in watch.phases:
         requests = watch.of(phase)
@@ -173,7 +182,7 @@ def report(watch, form):
                 phase.what,
                 f"{phase.end - phase.begin:.1f}",
                 str(len(requests)),
-                percent(watch.of(phase, EUROPE), EUROPE),
+                *[percent(watch.of(phase, EUROPE), region) for region in (EUROPE, AMERICAS, ASIA)],
                 percent(watch.of(phase, AMERICAS), AMERICAS),
                 percent(watch.of(phase, ELSEWHERE), EUROPE),
                 str(sum(not request.ok for request in requests)),

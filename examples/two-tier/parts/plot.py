@@ -6,11 +6,12 @@ WIDTH, LEFT, RIGHT, TOP = 960, 60, 20, 124
 PANEL, GAP = 100, 40
 INK, PALE, RULE = "#222222", "#666666", "#d8d8d8"
 # Told apart by every kind of eyes (Okabe and Ito).
-COLOUR = {"europe": "#0072b2", "americas": "#e69f00", "": "#222222"}
-ON_COLOUR = {"europe": "#ffffff", "americas": "#222222", "": "#ffffff"}
+COLOUR = {"europe": "#0072b2", "americas": "#e69f00", "asia": "#009e73", "": "#222222"}
+ON_COLOUR = {"europe": "#ffffff", "americas": "#222222", "asia": "#ffffff", "": "#ffffff"}
 WORDS = {
     "europe": ("served in Europe", "Europe"),
     "americas": ("served in the Americas", "Americas"),
+    "asia": ("served in Asia", "Asia"),
     "": ("not served", "lost"),
 }
 CLIENTS = {
@@ -22,7 +23,7 @@ CLIENTS = {
 
 def share(requests, home, begin, end):
     """The part of the requests of a bin that each region served; the last part was not served. None: no requests."""
-    parts = {"europe": 0, "americas": 0, "": 0}
+    parts = dict.fromkeys(COLOUR, 0)
     for request in requests:
         if request.home == home and begin <= request.until < end:
             parts[request.to if request.ok else ""] += 1
@@ -93,7 +94,7 @@ class Plot:
         most = max((value for _, counts in samples for value in counts.values() if value), default=1)
         most = -(-most // 10) * 10
         y = lambda value: top + PANEL * (1 - value / most)
-        for region in ["europe", "americas"]:
+        for region in ["europe", "americas", "asia"]:
             path, down, peak = [], True, (0, 0)
             for at, counts in samples:
                 value = counts[region]
@@ -102,7 +103,7 @@ class Plot:
                     peak = max(peak, (value, at))
                 down = value is None
             self.out.append(f'<path d="{"".join(path)}" stroke="{COLOUR[region]}" stroke-width="2" fill="none"/>')
-            name = {"europe": "Europe", "americas": "Americas"}[region]
+            name = WORDS[region][1]
             # Beside the peak, on the side that has room.
             value, at = peak
             anchor, shift = ("end", -6) if at > self.seconds / 2 else ("start", 6)
@@ -132,7 +133,7 @@ def draw(journal, phases, samples, note):
     plot = Plot(seconds, 1.0 if seconds > 30 else 0.5)
     tops = [TOP + index * (PANEL + GAP) for index in range(4)]
     bottom = tops[3] + PANEL
-    plot.text(LEFT, 26, "Two regions behind geosteer: where clients were served", 18, weight="bold")
+    plot.text(LEFT, 26, "Three regions behind geosteer: where clients were served", 18, weight="bold")
     plot.text(LEFT, 46, note, 12, PALE)
     for home, top in zip(CLIENTS, tops):
         plot.shares(journal, home, top)

@@ -1,4 +1,4 @@
-"""Everything that runs beside the clients: six servers, two load balancers, the prober's network, geosteer."""
+"""Everything that runs beside the clients: nine servers, three load balancers, the prober's network, geosteer."""
 
 import asyncio
 import os
@@ -13,8 +13,10 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-BALANCER = {"europe": "127.16.1.1", "americas": "127.16.2.1"}
-PROBED = {"europe": "127.16.1.100", "americas": "127.16.2.100"}
+BALANCER = {"europe": "127.16.1.1", "americas": "127.16.2.1", "asia": "127.16.3.1"}
+PROBED = {region: f"{address}00" for region, address in BALANCER.items()}
+# What always answers, and where the prober reaches it.
+CANARY, CANARY_PROBED = "127.16.9.1", "127.16.9.100"
 SERVERS = ["one", "two", "three"]
 HOLD_S = 0.25
 
@@ -63,11 +65,12 @@ class World:
         self.processes = {}
         servers = [self.server_address(region, server) for region in BALANCER for server in SERVERS]
         self.port = free_port([*BALANCER.values(), *servers])
-        self.health_port = free_port([*BALANCER.values(), *PROBED.values()])
+        self.health_port = free_port([*BALANCER.values(), *PROBED.values(), CANARY, CANARY_PROBED])
         self.zone = (HERE.parent / "two-tier.example.com.toml").read_text()
         for key, value in {"port": self.health_port, **settings}.items():
             self.zone, count = re.subn(rf"(?m)^({key} *= ).*$", rf"\g<1>{value}", self.zone)
             assert count == 1, f"the zone sets {key} {count} times"
+        self.server = (HERE.parent / "geosteer.toml").read_text().replace(":8404/", f":{self.health_port}/")
 
     def server_address(self, region, server):
         return f"{BALANCER[region]}{SERVERS.index(server) + 1}"
@@ -83,8 +86,10 @@ class World:
         return pathlib.Path(self.folder.name) / f"{name}.log"
 
     def start_server(self, region, server):
-        address = self.server_address(region, server)
-        self.start(f"{region}-{server}", [sys.executable, HERE / "backend.py", address, str(self.port), str(HOLD_S)])
+        self.start_backend(f"{region}-{server}", self.server_address(region, server), self.port)
+
+    def start_backend(self, name, address, port):
+        self.start(name, [sys.executable, HERE / "backend.py", address, str(port), str(HOLD_S)])
 
     def start_balancer(self, region):
         environment = {
@@ -115,10 +120,14 @@ class World:
         process.stdin.close()
 
     async def start_gate(self):
-        routes = [f"{PROBED[region]}={BALANCER[region]}" for region in BALANCER]
-        self.start("gate", [sys.executable, HERE / "gate.py", str(self.health_port), *routes])
-        for region in BALANCER:
-            await self.listening("gate", PROBED[region], self.health_port)
+        """The prober's network, to the load balancers and to what always answers."""
+        self.start_backend("canary", CANARY, self.health_port)
+        await self.listening("canary", CANARY, self.health_port)
+        routes = {CANARY_PROBED: CANARY, **{PROBED[region]: address for region, address in BALANCER.items()}}
+        words = [f"{source}={target}" for source, target in routes.items()]
+        self.start("gate", [sys.executable, HERE / "gate.py", str(self.health_port), *words])
+        for source in routes:
+            await self.listening("gate", source, self.health_port)
 
     def cut(self, cut):
         """Cuts the prober's network, or mends it."""
@@ -126,10 +135,12 @@ class World:
 
     async def start_geosteer(self):
         """Gives the address at which it answers."""
-        zone = pathlib.Path(self.folder.name) / "two-tier.example.com.toml"
+        folder = pathlib.Path(self.folder.name)
+        zone, server = folder / "two-tier.example.com.toml", folder / "geosteer.toml"
         zone.write_text(self.zone)
-        state = pathlib.Path(self.folder.name) / "state"
-        self.start("geosteer", [self.geosteer, "run", "--zones", zone, "--listen", "127.0.0.1:0", "--state", state])
+        server.write_text(self.server)
+        where = ["--config", server, "--zones", zone, "--state", folder / "state"]
+        self.start("geosteer", [self.geosteer, "run", *where, "--listen", "127.0.0.1:0", "--admin", "off"])
         listening = lambda: re.search(r"udp=127\.0\.0\.1:(\d+)", self.log("geosteer").read_text())
         await self.until("geosteer", listening)
         return "127.0.0.1", int(listening()[1])
@@ -143,7 +154,7 @@ class World:
 
     async def until(self, name, done):
         """Waits for a process that was just started."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not done():
             if self.processes[name].poll() is not None or time.monotonic() > deadline:
                 raise Missing(f"{name} does not start:\n{self.log(name).read_text()}")

@@ -15,9 +15,11 @@ import { now, span } from "./words.js";
 import { drawWorld, paintWorld } from "./world.js";
 
 const POLL_MS = 3_000;
-/** A simulation costs the server a second of a core: only after a change, and now and then. */
+/** A simulation after a reload costs the server a second of a core, others little: after a change, and now and then. */
 const SIMULATE_S = 120;
-const SIMULATE_LEAST_S = 4;
+const SIMULATE_LEAST_S = 1;
+/** The first one goes through the databases, behind everything else that the machine does. */
+const SIMULATE_LIMIT_MS = 60_000;
 
 const events = new Events(() => refresh());
 const model = {
@@ -96,7 +98,7 @@ async function simulate() {
   simulating = true;
   Object.assign(simulated, { at: now(), of });
   try {
-    await takeSimulation(await get(`simulate?name=${encodeURIComponent(at("name").value)}`), of);
+    await takeSimulation(await get(`simulate?name=${encodeURIComponent(at("name").value)}`, SIMULATE_LIMIT_MS), of);
   } catch (error) {
     simulated.of = "";
     at("country").textContent = `The map is not of this moment: ${error.message}`;

@@ -45,7 +45,7 @@ function down(model) {
     const failing = own.filter((one) => !one.live);
     const since = failing.map((one) => model.sinceOf(one)).filter(Boolean);
     const when = since.length ? ` since ${moment(Math.max(...since))}` : "";
-    return bad(10, `Pool ${pool.pool} is DOWN`, `${failing.length} of ${count(own.length, "endpoint")} fail: ${reasons(failing) || "no probe has answered"}${when}${goneTo(model, pool.pool)}.`);
+    return bad(10, `Pool ${pool.pool} is DOWN`, `${failing.length} of ${count(own.length, "endpoint")} ${own.length === 1 ? "fails" : "fail"}: ${reasons(failing) || "no probe has answered"}${when}${goneTo(model, pool.pool)}.`);
   });
 }
 

@@ -29,8 +29,10 @@ export function timeline(endpoint, changes) {
   const x = (at) => Math.max(0, ((at - start) / LENGTH_S) * WIDTH);
   const own = (endpoint.checked ?? []).flatMap((subject) => changes.get(subject) ?? []).sort((a, b) => a.number - b.number);
   const bars = [];
-  const bar = (from, to, state, title) => bars.push(s("rect", {
-    x: x(from), width: Math.max(1.5, x(to) - x(from)), class: `bar ${state}`,
+  // What took a moment, or began just now, is seen as well.
+  const least = (state) => (state === "unknown" ? 0 : 2.5);
+  const bar = (from, to, state, title, width = Math.max(least(state), x(to) - x(from))) => bars.push(s("rect", {
+    x: Math.min(x(from), WIDTH - width), width, class: `bar ${state}`,
     y: state === "down" ? 9 : state === "up" ? 2 : 8, height: state === "unknown" ? 1.5 : 7,
   }, s("title", {}, title)));
   own.forEach((change, index) => {

@@ -13,7 +13,7 @@ export function askToken(why) {
     const form = h("form", { onsubmit: (event) => { event.preventDefault(); finish(input.value.trim()); } },
       h("h2", { id: "token-title" }, "The server wants its token"),
       h("p", {}, why ?? ""),
-      h("label", {}, "Token, as in the file of [admin] token_file ", input),
+      h("label", {}, "Token: that of [admin] token_file, or what geosteer demo prints behind #token= ", input),
       h("p", { class: "quiet" }, "It is kept until this tab is closed, and nowhere else."),
       h("div", { class: "buttons" },
         h("button", { type: "button", onclick: () => finish(null) }, "Cancel"),

@@ -4,6 +4,7 @@ mod board;
 mod screen;
 mod toys;
 
+use crate::admin::Token;
 use crate::cli::run::Host;
 use crate::config::AdminListen;
 use crate::daemon::{LISTEN, Options, Server, ServerSource, Sources, Zones};
@@ -48,11 +49,10 @@ pub fn run(args: Args) -> Exit {
     board.wait_for(SITES.len());
     print!("{}", screen::table(&demo.server.state(), demo.dns(), &board));
     print!("{}", screen::lines(demo.dns(), demo.toys.addresses()[0]));
-    if let Some(admin) = demo.server.admin() {
-        println!("the page for people: http://{admin}/\n");
-    }
+    print!("{}", demo.page());
+    println!("\nCtrl-C stops. Changes of health:");
     board.print_changes();
-    let Demo { server, toys } = demo;
+    let Demo { server, toys, .. } = demo;
     let exit = host.serve(server);
     drop(toys);
     println!("stopped");
@@ -64,6 +64,7 @@ pub fn run(args: Args) -> Exit {
 struct Demo {
     server: Server,
     toys: Toys,
+    token: String,
 }
 
 impl Demo {
@@ -78,13 +79,20 @@ impl Demo {
         let zones = Some(Zones::Text { name: ZONE_NAME.into(), text: text.into() });
         let sources = Sources { server: ServerSource::Given(Box::default()), zones };
         let admin = any_ports.then_some(AdminListen::At(SocketAddr::from(([127, 0, 0, 1], 0))));
-        let options = Options { listen: vec![listen], threads: Some(1), tcp: None, state: None, admin, sources };
+        let word = Token::random().map_err(|error| format!("cannot start: {error}"))?;
+        let token = Some(Token::new(word.as_bytes()));
+        let options = Options { listen: vec![listen], threads: Some(1), tcp: None, state: None, admin, token, sources };
         let server = Server::start(options).map_err(|error| error.to_string())?;
-        Ok(Self { server, toys })
+        Ok(Self { server, toys, token: word })
     }
 
     fn dns(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Where the page is, if there is one; with what lets it take sites out and bring them back.
+    fn page(&self) -> String {
+        self.server.admin().map_or_else(String::new, |admin| screen::page(admin, &self.token))
     }
 }
 

@@ -48,10 +48,19 @@ pub(super) fn lines(dns: SocketAddr, lon: SocketAddr) -> String {
         text,
         "\nTake London out, ask again as the Netherlands (within 4 s: 198.51.100.10, New York), bring it back:\n  \
          curl -X POST http://{lon}/fail\n  \
-         curl -X POST http://{lon}/recover\n\n\
-         Ctrl-C stops. Changes of health:\n"
+         curl -X POST http://{lon}/recover\n"
     );
     text
+}
+
+/// The address of the page for people. The token stands behind `#`, which browsers send to nobody: no log and no
+/// `Referer` has it, and the page takes it out of the address bar.
+pub(super) fn page(admin: SocketAddr, token: &str) -> String {
+    format!(
+        "\nSee it, drain a site and bring it back, in a browser:\n  \
+         http://{admin}/#token={token}\n  \
+         (whoever has this address may do so, on this machine and until this demo stops)\n"
+    )
 }
 
 fn pools_of(step: &Step) -> Vec<PoolId> {

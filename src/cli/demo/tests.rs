@@ -80,7 +80,7 @@ fn a_site_that_fails_is_left_and_comes_back_when_it_recovers() {
     assert_eq!(ask(dns, [129, 78, 5]), Some(SYD));
     assert!(post(lon, "/recover").starts_with("HTTP/1.1 200"));
     ask_until(dns, NETHERLANDS, LON);
-    let Demo { server, toys } = demo;
+    let Demo { server, toys, .. } = demo;
     server.stop();
     drop(toys);
     assert!(TcpStream::connect(lon).is_err(), "the toys are gone");
@@ -112,4 +112,35 @@ fn the_screen_shows_each_region_and_the_lines_to_paste() {
     let lines = screen::lines(demo.dns(), demo.toys.addresses()[0]);
     assert_eq!(lines.matches("dig @127.0.0.1").count(), 5, "{lines}");
     assert_eq!(lines.lines().filter(|line| line.contains("curl -X POST")).count(), 2, "{lines}");
+}
+
+/// What the admin server says to an order, with this token: the status line.
+fn drains(admin: SocketAddr, token: &str) -> String {
+    let body = r#"{"target": "pool/lon", "state": "drain", "reason": "new switches"}"#;
+    let mut stream = TcpStream::connect(admin).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /api/v1/overrides HTTP/1.1\r\nHost: {admin}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn the_address_of_the_page_has_the_token_behind_it_and_that_drains() {
+    let demo = Demo::start("127.0.0.1:0".parse().unwrap(), true).unwrap();
+    ask_until(demo.dns(), NETHERLANDS, LON);
+    let page = demo.page();
+    let address = page.lines().map(str::trim).find(|line| line.starts_with("http://")).unwrap();
+    let (server, token) = address.split_once("/#token=").unwrap();
+    let admin = server.trim_start_matches("http://").parse().unwrap();
+    assert_eq!(drains(admin, "another"), "HTTP/1.1 401 Unauthorized");
+    assert_eq!(ask(demo.dns(), NETHERLANDS), Some(LON));
+    assert_eq!(drains(admin, token), "HTTP/1.1 200 OK");
+    ask_until(demo.dns(), NETHERLANDS, NYC);
 }

@@ -135,6 +135,7 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::tests::toml_files;
     use crate::config;
 
     #[test]
@@ -152,28 +153,11 @@ mod tests {
         assert!(format("zone = \n").unwrap_err().contains("line 1, column 8"), "{:?}", format("zone = \n"));
     }
 
-    /// Every zone, server file and test file of this repository.
-    fn corpus() -> Vec<PathBuf> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut folders = vec![root.join("zones"), root.join("examples"), root.join("tests")];
-        let mut found = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false if path.extension().is_some_and(|extension| extension == "toml") => found.push(path),
-                    false => {}
-                }
-            }
-        }
-        assert!(found.len() > 30, "{}", found.len());
-        found
-    }
-
     #[test]
     fn nothing_here_changes_its_meaning_and_formatting_twice_is_formatting_once() {
-        for path in corpus() {
+        let files = toml_files(&["zones", "examples", "tests"]);
+        assert!(files.len() > 30, "{}", files.len());
+        for path in files {
             let text = fs::read_to_string(&path).expect("text");
             // Some are broken on purpose.
             let Ok(new) = format(&text) else { continue };

@@ -71,8 +71,8 @@ fn object(table: &Table) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::tests::toml_files;
     use std::fs;
-    use std::path::{Path, PathBuf};
 
     fn validator(of: Of) -> jsonschema::Validator {
         jsonschema::validator_for(&schema(of)).expect("a schema")
@@ -82,32 +82,17 @@ mod tests {
         serde_json::to_value(toml::from_str::<toml::Table>(text).expect("TOML")).expect("no dates")
     }
 
-    /// The TOML files of the zones and examples here.
-    fn files() -> Vec<PathBuf> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut folders = vec![root.join("zones"), root.join("examples")];
-        let mut found = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false if path.extension().is_some_and(|extension| extension == "toml") => found.push(path),
-                    false => {}
-                }
-            }
-        }
-        found
-    }
-
     #[test]
-    fn every_zone_and_test_file_here_fits() {
-        let (zones, tests) = (validator(Of::Zone), validator(Of::Tests));
-        let files = files();
+    fn every_file_here_fits() {
+        let (zones, tests, server) = (validator(Of::Zone), validator(Of::Tests), validator(Of::Server));
+        let files = toml_files(&["zones", "examples"]);
         assert!(files.len() >= 10, "{files:?}");
         for path in files {
-            let is_tests = path.to_string_lossy().ends_with(".tests.toml");
-            let validator = if is_tests { &tests } else { &zones };
+            let validator = match path.to_string_lossy() {
+                name if name.ends_with(".tests.toml") => &tests,
+                name if name.ends_with("/geosteer.toml") => &server,
+                _ => &zones,
+            };
             let document = json(&fs::read_to_string(&path).expect("text"));
             let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{}: {errors:?}", path.display());
