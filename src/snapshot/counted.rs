@@ -342,13 +342,16 @@ mod tests {
         let names_at = RESPONSES + 3 * OF_ZONE;
         let counted = Counted { zones, names_at, ..Counted::default() };
         let asked = request(true, Family::V6, rtype::SOA);
-        let place = responses(Some(ZoneId::new(1))) + usual(asked);
-        let stands_for: Vec<_> =
-            (0..names_at).filter(|&index| counted.parts(index).any(|part| part == place)).collect();
-        assert_eq!(stands_for, [asked, responses(Some(ZoneId::new(1)))]);
-        assert_eq!(counted.label(place), None);
-        let words = stands_for.iter().map(|&index| counted.label(index).unwrap());
-        assert!(words.eq([Label::Request("tcp", "6", "SOA"), Label::Response("b.", "NOERROR")]));
+        let in_zones = [None, Some(ZoneId::new(0)), Some(ZoneId::new(1))];
+        for (zone, word) in in_zones.into_iter().zip(["none", "a.", "b."]) {
+            let place = responses(zone) + usual(asked);
+            let stands_for: Vec<_> =
+                (0..names_at).filter(|&index| counted.parts(index).any(|part| part == place)).collect();
+            assert_eq!(stands_for, [asked, responses(zone)]);
+            assert_eq!(counted.label(place), None);
+            let words = stands_for.iter().map(|&index| counted.label(index).unwrap());
+            assert!(words.eq([Label::Request("tcp", "6", "SOA"), Label::Response(word, "NOERROR")]));
+        }
     }
 
     #[test]

@@ -168,21 +168,31 @@ impl Zones {
         self.sets[start..start + usize::from(node.set_count)].iter().find(|set| set.rtype == rtype).copied()
     }
 
-    /// What a name that has no node of its own finds.
-    #[inline(never)]
-    fn find_below(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
+    /// The closest node above a name.
+    #[cold]
+    fn place_above(&self, name: Span<'_>) -> Option<At<'_>> {
         let mut ancestor = name.parent()?;
         // What is deeper than every name of ours need not be looked up.
         for _ in self.deepest..ancestor.labels() {
             ancestor = ancestor.parent()?;
         }
-        let id = loop {
-            if let Some(node) = self.node(ancestor) {
-                break node;
+        loop {
+            if let Some(at) = self.place(ancestor) {
+                return Some(at);
             }
             ancestor = ancestor.parent()?;
+        }
+    }
+
+    /// What a name that has no node of its own finds.
+    #[inline(never)]
+    fn find_below(&self, name: Span<'_>, qtype: u16) -> Option<Found> {
+        let parent = name.parent()?;
+        // Nearly all such names stand right below one of ours.
+        let At { id, node } = match self.place(parent) {
+            Some(at) => at,
+            None => self.place_above(parent)?,
         };
-        let node = &self.nodes[id.index()];
         if node.above != NodeId::NONE {
             return Some(self.hidden(node.above, false));
         }

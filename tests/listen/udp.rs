@@ -1,6 +1,7 @@
 //! UDP.
 
 use super::{LONG, id, message, service};
+use geosteer::listen::sys::{Batch, Shape};
 use geosteer::listen::{bind, udp};
 use geosteer::metrics::Metrics;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -46,6 +47,38 @@ fn the_answer_leaves_from_the_address_that_was_asked() {
         let server = start(listen, 2);
         let asked = SocketAddr::new(asked.parse::<IpAddr>().unwrap(), server.address.port());
         assert_eq!(ask(asked, local), asked, "{listen}");
+    }
+}
+
+#[test]
+fn queries_that_get_no_answer_leave_no_gap_and_shift_nobody() {
+    let server = client("127.0.0.1:0");
+    let clients: Vec<_> = (0..5).map(|_| client("127.0.0.1:0")).collect();
+    let mut batch = Batch::new(Shape { v6: false, info: false });
+    // Twice: what a batch left behind must not reach the next one.
+    for (round, silent) in [[0, 2], [1, 4]].into_iter().enumerate() {
+        for (number, client) in clients.iter().enumerate() {
+            client.send_to(&[round as u8, number as u8], server.local_addr().unwrap()).unwrap();
+        }
+        assert_eq!(batch.receive(&server, true).unwrap(), clients.len());
+        for index in 0..clients.len() {
+            assert!(batch.answer(index, |query, _, room| {
+                room[..2].copy_from_slice(query);
+                room[2] = b'!';
+                (!silent.contains(&usize::from(query[1]))).then_some(3)
+            }));
+        }
+        assert_eq!(batch.send(&server), 0);
+        for (number, client) in clients.iter().enumerate().filter(|(number, _)| !silent.contains(number)) {
+            let mut reply = [0; 8];
+            let length = client.recv(&mut reply).unwrap();
+            assert_eq!(reply[..length], [round as u8, number as u8, b'!']);
+        }
+        for silent in silent {
+            clients[silent].set_nonblocking(true).unwrap();
+            assert!(clients[silent].recv(&mut [0; 8]).is_err(), "client {silent} is told nothing");
+            clients[silent].set_nonblocking(false).unwrap();
+        }
     }
 }
 
