@@ -116,7 +116,7 @@ fn answer_usual(
     let zones = &state.snapshot.zones;
     let node = place.map(|at| at.id);
     if query.edns.dnssec_ok && state.snapshot.signs {
-        return answer_any(state, worker, request, query, node, out);
+        return signed::answer_usual(state, worker, request, query, place, out);
     }
     if let Some(at) = place
         && query.qclass() == class::IN

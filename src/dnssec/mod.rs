@@ -3,8 +3,11 @@
 
 mod bind;
 mod canonical;
+mod cell;
 mod denial;
 mod key;
+mod seal;
+mod seals;
 mod sign;
 mod store;
 #[cfg(test)]
@@ -12,7 +15,10 @@ mod verified;
 
 pub use bind::{BindError, file_stem, private_file, public_file, read_pair};
 pub use canonical::{Order, order, to_canonical};
+pub use cell::{Held, SIGNATURE};
 pub use denial::{chain, types_of, without};
 pub use key::{Algorithm, Digest, Key, KeyError, Role};
+pub use seal::{Rrsig, Seal};
+pub use seals::{Mark, Seals};
 pub use sign::{RrSet, Window, rrsig};
-pub use store::{Seal, Signed, Signer};
+pub use store::Signer;

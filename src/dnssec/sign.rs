@@ -87,8 +87,8 @@ impl RrSet {
 pub(super) struct Kept {
     pub(super) records: Box<[u8]>,
     pub(super) rtype: u16,
-    ttl: u32,
-    labels: u8,
+    pub(super) ttl: u32,
+    pub(super) labels: u8,
 }
 
 /// RDATA of the RRSIG record that `key` of the zone at `apex`, a name in wire form, makes of an RRset.

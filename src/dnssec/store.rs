@@ -1,62 +1,53 @@
-//! Every signature of a zone, made once. An RRset is known by its content, so that a reload that leaves it as it is
-//! leaves its signature too. What was not signed ahead is signed at its first use, by whoever comes first, while the
-//! others who ask for the same set wait for it: some tens of microseconds, once in a signature's life.
+//! The signatures of a zone: each RRset is signed once, kept, and signed anew before its time is over.
 
 use super::key::{Algorithm, Key, Role};
-use super::sign::{Kept, RrSet, Window, sign};
-use crate::limits::{SIGNATURE_JITTER_S, SIGNATURE_LIFE_S, SIGNATURE_SKEW_S};
+use super::seal::{Core, Hand, Seal};
+use super::sign::RrSet;
 use crate::wire::Name;
-use crate::wire::code::rtype;
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-
-/// How stale the note of a signature's last use may be, seconds.
-const USED_STEP_S: u64 = 3_600;
 
 /// What signs a zone: its keys, the time as it was told, and the signatures.
 #[derive(Debug)]
 pub struct Signer {
     core: Arc<Core>,
-    known: RwLock<HashMap<Arc<[u8]>, Arc<Seal>>>,
+    known: RwLock<HashSet<Entry>>,
 }
 
-/// What a signature is made with.
+/// A seal among others, found by its records.
 #[derive(Debug)]
-struct Core {
-    apex: Name,
-    keys: Box<[Key]>,
-    /// Seconds since 1970.
-    now: AtomicU64,
+struct Entry(Arc<Seal>);
+
+impl Borrow<[u8]> for Entry {
+    fn borrow(&self) -> &[u8] {
+        self.0.records()
+    }
 }
 
-/// An RRset and its signatures.
-#[derive(Debug)]
-pub struct Seal {
-    core: Arc<Core>,
-    rrset: Kept,
-    current: RwLock<Option<Signed>>,
-    /// When it was asked for, seconds since 1970, about.
-    used: AtomicU64,
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.records().hash(state);
+    }
 }
 
-/// The signatures of an RRset.
-#[derive(Debug)]
-pub struct Signed {
-    /// RDATA of the RRSIG records, one a key that signs.
-    pub rdatas: Box<[Box<[u8]>]>,
-    /// When they hold, seconds since 1970.
-    from: u64,
-    until: u64,
-    /// When new ones are to be made.
-    renew: u64,
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.records() == other.0.records()
+    }
 }
+
+impl Eq for Entry {}
 
 impl Signer {
     /// What signs the zone at `apex`. `now`: seconds since 1970.
     #[must_use]
     pub fn new(apex: &Name, keys: Vec<Key>, now: u64) -> Self {
-        let core = Core { apex: apex.to_lowercase(), keys: keys.into(), now: AtomicU64::new(now) };
+        let apex = apex.to_lowercase();
+        let hands = [Role::Entry, Role::Zone].map(|role| hands(&keys, role, &apex));
+        let core = Core { apex, keys: keys.into(), hands, now: AtomicU64::new(now) };
         Self { core: Arc::new(core), known: RwLock::default() }
     }
 
@@ -83,113 +74,60 @@ impl Signer {
         self.len() == 0
     }
 
-    /// The seal of an RRset; nothing if it has no record. Allocates only for one that is new.
+    /// The seal of an RRset; nothing if it has no record. Locks, and allocates for one that is new: what is asked for
+    /// again and again keeps the seal.
     pub fn seal(&self, rrset: &RrSet) -> Option<Arc<Seal>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seal) = known.get(rrset.records()) {
+        if let Some(Entry(seal)) = known.get(rrset.records()) {
             return Some(Arc::clone(seal));
         }
         drop(known);
-        let kept = rrset.kept()?;
+        let new = Arc::new(Seal::new(&self.core, rrset.kept()?));
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let seal = known.entry(rrset.records().into()).or_insert_with(|| {
-            let used = AtomicU64::new(self.core.now.load(Ordering::Relaxed));
-            Arc::new(Seal { core: Arc::clone(&self.core), rrset: kept, current: RwLock::default(), used })
-        });
-        Some(Arc::clone(seal))
+        // Another thread may have been faster.
+        if let Some(Entry(seal)) = known.get(rrset.records()) {
+            return Some(Arc::clone(seal));
+        }
+        known.insert(Entry(Arc::clone(&new)));
+        Some(new)
     }
 
     /// Makes new signatures of the RRsets whose time has come, and forgets those that nobody has held or asked for as
     /// long as a signature lives. Gives how many were made.
     pub fn renew(&self) -> usize {
-        let now = self.core.now.load(Ordering::Relaxed);
+        let now = self.core.now();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, seal| {
-            Arc::strong_count(seal) > 1 || seal.used.load(Ordering::Relaxed) + SIGNATURE_LIFE_S >= now
-        });
-        let seals: Vec<_> = known.values().map(Arc::clone).collect();
+        known.retain(|Entry(seal)| Arc::strong_count(seal) > 1 || !seal.is_forgotten(now));
+        let seals: Vec<_> = known.iter().map(|Entry(seal)| Arc::clone(seal)).collect();
         drop(known);
         seals.iter().filter(|seal| seal.renew(now)).count()
     }
-}
 
-impl Core {
-    /// The keys that sign a type: those that the parent vouches for sign the keys and what is told to the parent
-    /// (RFC 7344 §4.1), the others everything else. An algorithm with keys of one role signs everything with them.
-    fn keys_for(&self, rtype: u16) -> impl Iterator<Item = &Key> {
-        let role = match rtype {
-            rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY => Role::Entry,
-            _ => Role::Zone,
-        };
-        Algorithm::ALL.into_iter().flat_map(move |algorithm| {
-            let of_it = move |key: &&Key| key.algorithm() == algorithm;
-            let any = self.keys.iter().filter(of_it).any(|key| key.role() == role);
-            self.keys.iter().filter(of_it).filter(move |key| !any || key.role() == role)
-        })
-    }
-
-    fn sign(&self, rrset: &Kept, now: u64) -> Signed {
-        let (from, until) = (now.saturating_sub(SIGNATURE_SKEW_S), now + SIGNATURE_LIFE_S);
-        let window = Window { inception: from as u32, expiration: until as u32 };
-        let rdatas = self.keys_for(rrset.rtype).filter_map(|key| sign(rrset, self.apex.wire(), key, window).ok());
-        let rdatas = rdatas.map(Vec::into_boxed_slice).collect();
-        Signed { rdatas, from, until, renew: now + SIGNATURE_LIFE_S / 2 - jitter(&rrset.records) }
+    /// Seconds until the first signature of all ends; nothing if there is none. What nobody asks for does not count.
+    #[must_use]
+    pub fn left(&self) -> Option<u32> {
+        let (now, known) = (self.core.now(), self.known.read().unwrap_or_else(PoisonError::into_inner));
+        known.iter().filter(|Entry(seal)| !seal.is_forgotten(now)).filter_map(|Entry(seal)| seal.left(now)).min()
     }
 }
 
-/// By how much earlier than others an RRset is signed anew, seconds: so that they do not come all at once.
-fn jitter(records: &[u8]) -> u64 {
-    // FNV-1a, 64 bits.
-    let hash = records
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3));
-    hash % SIGNATURE_JITTER_S
-}
-
-impl Seal {
-    /// Does something with the signatures. There always are some that hold now.
-    pub fn with<T>(&self, take: impl FnOnce(&Signed) -> T) -> T {
-        let now = self.core.now.load(Ordering::Relaxed);
-        if self.used.load(Ordering::Relaxed) + USED_STEP_S < now {
-            self.used.store(now, Ordering::Relaxed);
-        }
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(signed) = &*current
-            && signed.holds(now)
-        {
-            return take(signed);
-        }
-        drop(current);
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        match &mut *current {
-            Some(signed) if signed.holds(now) => take(signed),
-            stale => take(stale.insert(self.core.sign(&self.rrset, now))),
-        }
-    }
-
-    /// Makes new signatures if it is time; the old ones are handed out meanwhile.
-    fn renew(&self, now: u64) -> bool {
-        let is_due = |signed: &Signed| signed.renew <= now || !signed.holds(now);
-        let due = self.current.read().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_due);
-        if due {
-            let signed = self.core.sign(&self.rrset, now);
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(signed);
-        }
-        due
-    }
-}
-
-impl Signed {
-    /// True if a resolver whose clock is right believes them now. A clock that was put back counts: what was signed in
-    /// the future does not hold yet.
-    fn holds(&self, now: u64) -> bool {
-        self.from <= now && now < self.until
-    }
+/// The keys that sign: those that the parent vouches for sign the keys and what is told to the parent (RFC 7344 §4.1),
+/// the others everything else. An algorithm with keys of one role signs everything with them.
+fn hands(keys: &[Key], role: Role, apex: &Name) -> Box<[Hand]> {
+    let of_algorithm = |algorithm: Algorithm| {
+        let of_it = move |(_, key): &(usize, &Key)| key.algorithm() == algorithm;
+        let any = keys.iter().enumerate().filter(of_it).any(|(_, key)| key.role() == role);
+        keys.iter().enumerate().filter(of_it).filter(move |(_, key)| !any || key.role() == role)
+    };
+    let hands = Algorithm::ALL.into_iter().flat_map(of_algorithm);
+    hands.map(|(index, key)| Hand::new(index, key, apex)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{SIGNATURE_JITTER_S, SIGNATURE_LIFE_S};
+    use crate::wire::code::rtype;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -202,8 +140,14 @@ mod tests {
         RrSet::new(b"\x01a\x07example\x00", rtype, 60, std::iter::once(&[octet, 0, 0, 1][..]))
     }
 
-    fn rdatas(signer: &Signer, rtype: u16, octet: u8) -> Box<[Box<[u8]>]> {
-        signer.seal(&rrset(rtype, octet)).unwrap().with(|signed| signed.rdatas.clone())
+    fn rdatas(signer: &Signer, rtype: u16, octet: u8) -> Vec<Vec<u8>> {
+        let mut rdatas = Vec::new();
+        let given = signer.seal(&rrset(rtype, octet)).unwrap().each(|rrsig| {
+            rdatas.extend(rrsig.to_vec());
+            true
+        });
+        assert!(given);
+        rdatas
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a signed zone's answers carry for those who ask for it (RFC 4035 §3.1): signatures, and NSEC records that
 //! prove what does not exist. Nothing of it is on the way of a client that does not ask.
 
-use crate::dnssec::Seal;
+use crate::dnssec::{Rrsig, Seal};
 use crate::id::ZoneId;
 use crate::limits::{CHAIN_MAX, NAME_MAX};
 use crate::wire::Reply;
@@ -30,17 +30,34 @@ impl Book<'_> {
 }
 
 /// Writes the signatures of an RRset whose owner is some labels and a pointer; `None` if they have no room.
-#[cold]
 pub(super) fn put_signatures(
     seal: &Seal,
     reply: &mut Reply<'_>,
     section: Section,
-    (owner, ttl): ((&[u8], u16), u32),
+    owner: (&[u8], u16),
+    ttl: u32,
 ) -> Option<()> {
-    seal.with(|signed| {
-        let mut rdatas = signed.rdatas.iter();
-        rdatas.try_for_each(|rdata| reply.named(section, owner, rtype::RRSIG, ttl, rdata).map(drop))
-    })
+    let usual = seal.only().and_then(|rrsig| put_signature(&rrsig, reply, section, owner, ttl));
+    usual.or_else(|| put_all(seal, reply, section, owner, ttl))
+}
+
+/// The same where one of several, or one that is to be made, is written.
+#[cold]
+fn put_all(seal: &Seal, reply: &mut Reply<'_>, section: Section, owner: (&[u8], u16), ttl: u32) -> Option<()> {
+    seal.each(|rrsig| put_signature(&rrsig, reply, section, owner, ttl).is_some()).then_some(())
+}
+
+/// Writes one signature; `None` if it has no room, or was made anew at this moment.
+#[inline(always)]
+pub(super) fn put_signature(
+    rrsig: &Rrsig<'_>,
+    reply: &mut Reply<'_>,
+    section: Section,
+    owner: (&[u8], u16),
+    ttl: u32,
+) -> Option<()> {
+    let parts = (rrsig.fixed, rrsig.window, rrsig.signer);
+    reply.signature(section, owner, ttl, parts, |to| rrsig.held.copy(to))
 }
 
 /// The NSEC records that an answer owes, each once.
@@ -116,6 +133,13 @@ impl Proofs {
         }
     }
 
+    /// Owes the record of this node no longer: it stands in the answer.
+    pub(super) fn paid(&mut self, node: NodeId) {
+        for owed in &mut self.owed {
+            *owed = owed.filter(|(one, ..)| *one != node);
+        }
+    }
+
     /// Writes what is owed into the authority section; `None` if it has no room.
     pub(super) fn write(&self, book: Book<'_>, reply: &mut Reply<'_>) -> Option<()> {
         self.owed.iter().flatten().try_for_each(|owed| put_nsec(book, reply, *owed))
@@ -129,5 +153,5 @@ fn put_nsec(book: Book<'_>, reply: &mut Reply<'_>, (node, zone, apex): (NodeId, 
     let owner = (book.zones.relative(node, zone), 0xc000 | apex as u16);
     let at = reply.named(Section::Authority, owner, rtype::NSEC, ttl, rdata)?;
     let owner = if at <= POINTER_MAX { (&[][..], 0xc000 | at as u16) } else { owner };
-    put_signatures(book.zones.seal(node, rtype::NSEC)?, reply, Section::Authority, (owner, ttl))
+    put_signatures(book.zones.seal(node, rtype::NSEC)?, reply, Section::Authority, owner, ttl)
 }

@@ -243,7 +243,7 @@ fn put(
     if book.signed {
         let ttl = u32::from(reply.peek(start + 6)) << 16 | u32::from(reply.peek(start + 8));
         let seal = book.zones.seal(node, set.rtype);
-        seal.map_or(Some(()), |seal| put_signatures(seal, reply, section, ((&[], owner), ttl)))?;
+        seal.map_or(Some(()), |seal| put_signatures(seal, reply, section, (&[], owner), ttl))?;
     }
     Some(start)
 }

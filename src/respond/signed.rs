@@ -1,21 +1,153 @@
-//! Answers that are put together at the query and are signed for those who ask for it: what steering decides, the
-//! minimal answer to ANY, and the signatures themselves. Each RRset that can be is signed once, at its first use.
+//! Answers of signed zones for those who ask for signatures: the usual ones from top to bottom, and those that are put
+//! together at the query. Each RRset is signed once, at its first use, and found again without a lock.
 
-use super::proofs::{Book, Proofs, put_signatures};
+use super::proofs::{Book, Proofs, put_signature, put_signatures};
 use super::records::{self, HINFO};
-use super::{Ending, Question, Request, Transport, Verdict, finish, scope, services, truncated};
-use crate::client::{Client, Family};
-use crate::dnssec::without;
-use crate::id::ZoneId;
+use super::{
+    Ending, Question, Request, Transport, Verdict, answer_any, family, finish, heed_subnet, scope, services, truncated,
+};
+use crate::client::{Client, Family, Wish};
+use crate::dnssec::{Mark, Seal, without};
+use crate::id::{EndpointId, NameId, PoolId, ZoneId};
 use crate::limits::TTL_STATIC;
 use crate::state::State;
-use crate::steer::{self, Answer, Picks, Want};
-use crate::wire::code::{extended, rcode, rtype};
+use crate::steer::{self, Answer, Decision, Picks, Want};
+use crate::wire::code::{class, extended, rcode, rtype};
 use crate::wire::query::HEADER;
 use crate::wire::reply::{QUESTION, Section};
 use crate::wire::{Query, Reply};
 use crate::worker::Worker;
-use crate::zone::{Found, Outcome};
+use crate::zone::{At, Found, NodeId, Outcome, Usual};
+use std::sync::Arc;
+
+/// Answers the usual query that asks for signatures, and hands any other one on.
+#[inline(never)]
+pub(super) fn answer_usual(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    query: Query<'_>,
+    place: Option<At<'_>>,
+    out: &mut [u8],
+) -> Verdict {
+    let zones = &state.snapshot.zones;
+    if let Some(at) = place
+        && query.qclass() == class::IN
+        && let Usual::Addresses(holder, name) = zones.usual(at, query.qtype())
+        && zones.is_signed(holder.zone)
+    {
+        let subnet = heed_subnet(state, holder, request, &query);
+        if subnet.wish != Wish::Malformed {
+            worker.found(holder.zone);
+            let asked = Question { name, want: Want::Addresses(family(query.qtype())), node: Some(at.id), subnet };
+            return steered(state, worker, request, (asked, holder.zone, at.id), query, out);
+        }
+    }
+    answer_static(state, worker, request, query, place, out)
+}
+
+/// Answers the usual query for static records.
+#[inline(never)]
+fn answer_static(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    query: Query<'_>,
+    place: Option<At<'_>>,
+    out: &mut [u8],
+) -> Verdict {
+    let zones = &state.snapshot.zones;
+    if let Some(at) = place
+        && query.qclass() == class::IN
+        && let Usual::Records(holder, set) = zones.usual(at, query.qtype())
+        && !set.has_related()
+        && zones.is_signed(holder.zone)
+    {
+        let subnet = heed_subnet(state, holder, request, &query);
+        if subnet.wish != Wish::Malformed {
+            worker.found(holder.zone);
+            let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+            reply.authoritative = true;
+            reply.scope = scope(subnet.wish, 0);
+            let written = reply.append(Section::Answer, set.count, zones.image(set)).and_then(|start| {
+                let ttl = u32::from(reply.peek(start + 6)) << 16 | u32::from(reply.peek(start + 8));
+                let seal = zones.seal(at.id, set.rtype);
+                seal.map_or(Some(()), |seal| put_signatures(seal, &mut reply, Section::Answer, (&[], QUESTION), ttl))
+            });
+            return match written {
+                Some(()) => finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR)),
+                None => truncated(state, worker, request, query, reply),
+            };
+        }
+    }
+    answer_any(state, worker, request, query, place.map(|at| at.id), out)
+}
+
+/// Answers with the addresses that steering decides for a name that has a node of its own, and their signature.
+#[inline(always)]
+fn steered(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    (asked, zone, node): (Question, ZoneId, NodeId),
+    query: Query<'_>,
+    out: &mut [u8],
+) -> Verdict {
+    let client = Client::of(request.source.address, &asked.subnet);
+    let (decision, pool) = steer::decide_signed(state, worker, asked.name, &client, asked.want);
+    let Answer::Records { ttl } = decision.answer else {
+        return nothing(state, worker, request, (asked, node, decision), query, out);
+    };
+    let picks = Picks::last(state, worker, asked.want);
+    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+    reply.scope = scope(asked.subnet.wish, decision.scope);
+    reply.authoritative = true;
+    let (fits, rtype) = match asked.want {
+        Want::Addresses(Family::V6) => (reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6()), rtype::AAAA),
+        _ => (reply.addresses::<4, 16>(rtype::A, ttl, picks.v4()), rtype::A),
+    };
+    let mark = mark(state, rtype, pool, picks.endpoints());
+    if fits
+        && let Some(rrsig) = find(state, asked.name, &mark).and_then(Seal::only)
+        && put_signature(&rrsig, &mut reply, Section::Answer, (&[], QUESTION), ttl).is_some()
+    {
+        return finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR));
+    }
+    let set = Sought { name: asked.name, zone, node, mark, rtype };
+    signed_first(state, worker, request, (set, ttl, fits), query, reply)
+}
+
+/// Ends an answer whose signature was not at hand, or that has no room.
+#[cold]
+fn signed_first(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    (set, ttl, fits): (Sought, u32, bool),
+    query: Query<'_>,
+    mut reply: Reply<'_>,
+) -> Verdict {
+    if fits && sign(state, worker, &set, ttl, &mut reply).is_some() {
+        return finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR));
+    }
+    truncated(state, worker, request, query, reply)
+}
+
+/// The usual query got no records from steering.
+#[cold]
+fn nothing(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    (asked, node, decision): (Question, NodeId, Decision),
+    query: Query<'_>,
+    out: &mut [u8],
+) -> Verdict {
+    match state.snapshot.zones.find_from(Some(node), query.name(), query.qtype()) {
+        Some(found) => decided(state, worker, request, (&found, asked, asked.want, decision), query, out),
+        None => answer_any(state, worker, request, query, Some(node), out),
+    }
+}
 
 /// True if the answer of a signed zone is put together here.
 pub(super) fn is_special(found: &Found, query: &Query<'_>) -> bool {
@@ -26,7 +158,7 @@ pub(super) fn is_special(found: &Found, query: &Query<'_>) -> bool {
     }
 }
 
-/// Answers it.
+/// Answers what is not usual.
 #[cold]
 pub(super) fn answer(
     state: &State,
@@ -46,25 +178,32 @@ pub(super) fn answer(
         (Outcome::Service(name), _) => Want::Addresses(services::lane(state, name)),
         (_, want) => want,
     };
-    let decision = steer::decide_signed(state, worker, asked.name, &client, want);
+    let (decision, _) = steer::decide_signed(state, worker, asked.name, &client, want);
+    decided(state, worker, request, (&found, asked, want, decision), query, out)
+}
+
+/// Answers with what was decided.
+#[cold]
+fn decided(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    (found, asked, want, decision): (&Found, Question, Want, Decision),
+    query: Query<'_>,
+    out: &mut [u8],
+) -> Verdict {
     let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     reply.authoritative = true;
-    let book = Book { zones: &state.snapshot.zones, signed: true };
     let ending = match decision.answer {
-        Answer::Records { ttl } => {
-            let written = put_picks(state, worker, (&found, &asked, want), &query, ttl, &mut reply);
-            let written = written.and_then(|rtype| {
-                // Of a set without records nothing is to be signed: the types that exist never depend on the client.
-                sign(state, worker, (&found, rtype), (state.snapshot.names[asked.name.index()].ttl, ttl), &mut reply)?;
-                prove_wildcard(book, &found, &query, &mut reply)
-            });
-            if written.is_none() {
-                return truncated(state, worker, request, query, reply);
-            }
-            Ending::plain(rcode::NOERROR)
-        }
-        Answer::NoData => no_data(state, worker, &found, &query, &mut reply),
+        Answer::Records { ttl } => match put_picks(state, worker, (found, &asked, want), &query, ttl, &mut reply) {
+            Some(rtype) => match sign_picks(state, worker, (found, asked.name), (rtype, ttl), &query, &mut reply) {
+                Some(()) => Ending::plain(rcode::NOERROR),
+                None => return truncated(state, worker, request, query, reply),
+            },
+            None => return truncated(state, worker, request, query, reply),
+        },
+        Answer::NoData => no_data(state, worker, found, &query, &mut reply),
         Answer::ServFail => Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy"),
         Answer::Pending => {
             worker.asked(request, query.qtype());
@@ -99,19 +238,68 @@ fn put_picks(
     }
 }
 
-/// Signs the records in the answer, which are one RRset of the node that was found. `original`: the TTL that is signed,
-/// so that one signature serves for all that this one is lowered to (RFC 4035 §5.3.3).
-fn sign(
+/// Signs what was written, and proves that no closer name exists if a wildcard stood in.
+fn sign_picks(
     state: &State,
     worker: &mut Worker,
-    (found, rtype): (&Found, u16),
-    (original, ttl): (u32, u32),
+    (found, name): (&Found, NameId),
+    (rtype, ttl): (u16, u32),
+    query: &Query<'_>,
     reply: &mut Reply<'_>,
 ) -> Option<()> {
-    let Some(signer) = state.snapshot.settings[found.zone.index()].signing.signer() else { return Some(()) };
-    worker.rrset.set(state.snapshot.zones.name(found.node), rtype, original, reply.rdatas());
-    let Some(seal) = signer.seal(&worker.rrset) else { return Some(()) };
-    put_signatures(&seal, reply, Section::Answer, ((&[], QUESTION), ttl))
+    // Members of one pool, or what their records say.
+    let mark = match (rtype, Picks::last(state, worker, Want::Target).endpoints()) {
+        (rtype::A | rtype::AAAA, picked @ [first, ..]) => {
+            mark(state, rtype, state.snapshot.endpoints[first.index()].pool, picked)
+        }
+        _ => Mark::of_any(rtype, reply.rdatas()),
+    };
+    sign(state, worker, &Sought { name, zone: found.zone, node: found.node, mark, rtype }, ttl, reply)?;
+    prove_wildcard(Book { zones: &state.snapshot.zones, signed: true }, found, query, reply)
+}
+
+/// What was signed before of a balanced name.
+#[inline(always)]
+fn find<'s>(state: &'s State, name: NameId, mark: &Mark) -> Option<&'s Seal> {
+    state.snapshot.seals.get(name.index())?.find(mark).map(|seal| &**seal)
+}
+
+/// An RRset of a balanced name.
+struct Sought {
+    name: NameId,
+    zone: ZoneId,
+    node: NodeId,
+    mark: Mark,
+    rtype: u16,
+}
+
+/// That of addresses of members of a pool.
+#[inline(always)]
+fn mark(state: &State, rtype: u16, pool: PoolId, picked: &[EndpointId]) -> Mark {
+    let of = &state.snapshot.pools[pool.index()];
+    Mark::of_members(rtype, pool, (of.first, of.count), picked)
+}
+
+/// Signs the records in the answer, and keeps the signature at hand. What is signed is the name's largest TTL: one
+/// signature serves for all that this one is lowered to (RFC 4035 §5.3.3).
+fn sign(state: &State, worker: &mut Worker, set: &Sought, ttl: u32, reply: &mut Reply<'_>) -> Option<()> {
+    if let Some(seal) = find(state, set.name, &set.mark) {
+        return put_signatures(seal, reply, Section::Answer, (&[], QUESTION), ttl);
+    }
+    let original = state.snapshot.names[set.name.index()].ttl;
+    worker.rrset.set(state.snapshot.zones.name(set.node), set.rtype, original, reply.rdatas());
+    let seal = keep(state, worker, set)?;
+    put_signatures(&seal, reply, Section::Answer, (&[], QUESTION), ttl)
+}
+
+/// The seal of the worker's RRset, at hand from now on.
+fn keep(state: &State, worker: &Worker, set: &Sought) -> Option<Arc<Seal>> {
+    let signer = state.snapshot.settings[set.zone.index()].signing.signer()?;
+    let seal = signer.seal(&worker.rrset)?;
+    if let Some(seals) = state.snapshot.seals.get(set.name.index()) {
+        seals.keep(set.mark, &seal);
+    }
+    Some(seal)
 }
 
 /// Writes the proof that no closer name exists than the wildcard that stood in.
@@ -131,13 +319,10 @@ fn plain(state: &State, worker: &mut Worker, found: &Found, query: &Query<'_>, r
     let book = Book { zones: &state.snapshot.zones, signed: true };
     reply.authoritative = true;
     let written = if found.outcome == Outcome::Any {
-        reply.record(Section::Answer, QUESTION, rtype::HINFO, TTL_STATIC, HINFO).and_then(|_| {
-            sign(state, worker, (found, rtype::HINFO), (TTL_STATIC, TTL_STATIC), reply)?;
-            prove_wildcard(book, found, query, reply)
-        })
+        put_hinfo(state, worker, found, query, reply)
     } else if let (Some((ttl, _)), Some(seal)) = (book.zones.nsec(found.node), book.zones.seal(found.node, rtype::NSEC))
     {
-        put_signatures(seal, reply, Section::Answer, ((&[], QUESTION), ttl))
+        put_signatures(seal, reply, Section::Answer, (&[], QUESTION), ttl)
     } else {
         return records::no_data(book, query, *found, reply);
     };
@@ -147,35 +332,68 @@ fn plain(state: &State, worker: &mut Worker, found: &Found, query: &Query<'_>, r
     Ending::plain(rcode::NOERROR)
 }
 
-/// A type that exists at the name has no data for this client: the chain's record says that it exists, so that this
-/// client gets one without it, the same for all of its kind.
-fn no_data(state: &State, worker: &mut Worker, found: &Found, query: &Query<'_>, reply: &mut Reply<'_>) -> Ending {
-    let book = Book { zones: &state.snapshot.zones, signed: true };
-    if put_no_data(book, state, worker, found, query, reply).is_none() {
-        reply.truncate();
-    }
-    Ending::plain(rcode::NOERROR)
-}
-
-fn put_no_data(
-    book: Book<'_>,
+/// Writes the minimal answer to ANY. Its signature is made at the first such query for the name.
+fn put_hinfo(
     state: &State,
     worker: &mut Worker,
     found: &Found,
     query: &Query<'_>,
     reply: &mut Reply<'_>,
 ) -> Option<()> {
-    let apex = apex_at(book, found.zone, query);
+    let book = Book { zones: &state.snapshot.zones, signed: true };
+    reply.record(Section::Answer, QUESTION, rtype::HINFO, TTL_STATIC, HINFO)?;
+    let seal = match book.zones.minimal(found.node)?.get() {
+        Some(seal) => seal,
+        None => {
+            worker.rrset.set(book.zones.name(found.node), rtype::HINFO, TTL_STATIC, std::iter::once(HINFO));
+            let signer = state.snapshot.settings[found.zone.index()].signing.signer()?;
+            let seal = signer.seal(&worker.rrset)?;
+            book.zones.minimal(found.node)?.get_or_init(|| seal)
+        }
+    };
+    put_signatures(seal, reply, Section::Answer, (&[], QUESTION), TTL_STATIC)?;
+    prove_wildcard(book, found, query, reply)
+}
+
+/// A type that exists at the name has no data for this client: the chain's record says that it exists, so that this
+/// client gets one without it, the same for all of its kind.
+fn no_data(state: &State, worker: &mut Worker, found: &Found, query: &Query<'_>, reply: &mut Reply<'_>) -> Ending {
+    if put_no_data(state, worker, found, query, reply).is_none() {
+        reply.truncate();
+    }
+    Ending::plain(rcode::NOERROR)
+}
+
+fn put_no_data(
+    state: &State,
+    worker: &mut Worker,
+    found: &Found,
+    query: &Query<'_>,
+    reply: &mut Reply<'_>,
+) -> Option<()> {
+    let book = Book { zones: &state.snapshot.zones, signed: true };
+    let (apex, name) = (apex_at(book, found.zone, query), found.balanced?);
     records::put_soa(book, found.zone, apex, reply)?;
     let hidden = if matches!(found.outcome, Outcome::Target(_)) { rtype::CNAME } else { query.qtype() };
     let (negative, rdata) = book.zones.nsec(found.node)?;
     let rdata = without(rdata, hidden)?;
     // No longer than an answer to the name: other clients get one.
-    let ttl = found.balanced.map_or(negative, |name| state.snapshot.names[name.index()].ttl.min(negative));
+    let ttl = state.snapshot.names[name.index()].ttl.min(negative);
     let owner = (book.zones.relative(found.node, found.zone), 0xc000 | apex as u16);
     reply.named(Section::Authority, owner, rtype::NSEC, ttl, &rdata)?;
-    let signer = state.snapshot.settings[found.zone.index()].signing.signer()?;
-    worker.rrset.set(book.zones.name(found.node), rtype::NSEC, ttl, std::iter::once(&rdata[..]));
-    put_signatures(&*signer.seal(&worker.rrset)?, reply, Section::Authority, (owner, ttl))?;
-    prove_wildcard(book, found, query, reply)
+    let mark = Mark::of_any(rtype::NSEC, std::iter::once(&rdata[..]));
+    match find(state, name, &mark) {
+        Some(seal) => put_signatures(seal, reply, Section::Authority, owner, ttl)?,
+        None => {
+            worker.rrset.set(book.zones.name(found.node), rtype::NSEC, ttl, std::iter::once(&rdata[..]));
+            let set = Sought { name, zone: found.zone, node: found.node, mark, rtype: rtype::NSEC };
+            let seal = keep(state, worker, &set)?;
+            put_signatures(&seal, reply, Section::Authority, owner, ttl)?;
+        }
+    }
+    // What covers the name that a wildcard stood in for may be that record too: it has the same next name.
+    let mut proofs = Proofs::new();
+    proofs.positive(book, found, query.name(), apex);
+    proofs.paid(found.node);
+    proofs.write(book, reply)
 }

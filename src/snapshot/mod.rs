@@ -5,6 +5,7 @@ mod build;
 mod changes;
 mod counted;
 mod meters;
+mod sets;
 mod signed;
 mod spec;
 
@@ -17,6 +18,7 @@ pub use spec::{Ecs, Signing, Spec, ZoneSpec};
 use meters::Meters;
 
 use crate::client::Bits;
+use crate::dnssec::Seals;
 use crate::geo::{GeoMap, View};
 use crate::health::{Check, GuardRules, TargetAddress};
 use crate::id::{CheckId, EndpointId, RouteId, TargetId, ZoneId};
@@ -32,8 +34,10 @@ pub struct Snapshot {
     pub zones: Zones,
     /// The specification's zones, for their settings and for people (regions, files); their records are gone.
     pub settings: Vec<ZoneSpec>,
-    /// A zone is signed: whoever asks for signatures takes the long way.
+    /// A zone is signed: whoever asks for signatures takes another way.
     pub(crate) signs: bool,
+    /// By balanced name, what was signed of it; none if no zone is signed.
+    pub(crate) seals: Vec<Seals>,
     /// By zone, the fingerprint of its static records without the SOA's serial: equal ones are the same data.
     pub records: Vec<u64>,
     /// Checks.

@@ -148,6 +148,42 @@ impl<'o> Reply<'o> {
         Some(at)
     }
 
+    /// Writes an RRSIG record whose owner is some labels and behind them a pointer, from the parts of its data: up to the
+    /// original TTL, expiration and inception, key tag and signer, and the signature, which somebody copies into its
+    /// place. `None` if it has no room, or the copy was no good.
+    #[inline(always)]
+    pub fn signature(
+        &mut self,
+        section: Section,
+        (labels, behind): (&[u8], u16),
+        ttl: u32,
+        (fixed, window, signer): (u64, u64, &[u8]),
+        copy_signature: impl FnOnce(&mut [u8; 64]) -> bool,
+    ) -> Option<()> {
+        let length = 16 + signer.len() + 64;
+        let end = self.at + labels.len() + RECORD_HEADER + length;
+        if !self.has_room(end) {
+            return None;
+        }
+        let head = record_header(behind, rtype::RRSIG, ttl, length as u16);
+        let (owner, rest) = self.out[self.at..end].split_at_mut(labels.len());
+        if !labels.is_empty() {
+            owner.copy_from_slice(labels);
+        }
+        let (before, rest) = rest.split_first_chunk_mut::<{ RECORD_HEADER + 16 }>()?;
+        before[..RECORD_HEADER].copy_from_slice(&head);
+        before[RECORD_HEADER..RECORD_HEADER + 8].copy_from_slice(&fixed.to_be_bytes());
+        before[RECORD_HEADER + 8..].copy_from_slice(&window.to_be_bytes());
+        let (between, last) = rest.split_last_chunk_mut::<64>()?;
+        copy(between, signer);
+        if !copy_signature(last) {
+            return None;
+        }
+        self.at = end;
+        self.counts[section as usize] += 1;
+        Some(())
+    }
+
     /// The data of the records so far, if their owners are pointers.
     pub fn rdatas(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = self.question_end;

@@ -55,6 +55,7 @@ impl<'a> Builder<'a> {
             images: Vec::with_capacity(expected * 8),
             zones: Vec::with_capacity(specs.len()),
             seals: Vec::new(),
+            minimal: Vec::new(),
             chains: Vec::new(),
             deepest: 0,
         };

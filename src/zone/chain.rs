@@ -5,7 +5,7 @@ use crate::dnssec::{Seal, order};
 use crate::id::ZoneId;
 use crate::wire::code::rtype;
 use crate::wire::reply::RECORD_HEADER;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 /// The names of a zone that have an NSEC record, in canonical order. Empty for a zone that is not signed.
@@ -64,6 +64,11 @@ impl Zones {
         seals[at].as_deref()
     }
 
+    /// Where the seal of a node's minimal answer to ANY is kept; nothing if no zone is signed.
+    pub(crate) fn minimal(&self, node: NodeId) -> Option<&OnceLock<Arc<Seal>>> {
+        self.minimal.get(node.index())
+    }
+
     /// The node whose NSEC record is that of `name` or covers it.
     #[must_use]
     pub fn at_or_before(&self, zone: ZoneId, name: &[u8]) -> Option<NodeId> {
@@ -91,15 +96,15 @@ impl Zones {
         &name[..name.len().saturating_sub(self.apex_length(zone))]
     }
 
-    /// Signs what is not signed yet, on so many threads. Gives how many RRsets there are.
+    /// Signs what is not signed yet, on so many threads. Gives how many RRsets are signed.
     pub fn sign(&self, threads: usize) -> usize {
         let seals: Vec<&Arc<Seal>> = self.seals.iter().flatten().collect();
+        let signed = |part: &[&Arc<Seal>]| part.iter().filter(|seal| seal.each(|_| true)).count();
         thread::scope(|scope| {
-            for part in seals.chunks(seals.len().div_ceil(threads.max(1)).max(1)) {
-                scope.spawn(move || part.iter().for_each(|seal| seal.with(|_| ())));
-            }
-        });
-        seals.len()
+            let parts = seals.chunks(seals.len().div_ceil(threads.max(1)).max(1));
+            let running: Vec<_> = parts.map(|part| scope.spawn(move || signed(part))).collect();
+            running.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
+        })
     }
 
     /// Puts the names with NSEC records in order, zone by zone.
@@ -108,6 +113,7 @@ impl Zones {
             return;
         }
         self.seals.resize_with(self.sets.len(), || None);
+        self.minimal.resize_with(self.nodes.len(), OnceLock::new);
         let mut links: Vec<Vec<(Vec<u8>, NodeId)>> = vec![Vec::new(); self.zones.len()];
         for index in 0..self.nodes.len() {
             let id = NodeId(index as u32);

@@ -19,7 +19,7 @@ use crate::dnssec::Seal;
 use crate::id::{NameId, ZoneId};
 use crate::wire::Name;
 use chain::Chain;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use table::Table;
 
 /// One static record as read from a file.
@@ -62,6 +62,8 @@ pub struct Zones {
     zones: Vec<Meta>,
     /// By set, what signs it; empty if no zone is signed.
     seals: Vec<Option<Arc<Seal>>>,
+    /// By node, what signs its minimal answer to ANY; empty if no zone is signed.
+    minimal: Vec<OnceLock<Arc<Seal>>>,
     /// By zone, its names in order; empty if no zone is signed.
     chains: Vec<Chain>,
     /// Labels of the deepest node: nothing longer is worth a look-up.
@@ -189,6 +191,7 @@ impl Zones {
             + self.sets.capacity() * size_of::<Set>()
             + self.images.capacity()
             + self.seals.capacity() * size_of::<Option<Arc<Seal>>>()
+            + self.minimal.capacity() * size_of::<OnceLock<Arc<Seal>>>()
     }
 
     /// True if there is no zone.

@@ -17,10 +17,12 @@ enum Chooser {
 }
 
 impl Table {
-    /// How many members an answer has.
+    /// True if different answers have different members, several each: one with all of them, or with one, is among few
+    /// as it is.
+    #[inline(always)]
     #[must_use]
-    pub fn answers(&self) -> usize {
-        usize::from(self.answers).min(self.members.len())
+    pub fn varies(&self) -> bool {
+        matches!(self.layout, Layout::Spread(_)) || (2..self.members.len()).contains(&usize::from(self.answers))
     }
 
     /// Picks the members of one answer, one of at most [`SIGNED_SETS`] answers that the table gives. The first member is
@@ -89,7 +91,7 @@ mod tests {
             let mut members: Vec<usize> = out.as_slice().iter().map(|id| id.index()).collect();
             *firsts.entry(members[0]).or_default() += 1;
             members.sort_unstable();
-            assert_eq!(members.len(), table.answers());
+            assert_eq!(members.len(), usize::from(table.answers));
             sets.insert(members);
         }
         (sets, firsts)
