@@ -389,5 +389,9 @@ pub const SIGNED_SETS: u32 = 64;
 pub const RENEW_LOOK_S: u64 = 60;
 /// Largest file of a key that is read, octets.
 pub const KEY_FILE_MAX: u64 = 16_384;
+/// TTL of DS records at a parent unless it is told, seconds: that of most registries is no longer.
+pub const DS_TTL_S: u64 = 86_400;
+/// Largest TTL of a zone whose file is not at hand, seconds.
+pub const ZONE_TTL_S: u64 = 86_400;
 /// TTL of DNSKEY, CDS and CDNSKEY records, seconds: how long a change of keys takes to be known.
 pub const DNSKEY_TTL_S: u32 = 3_600;

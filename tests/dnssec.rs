@@ -280,6 +280,130 @@ fn keys_are_made_told_to_the_parent_and_moved() {
     assert_eq!(said(&geosteer(&["dnssec", "ds", "example.com", "--state", &second])), ds);
 }
 
+/// The DS lines of a zone as trust anchors for `delv`, and what it says of a few questions.
+fn validates(state: &Path, port: u16, lines: &str) -> Vec<String> {
+    let anchor = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().skip(3).collect();
+        format!("example.com static-ds {} {} {} \"{}\";", words[0], words[1], words[2], words[3])
+    };
+    let text: String = lines.lines().map(anchor).collect();
+    let file = state.join("anchors");
+    std::fs::write(&file, format!("trust-anchors {{ {text} }};\n")).unwrap();
+    let questions =
+        ["www.example.com A", "static.example.com A", "nothere.example.com A", "example.com DNSKEY", "example.com CDS"];
+    let mut bad = Vec::new();
+    for question in questions {
+        let mut delv = Command::new("delv");
+        delv.args(["@127.0.0.1", "-p", &port.to_string(), "+root=example.com", "-a"]).arg(&file);
+        let output = delv.args(question.split_whitespace()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        if !text.contains("fully validated") || text.contains("unsigned") {
+            bad.push(format!("{question}: {text}"));
+        }
+    }
+    bad
+}
+
+#[test]
+fn a_rollover_never_leaves_a_zone_that_does_not_validate() {
+    if !has("delv") {
+        return;
+    }
+    for roles in [&["init"][..], &["init", "--split"]] {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().display().to_string();
+        let dnssec = |args: &[&str]| geosteer(&[&["dnssec"], args, &["--state", &folder]].concat());
+        said(&dnssec(&[roles, &["example.com"]].concat()));
+        let server = Server::start(options(state.path())).unwrap();
+        let port = server.address().port();
+        let first = said(&dnssec(&["ds", "example.com"]));
+        let rolled = if roles.len() > 1 { vec!["zone", "entry"] } else { vec!["entry"] };
+        let mut before = first.clone();
+        for role in rolled {
+            said(&dnssec(&["rollover", "start", "example.com", "--role", role]));
+            let refused = dnssec(&["rollover", "next", "example.com"]);
+            assert!(String::from_utf8_lossy(&refused.stderr).contains("is not safe before"), "{refused:?}");
+            loop {
+                server.reload().unwrap();
+                let now = said(&dnssec(&["ds", "example.com"]));
+                // Who knows both, as the parent does, always can; before the zone changes, who knows the old one.
+                let bad = validates(state.path(), port, &now);
+                assert!(bad.is_empty(), "{role}: {}", bad.join("\n"));
+                let status = said(&dnssec(&["rollover", "status", "example.com"]));
+                if status.contains("announced") || status.contains("published") {
+                    let bad = validates(state.path(), port, &before);
+                    assert!(bad.is_empty(), "{role}, {status}: {}", bad.join("\n"));
+                }
+                if status.contains("no rollover runs") {
+                    break;
+                }
+                said(&dnssec(&["rollover", "next", "example.com", "--force"]));
+            }
+            let after = said(&dnssec(&["ds", "example.com"]));
+            assert_eq!(after == before, role == "zone", "{after}");
+            before = after;
+        }
+        // The old keys do nothing any more.
+        let gone = validates(state.path(), port, &first);
+        assert_eq!(gone.is_empty(), false, "{roles:?}");
+    }
+}
+
+#[test]
+fn keys_and_how_far_they_are_rolled_move_together() {
+    let [one, other] = [0; 2].map(|_| tempfile::tempdir().unwrap());
+    let [first, second, files] = [&one, &other, &one].map(|folder| folder.path().display().to_string());
+    let files = format!("{files}/files");
+    said(&geosteer(&["dnssec", "init", "example.com", "--split", "--state", &first]));
+    let moved = || {
+        let names = said(&geosteer(&["dnssec", "export", "example.com", &files, "--state", &first]));
+        let names: Vec<&str> = names.lines().collect();
+        said(&geosteer(&[&["dnssec", "import"], &names[..], &["--state", &second]].concat()));
+        let [ours, theirs] = [&first, &second]
+            .map(|state| said(&geosteer(&["dnssec", "rollover", "status", "example.com", "--state", state])));
+        assert_eq!(ours, theirs);
+        ours
+    };
+    assert!(moved().ends_with("no rollover runs\n"));
+    said(&geosteer(&["dnssec", "rollover", "start", "example.com", "--state", &first]));
+    assert!(moved().contains("  published since "));
+    let again = geosteer(&["dnssec", "rollover", "start", "example.com", "--state", &first]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("runs already"));
+    said(&geosteer(&["dnssec", "rollover", "next", "example.com", "--force", "--state", &first]));
+    assert!(moved().contains("  retired since "));
+    let late = geosteer(&["dnssec", "rollover", "cancel", "example.com", "--state", &first]);
+    assert_eq!(late.status.code(), Some(3));
+    // By the other server.
+    said(&geosteer(&["dnssec", "rollover", "next", "example.com", "--force", "--state", &second]));
+    let status = said(&geosteer(&["dnssec", "rollover", "status", "example.com", "--state", &second]));
+    assert!(status.contains("  removed since ") && status.ends_with("no rollover runs\n"), "{status}");
+}
+
+#[test]
+fn missing_keys_are_told_as_an_event_and_as_a_metric() {
+    let state = tempfile::tempdir().unwrap();
+    let server = Server::start(options(state.path())).unwrap();
+    let mut last = server.events().follow();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let told = |events: &geosteer::events::Events| {
+        let all = events.after(Some(0), usize::MAX);
+        all.into_iter().find(|event| event.kind == geosteer::events::Kind::Keys)
+    };
+    let event = runtime.block_on(async {
+        let come = async {
+            loop {
+                if let Some(event) = told(server.events()) {
+                    return event;
+                }
+                last.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), come).await.unwrap()
+    });
+    assert_eq!((&*event.subject, &*event.to), ("example.com.", "SERVFAIL"));
+    assert!(event.reason.contains("keys are missing"), "{event:?}");
+}
+
 #[test]
 fn keys_that_bind_made_are_taken_and_have_the_digest_that_bind_says() {
     if !has("dnssec-keygen") || !has("dnssec-dsfromkey") {

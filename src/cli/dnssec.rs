@@ -1,13 +1,17 @@
 //! `geosteer dnssec`: keys of signed zones, and what the parent shall publish of them.
 
+mod rollover;
+
 use crate::config::Server;
 use crate::control::STATE;
 use crate::daemon::{self, ServerSource};
-use crate::dnssec::{Algorithm, Digest, Key, Role};
+use crate::dnssec::{Algorithm, Digest, Key, Phase, Role, Times};
 use crate::error::Exit;
-use crate::store::{keys_folder, read_key, read_keys, write_key};
+use crate::snapshot::Signing;
+use crate::store::{keys_folder, put_key, read_key, read_keys, write_key};
 use crate::wire::Name;
 use clap::ValueEnum;
+use rollover::Rolling;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `geosteer dnssec`.
@@ -27,6 +31,8 @@ enum Verb {
     Export(Export),
     /// Take keys over from BIND key files
     Import(Import),
+    /// Go from one key to the next
+    Rollover(Rolling),
 }
 
 /// Where the keys are.
@@ -111,6 +117,7 @@ pub fn run(args: Args) -> Exit {
         Verb::Ds(args) => ds(&args),
         Verb::Export(args) => export(&args),
         Verb::Import(args) => import(&args),
+        Verb::Rollover(args) => rollover::run(&args),
     };
     match done {
         Ok(text) => {
@@ -128,6 +135,16 @@ impl At {
     fn server(&self) -> Result<Server, String> {
         let source = self.config.clone().map_or_else(|| ServerSource::Given(Box::default()), ServerSource::File);
         daemon::server(&source).map(|(server, _)| server).map_err(|error| error.to_string())
+    }
+
+    /// What the zone's file says, if the server file leads to it: how it is signed, and its largest TTL.
+    fn zone(&self, zone: &Name) -> Result<Option<(Signing, u32)>, String> {
+        if self.config.is_none() {
+            return Ok(None);
+        }
+        let zones = daemon::signings(&self.server()?).map_err(|report| report.short())?;
+        let said = zones.into_iter().find(|(apex, ..)| apex.to_lowercase() == zone.to_lowercase());
+        Ok(said.map(|(_, signing, ttl)| (signing, ttl)))
     }
 
     fn keys(&self) -> Result<PathBuf, String> {
@@ -158,32 +175,26 @@ fn init(args: &Init) -> Result<String, String> {
     let algorithm = match args.algorithm {
         Some(Choice::EcdsaP256Sha256) => Algorithm::EcdsaP256Sha256,
         Some(Choice::Ed25519) => Algorithm::Ed25519,
-        None => written(&args.at, &args.zone)?,
+        None => args.at.zone(&args.zone)?.and_then(|(signing, _)| signing.wanted()).unwrap_or_default(),
     };
     let roles = if args.split { &[Role::Zone, Role::Entry][..] } else { &[Role::Entry] };
     let mut text = String::new();
     for &role in roles {
-        let key = Key::generate(algorithm, role).map_err(|error| error.to_string())?;
+        let now = crate::clock::unix_seconds();
+        let times = Times { created: Some(now), published: Some(now), activated: Some(now), ..Times::default() };
+        let key = Key::generate(algorithm, role).map_err(|error| error.to_string())?.with_times(times);
         let stem = write_key(&folder, &args.zone, &key).map_err(|error| format!("{}: {error}", folder.display()))?;
         text += &format!("{}.private\n", stem.display());
     }
     Ok(text)
 }
 
-/// What the zone's file says, if the server file leads to it.
-fn written(at: &At, zone: &Name) -> Result<Algorithm, String> {
-    if at.config.is_none() {
-        return Ok(Algorithm::default());
-    }
-    let zones = daemon::signings(&at.server()?).map_err(|report| report.short())?;
-    let said = zones.into_iter().find(|(apex, _)| apex.to_lowercase() == zone.to_lowercase());
-    Ok(said.and_then(|(_, signing)| signing.wanted()).unwrap_or_default())
-}
-
 fn ds(args: &Ds) -> Result<String, String> {
     let keys = known(&args.at.keys()?, &args.zone)?;
     let digest = if args.sha384 { Digest::Sha384 } else { Digest::Sha256 };
-    let vouched = keys.iter().filter(|key| key.role() == Role::Entry);
+    let now = crate::clock::unix_seconds();
+    let in_use = |key: &&Key| key.role() == Role::Entry && key.times().phase(now) != Phase::Removed;
+    let vouched = keys.iter().filter(in_use);
     let lines: Vec<String> = vouched
         .map(|key| if args.dnskey { dnskey_line(&args.zone, key) } else { ds_line(&args.zone, key, digest) })
         .collect();
@@ -207,7 +218,7 @@ fn dnskey_line(zone: &Name, key: &Key) -> String {
 fn export(args: &Export) -> Result<String, String> {
     let mut text = String::new();
     for key in known(&args.at.keys()?, &args.zone)? {
-        let stem = write_key(&args.folder, &args.zone, &key);
+        let stem = put_key(&args.folder, &args.zone, &key);
         let stem = stem.map_err(|error| format!("{}: {error}", args.folder.display()))?;
         text += &format!("{}.private\n", stem.display());
     }
@@ -220,7 +231,7 @@ fn import(args: &Import) -> Result<String, String> {
     let keys: Result<Vec<_>, _> = args.files.iter().map(|file| read_key(file)).collect();
     let mut text = String::new();
     for (zone, key) in keys.map_err(|error| error.to_string())? {
-        let stem = write_key(&folder, &zone, &key).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let stem = put_key(&folder, &zone, &key).map_err(|error| format!("{}: {error}", folder.display()))?;
         text += &format!("{}.private\n", stem.display());
     }
     Ok(text)

@@ -5,7 +5,7 @@ use super::signing::{self, Keyring};
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
-use crate::limits::{METRICS_NAMES, MMDB_MAX};
+use crate::limits::{DNSKEY_TTL_S, METRICS_NAMES, MMDB_MAX};
 use crate::report;
 use crate::routing_tests;
 use crate::snapshot::{Signing, Snapshot, Spec};
@@ -253,13 +253,19 @@ pub fn apexes(server: &config::Server) -> Result<Vec<Name>, config::Report> {
     Ok(loaded.spec.zones.into_iter().map(|zone| zone.apex).collect())
 }
 
-/// How the zones that the server file leads to are signed.
+/// How the zones that the server file leads to are signed, each with its largest TTL, seconds.
 ///
 /// # Errors
 /// Any mistake in them.
-pub fn signings(server: &config::Server) -> Result<Vec<(Name, Signing)>, config::Report> {
+pub fn signings(server: &config::Server) -> Result<Vec<(Name, Signing, u32)>, config::Report> {
     let loaded = config::load(&zone_paths(server, None), &options(server))?;
-    Ok(loaded.spec.zones.into_iter().map(|zone| (zone.apex, zone.signing)).collect())
+    let spec = loaded.spec;
+    let largest = |index: usize| {
+        let names = spec.names.iter().filter(move |name| name.zone.index() == index).map(|name| name.ttl);
+        spec.zones[index].records.iter().map(|record| record.ttl).chain(names).max().unwrap_or(0).max(DNSKEY_TTL_S)
+    };
+    let zones = spec.zones.iter().enumerate();
+    Ok(zones.map(|(index, zone)| (zone.apex.clone(), zone.signing.clone(), largest(index))).collect())
 }
 
 fn options(server: &config::Server) -> config::Options {

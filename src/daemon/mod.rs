@@ -205,7 +205,7 @@ impl Server {
         query_log: Option<query_log::Settings>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
-        let generation = 1;
+        let (generation, keys) = (1, read.state.clone());
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
@@ -244,10 +244,12 @@ impl Server {
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
         let service = Service { published: Arc::clone(&published), respond };
+        let (watched, told) = (Arc::clone(&published), happened.clone());
+        let keeping = signing::Keeping { published: watched, happened: told, reloads: reloads.clone(), state: keys };
         let udp = udp::start(bound.udp, &service, &metrics)?;
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
-            keeper: Some(signing::Keeper::start(Arc::clone(&published))?),
+            keeper: Some(signing::Keeper::start(keeping)?),
             addresses: bound.addresses,
             published,
             metrics,

@@ -1,6 +1,7 @@
 //! Key files as BIND writes them: `K<zone>.+<algorithm>+<tag>.key` with the DNSKEY record, and `.private` beside it.
 
 use super::key::{Algorithm, Key, KeyError, Role};
+use super::times::Times;
 use crate::wire::Name;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use std::fmt;
@@ -61,10 +62,11 @@ pub fn public_file(zone: &Name, key: &Key) -> String {
 pub fn private_file(key: &Key) -> String {
     let algorithm = key.algorithm();
     format!(
-        "Private-key-format: v1.3\nAlgorithm: {} ({})\nPrivateKey: {}\n",
+        "Private-key-format: v1.3\nAlgorithm: {} ({})\nPrivateKey: {}\n{}",
         algorithm.number(),
         algorithm.name(),
-        BASE64_STANDARD.encode(key.secret())
+        BASE64_STANDARD.encode(key.secret()),
+        key.times().lines(),
     )
 }
 
@@ -86,7 +88,7 @@ pub fn read_pair(public: &str, private: &str) -> Result<(Name, Key), BindError> 
     }
     let secret = BASE64_STANDARD.decode(field("PrivateKey")?).map_err(|_| BindError::Private("PrivateKey"))?;
     let key = Key::new(algorithm, role, &octets, &secret).map_err(BindError::Key)?;
-    Ok((zone, key))
+    Ok((zone, key.with_times(Times::read(private))))
 }
 
 /// Reads one line `NAME [TTL] [IN] DNSKEY FLAGS 3 ALGORITHM KEY…`.

@@ -1,6 +1,7 @@
 //! Keys: their material, their DNSKEY records and what a parent publishes of them (RFC 4034 §2 and §5, RFC 6605,
 //! RFC 8080, RFC 7344).
 
+use super::times::Times;
 use aws_lc_rs::digest::{self, SHA256, SHA384};
 use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::rand::SystemRandom;
@@ -138,6 +139,7 @@ pub struct Key {
     pair: Pair,
     public: Box<[u8]>,
     secret: Box<[u8]>,
+    times: Times,
 }
 
 enum Pair {
@@ -194,7 +196,7 @@ impl Key {
                 Pair::Ed25519(Box::new(pair.map_err(|_| KeyError::Unfit)?))
             }
         };
-        Ok(Self { role, pair, public: public.into(), secret: secret.into() })
+        Ok(Self { role, pair, public: public.into(), secret: secret.into(), times: Times::default() })
     }
 
     /// How it signs.
@@ -210,6 +212,18 @@ impl Key {
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
+    }
+
+    /// The same key with other times.
+    #[must_use]
+    pub fn with_times(self, times: Times) -> Self {
+        Self { times, ..self }
+    }
+
+    /// When it is in use.
+    #[must_use]
+    pub const fn times(&self) -> &Times {
+        &self.times
     }
 
     /// The private half, for its file.

@@ -6,10 +6,12 @@ mod canonical;
 mod cell;
 mod denial;
 mod key;
+mod rollover;
 mod seal;
 mod seals;
 mod sign;
 mod store;
+mod times;
 #[cfg(test)]
 mod verified;
 
@@ -18,7 +20,9 @@ pub use canonical::{Order, order, to_canonical};
 pub use cell::{Held, SIGNATURE};
 pub use denial::{chain, types_of, without};
 pub use key::{Algorithm, Digest, Key, KeyError, Role};
+pub use rollover::{Memories, Rollover, Step, beginning, rollovers};
 pub use seal::{Rrsig, Seal};
 pub use seals::{Mark, Seals};
 pub use sign::{RrSet, Window, rrsig};
 pub use store::Signer;
+pub use times::{Phase, Times};

@@ -17,7 +17,8 @@ const USED_STEP_S: u64 = 3_600;
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) apex: Name,
-    pub(super) keys: Box<[Key]>,
+    /// Those that sign.
+    pub(super) keys: Box<[Arc<Key>]>,
     /// What signs the keys and what is told to the parent, and what signs everything else.
     pub(super) hands: [Box<[Hand]>; 2],
     /// Seconds since 1970.
@@ -102,6 +103,11 @@ impl Seal {
         Self { core: Arc::clone(core), rrset, first: Cell::default(), more, renew, used, busy: Mutex::default() }
     }
 
+    /// The same RRset, to be signed by others.
+    pub(super) fn for_others(&self, core: &Arc<Core>) -> Self {
+        Self::new(core, self.rrset.clone())
+    }
+
     /// The records in canonical form.
     pub(super) fn records(&self) -> &[u8] {
         &self.rrset.records
@@ -120,6 +126,13 @@ impl Seal {
         let hands = self.core.hands(self.rrset.rtype);
         let mut given = hands.iter().zip(self.cells()).map(|(hand, cell)| Some(self.rrsig(hand, cell.held()?)));
         !hands.is_empty() && given.all(|rrsig| rrsig.is_some_and(&mut take))
+    }
+
+    /// Makes the signatures if there are none that hold; false if that fails. Nobody asks for them as yet.
+    pub fn prepare(&self) -> bool {
+        let now = self.core.now();
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        self.holds(now) || self.sign(&busy, now).is_some()
     }
 
     /// The signature, if there is one alone and it has been made: the usual case, without a lock.

@@ -57,7 +57,8 @@ impl Mark {
     /// Where it belongs in a table.
     #[inline(always)]
     fn place(&self) -> usize {
-        let all = self.members[0] ^ self.members[1].rotate_left(29) ^ self.of.rotate_left(47);
+        // Pool and members side by side: what is above the 32nd bit of a factor does not reach the lower bits of a product.
+        let all = self.of ^ self.members[0].rotate_left(20) ^ self.members[1].rotate_left(41);
         (all.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
     }
 }
@@ -214,5 +215,17 @@ mod tests {
         assert_ne!(any(&[b"ab", b"cd"]), any(&[b"abc", b"d"]));
         assert_ne!(any(&[b"a"]), any(&[b"a\x00"]));
         assert_ne!(any(&[&[7; 40]]), any(&[&[7; 41]]));
+    }
+
+    #[test]
+    fn sets_that_are_alike_stand_apart() {
+        // The same members of pools that follow each other, and members that follow each other of one pool.
+        let mark = |pool: usize, picked: usize| {
+            let picked = EndpointId::new(picked);
+            Mark::of_members(1, PoolId::new(pool), (EndpointId::new(0), 64), &[picked])
+        };
+        let pools: std::collections::HashSet<_> = (0..8).map(|pool| mark(pool, 1).place() & 31).collect();
+        let members: std::collections::HashSet<_> = (0..8).map(|member| mark(1, member).place() & 31).collect();
+        assert!(pools.len() >= 6 && members.len() >= 6, "{pools:?} {members:?}");
     }
 }

@@ -83,7 +83,7 @@ impl RrSet {
 }
 
 /// An RRset to be signed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) records: Box<[u8]>,
     pub(super) rtype: u16,

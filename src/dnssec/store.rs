@@ -3,18 +3,23 @@
 use super::key::{Algorithm, Key, Role};
 use super::seal::{Core, Hand, Seal};
 use super::sign::RrSet;
+use super::times::Phase;
 use crate::wire::Name;
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What signs a zone: its keys, the time as it was told, and the signatures.
 #[derive(Debug)]
 pub struct Signer {
     core: Arc<Core>,
-    known: RwLock<HashSet<Entry>>,
+    /// All keys that are not out of use, with what they do.
+    keys: Box<[(Arc<Key>, Phase)]>,
+    /// Shared with signers by the same keys, whatever else the zone has.
+    known: Arc<RwLock<HashSet<Entry>>>,
+    missing: AtomicBool,
 }
 
 /// A seal among others, found by its records.
@@ -42,19 +47,53 @@ impl PartialEq for Entry {
 impl Eq for Entry {}
 
 impl Signer {
-    /// What signs the zone at `apex`. `now`: seconds since 1970.
+    /// What signs the zone at `apex`. `now`: seconds since 1970; the keys are in the phases that their times say.
     #[must_use]
     pub fn new(apex: &Name, keys: Vec<Key>, now: u64) -> Self {
         let apex = apex.to_lowercase();
-        let hands = [Role::Entry, Role::Zone].map(|role| hands(&keys, role, &apex));
-        let core = Core { apex, keys: keys.into(), hands, now: AtomicU64::new(now) };
-        Self { core: Arc::new(core), known: RwLock::default() }
+        let in_phase = |key: Key| (key.times().phase(now), Arc::new(key));
+        let keys = keys.into_iter().map(in_phase).filter(|(phase, _)| *phase != Phase::Removed);
+        let keys: Box<[_]> = keys.map(|(phase, key)| (key, phase)).collect();
+        let signing = keys.iter().filter(|(_, phase)| *phase == Phase::Active);
+        let signing: Box<[_]> = signing.map(|(key, _)| Arc::clone(key)).collect();
+        let hands = [Role::Entry, Role::Zone].map(|role| hands(&signing, role, &apex));
+        let core = Core { apex, keys: signing, hands, now: AtomicU64::new(now) };
+        Self { core: Arc::new(core), keys, known: Arc::default(), missing: AtomicBool::default() }
     }
 
-    /// The keys.
+    /// The same with the signatures of another one, if the same keys sign; if not, with its RRsets, which are to be signed
+    /// ahead.
     #[must_use]
-    pub fn keys(&self) -> &[Key] {
-        &self.core.keys
+    pub fn following(self, before: &Self) -> Self {
+        let [ours, theirs] = [&self, before].map(|signer| signer.core.keys.iter().map(|key| key.dnskey()));
+        if ours.eq(theirs) {
+            return Self { core: Arc::clone(&before.core), known: Arc::clone(&before.known), ..self };
+        }
+        let (now, known) = (before.core.now(), before.known.read().unwrap_or_else(PoisonError::into_inner));
+        let used = known.iter().filter(|Entry(seal)| !seal.is_forgotten(now));
+        let ours = used.map(|Entry(seal)| Entry(Arc::new(seal.for_others(&self.core)))).collect();
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = ours;
+        drop(known);
+        self
+    }
+
+    /// True if no key signs.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.core.keys.is_empty()
+    }
+
+    /// The keys and what they do.
+    #[must_use]
+    pub fn keys(&self) -> &[(Arc<Key>, Phase)] {
+        &self.keys
+    }
+
+    /// True if another one has the same keys, and they do the same.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let of = |signer: &Self| signer.keys.iter().map(|(key, phase)| (key.dnskey(), *phase)).collect::<Vec<_>>();
+        of(self) == of(other)
     }
 
     /// Tells the time, seconds since 1970.
@@ -92,6 +131,13 @@ impl Signer {
         Some(new)
     }
 
+    /// The seals that there are.
+    #[must_use]
+    pub fn seals(&self) -> Vec<Arc<Seal>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|Entry(seal)| Arc::clone(seal)).collect()
+    }
+
     /// Makes new signatures of the RRsets whose time has come, and forgets those that nobody has held or asked for as
     /// long as a signature lives. Gives how many were made.
     pub fn renew(&self) -> usize {
@@ -103,19 +149,32 @@ impl Signer {
         seals.iter().filter(|seal| seal.renew(now)).count()
     }
 
-    /// Seconds until the first signature of all ends; nothing if there is none. What nobody asks for does not count.
+    /// When the first signature of all ends, seconds since 1970; nothing if there is none. What nobody asks for does not
+    /// count.
     #[must_use]
-    pub fn left(&self) -> Option<u32> {
+    pub fn ends(&self) -> Option<u64> {
         let (now, known) = (self.core.now(), self.known.read().unwrap_or_else(PoisonError::into_inner));
-        known.iter().filter(|Entry(seal)| !seal.is_forgotten(now)).filter_map(|Entry(seal)| seal.left(now)).min()
+        let used = known.iter().filter(|Entry(seal)| !seal.is_forgotten(now));
+        used.filter_map(|Entry(seal)| seal.left(now)).min().map(|left| now + u64::from(left))
+    }
+
+    /// True if the files of its keys are gone: it signs with what is loaded.
+    #[must_use]
+    pub fn keys_are_missing(&self) -> bool {
+        self.missing.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether the files of its keys are gone; gives what was told before.
+    pub fn tell_missing(&self, missing: bool) -> bool {
+        self.missing.swap(missing, Ordering::Relaxed)
     }
 }
 
 /// The keys that sign: those that the parent vouches for sign the keys and what is told to the parent (RFC 7344 §4.1),
 /// the others everything else. An algorithm with keys of one role signs everything with them.
-fn hands(keys: &[Key], role: Role, apex: &Name) -> Box<[Hand]> {
+fn hands(keys: &[Arc<Key>], role: Role, apex: &Name) -> Box<[Hand]> {
     let of_algorithm = |algorithm: Algorithm| {
-        let of_it = move |(_, key): &(usize, &Key)| key.algorithm() == algorithm;
+        let of_it = move |(_, key): &(usize, &Arc<Key>)| key.algorithm() == algorithm;
         let any = keys.iter().enumerate().filter(of_it).any(|(_, key)| key.role() == role);
         keys.iter().enumerate().filter(of_it).filter(move |(_, key)| !any || key.role() == role)
     };
@@ -196,11 +255,11 @@ mod tests {
             rdatas(signer, rtype, 7).iter().map(|rdata| tag(rdata)).collect::<Vec<_>>()
         };
         let both = signer(&[Role::Zone, Role::Entry]);
-        let [zone, entry] = [0, 1].map(|index| both.keys()[index].tag());
+        let [zone, entry] = [0, 1].map(|index| both.keys()[index].0.tag());
         assert_eq!((tags(&both, rtype::DNSKEY), tags(&both, rtype::CDS)), (vec![entry], vec![entry]));
         assert_eq!((tags(&both, rtype::A), tags(&both, rtype::NSEC)), (vec![zone], vec![zone]));
         let one = signer(&[Role::Entry]);
-        assert_eq!(tags(&one, rtype::A), [one.keys()[0].tag()]);
+        assert_eq!(tags(&one, rtype::A), [one.keys()[0].0.tag()]);
     }
 
     #[test]
@@ -212,5 +271,30 @@ mod tests {
         signer.renew();
         assert_eq!(signer.len(), 1);
         assert!(Arc::ptr_eq(&held, &signer.seal(&rrset(1, 1)).unwrap()));
+    }
+
+    #[test]
+    fn signatures_stay_as_long_as_the_same_keys_sign() {
+        let files = |role| {
+            let key = Key::generate(Algorithm::EcdsaP256Sha256, role).unwrap();
+            let name = Name::parse("example").unwrap();
+            (crate::dnssec::public_file(&name, &key), crate::dnssec::private_file(&key))
+        };
+        let read = |(public, private): &(String, String), phase: Option<Phase>| {
+            let key = crate::dnssec::read_pair(public, private).unwrap().1;
+            let times = phase.map_or(*key.times(), |phase| key.times().become_now(phase, NOW));
+            key.with_times(times)
+        };
+        let (one, other) = (files(Role::Entry), files(Role::Entry));
+        let zone = Name::parse("example").unwrap();
+        let first = Signer::new(&zone, vec![read(&one, None)], NOW);
+        let before = rdatas(&first, 1, 7);
+        let keys = vec![read(&one, None), read(&other, Some(Phase::Published))];
+        let second = Signer::new(&zone, keys, NOW).following(&first);
+        assert_eq!((rdatas(&second, 1, 7), second.is_like(&first)), (before.clone(), false));
+        let keys = vec![read(&one, Some(Phase::Retired)), read(&other, Some(Phase::Active))];
+        let third = Signer::new(&zone, keys, NOW).following(&second);
+        assert_ne!(rdatas(&third, 1, 7), before);
+        assert!(!third.is_idle() && Signer::new(&zone, vec![read(&one, Some(Phase::Removed))], NOW).is_idle());
     }
 }

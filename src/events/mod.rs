@@ -24,6 +24,8 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
+    /// The keys of a signed zone are missing, or there again.
+    Keys,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
+            Self::Keys => "keys",
         }
     }
 }

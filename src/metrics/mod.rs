@@ -20,7 +20,9 @@ mod text;
 mod writing;
 
 pub use counters::{Counters, Metrics, Totals};
-pub use facts::{CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts};
+pub use facts::{
+    CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts, SignedFacts,
+};
 pub use histogram::{Buckets, Latency};
 pub use process::Process;
 pub use reloads::{Reloaded, Reloads};

@@ -21,7 +21,7 @@ use crate::zone::{At, Found, NodeId, Outcome, Usual};
 use std::sync::Arc;
 
 /// Answers the usual query that asks for signatures, and hands any other one on.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn answer_usual(
     state: &State,
     worker: &mut Worker,

@@ -54,7 +54,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     let signs = super::signed::complete(&mut zones, &mut owners);
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
-    let seals = if signs { seals(&zones, &names, &routes, sources) } else { Vec::new() };
+    let seals = if signs { seals(&zones, &names, sources) } else { Vec::new() };
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
     let Watches { targets, watches, watched, meters, canaries } = watch(&checks, &pools, &endpoints, canaries);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
@@ -167,13 +167,13 @@ fn lay_out_views(views: Vec<(MapId, Vec<ClassId>)>, maps: &[Arc<GeoMap>]) -> Vec
 }
 
 /// Room for what is signed of each balanced name.
-fn seals(zones: &[ZoneSpec], names: &[BalancedName], routes: &[Route], sources: Sources<'_>) -> Vec<Seals> {
+fn seals(zones: &[ZoneSpec], names: &[BalancedName], sources: Sources<'_>) -> Vec<Seals> {
     let mut counter = Counter::new(sources.pools, sources.endpoints, sources.policies);
     let room = |name: &BalancedName| {
         if zones[name.zone.index()].signing.signer().is_none() {
             return Seals::default();
         }
-        Seals::expecting(counter.of(name, name.types(routes[name.route.index()].types)))
+        Seals::expecting(counter.of(name))
     };
     names.iter().map(room).collect()
 }

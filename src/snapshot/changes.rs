@@ -2,7 +2,7 @@
 //! moved or written in another way has not changed.
 
 use super::{Ecs, Snapshot};
-use crate::dnssec::Key;
+use crate::dnssec::Phase;
 use crate::health::Check;
 use crate::id::{PoolId, ZoneId};
 use crate::steer::{Fallback, Policy, Step};
@@ -138,10 +138,13 @@ fn within(snapshot: &Snapshot, zone: ZoneId, name: &str) -> String {
     format!("{}/{name}", snapshot.settings[zone.index()].apex.to_lowercase())
 }
 
-fn zones(snapshot: &Snapshot) -> Things<(u64, &Ecs, bool, Vec<Vec<u8>>)> {
+fn zones(snapshot: &Snapshot) -> Things<(u64, &Ecs, bool, Vec<(Vec<u8>, Phase)>)> {
     let zones = snapshot.settings.iter().zip(&snapshot.records);
     collect(zones.map(|(zone, &records)| {
-        let keys = zone.signing.signer().map(|signer| signer.keys().iter().map(Key::dnskey).collect());
+        let keys = zone
+            .signing
+            .signer()
+            .map(|signer| signer.keys().iter().map(|(key, phase)| (key.dnskey(), *phase)).collect());
         let is_signed = zone.signing.wanted().is_some();
         (zone.apex.to_lowercase().to_string(), (records, &zone.ecs, is_signed, keys.unwrap_or_default()))
     }))

@@ -1,8 +1,8 @@
 //! How many RRsets a balanced name can be answered with, whoever asks: what a signed zone signs at most at a time, and
 //! what `check` tells.
 
-use super::Snapshot;
-use crate::id::{NameId, PolicyId, PoolId};
+use super::Spec;
+use crate::id::{PolicyId, PoolId, ZoneId};
 use crate::limits::SIGNED_SETS;
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Fallback, Policy, Step, Types, lanes};
@@ -21,13 +21,14 @@ impl<'s> Counter<'s> {
         Self { pools, endpoints, policies, by_policy: HashMap::new() }
     }
 
-    /// The sets of a name that has these types.
-    pub(super) fn of(&mut self, name: &BalancedName, types: Types) -> usize {
+    /// The sets of a name.
+    pub(super) fn of(&mut self, name: &BalancedName) -> usize {
         let [v4, v6] = self.by_family(name);
+        let types = name.types(Types::default());
         let services = [types.https, types.svcb, types.srv, types.mx, types.txt];
         let services = services.into_iter().filter(|exists| *exists).count();
         // Endpoints of service records are picked by IPv4 if the name has any.
-        v4 + v6 + services * if types.a { v4 } else { v6.max(v4) }
+        v4 + v6 + services * if v4 > 0 { v4 } else { v6 }
     }
 
     fn by_family(&mut self, name: &BalancedName) -> [usize; 2] {
@@ -65,15 +66,12 @@ fn combinations(of: usize, taken: usize) -> usize {
     (0..taken).fold(1_usize, |ways, step| ways.saturating_mul(of - step) / (step + 1))
 }
 
-impl Snapshot {
-    /// How many RRsets a balanced name can be answered with at a time.
+impl Spec {
+    /// How many RRsets the balanced names of a zone can be answered with at a time.
     #[must_use]
-    pub fn sets_of(&self, names: impl Iterator<Item = NameId>) -> usize {
+    pub fn sets_of(&self, zone: ZoneId) -> usize {
         let mut counter = Counter::new(&self.pools, &self.endpoints, &self.policies);
-        names
-            .map(|name| &self.names[name.index()])
-            .map(|name| counter.of(name, name.types(self.routes[name.route.index()].types)))
-            .sum()
+        self.names.iter().filter(|name| name.zone == zone).map(|name| counter.of(name)).sum()
     }
 }
 

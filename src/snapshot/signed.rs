@@ -31,12 +31,15 @@ pub(super) fn complete(zones: &mut [ZoneSpec], balanced: &mut Vec<BalancedOwner<
 }
 
 fn add_keys(zone: &mut ZoneSpec, signer: &Signer) {
-    for key in signer.keys() {
+    for (key, phase) in signer.keys() {
         let mut add = |rtype: u16, rdata: Vec<u8>| {
             let owner = zone.apex.clone();
             zone.records.push(Record { owner, rtype, ttl: DNSKEY_TTL_S, rdata: rdata.into() });
         };
-        add(rtype::DNSKEY, key.dnskey());
+        if phase.is_published() {
+            add(rtype::DNSKEY, key.dnskey());
+        }
+        // What the parent shall have: the next one before the zone has it, and the last one until it is gone.
         if key.role() == Role::Entry {
             add(rtype::CDNSKEY, key.dnskey());
             add(rtype::CDS, key.ds(zone.apex.wire(), Digest::Sha256));

@@ -90,7 +90,7 @@ impl Signing {
         match self {
             Self::Off => None,
             Self::Wanted(algorithm) | Self::Locked(algorithm) => Some(*algorithm),
-            Self::On(signer) => signer.keys().first().map(crate::dnssec::Key::algorithm),
+            Self::On(signer) => signer.keys().first().map(|(key, _)| key.algorithm()),
         }
     }
 }

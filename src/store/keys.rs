@@ -89,6 +89,34 @@ pub fn write_key(folder: &Path, zone: &Name, key: &Key) -> io::Result<PathBuf> {
     Ok(stem)
 }
 
+/// The same for a key that may be there already, with other times: it takes their place.
+///
+/// # Errors
+/// Of the system, or another key has the files' name.
+pub fn put_key(folder: &Path, zone: &Name, key: &Key) -> io::Result<PathBuf> {
+    let stem = folder.join(file_stem(zone, key));
+    if !beside(&stem, "private").exists() {
+        return write_key(folder, zone, key);
+    }
+    let (_, there) = read_key(&stem)?;
+    if there.dnskey() != key.dnskey() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{}: another key", stem.display())));
+    }
+    let (path, new) = (beside(&stem, "private"), beside(&stem, "new"));
+    // What a fault left behind.
+    if let Err(error) = fs::remove_file(&new)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
+    file.write_all(private_file(key).as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(stem)
+}
+
 /// `K….key` or `K….private`, of either or of neither.
 fn beside(path: &Path, extension: &str) -> PathBuf {
     let text = path.as_os_str().to_string_lossy();

@@ -9,7 +9,7 @@ mod keys;
 mod operators;
 
 pub use health::{Moment, Remembered, remember, restored};
-pub use keys::{keys_folder, read_key, read_keys, write_key};
+pub use keys::{keys_folder, put_key, read_key, read_keys, write_key};
 pub use operators::Operators;
 
 use crate::limits::STATE_FILE_MAX;

@@ -6,7 +6,6 @@ use crate::id::ZoneId;
 use crate::wire::code::rtype;
 use crate::wire::reply::RECORD_HEADER;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 
 /// The names of a zone that have an NSEC record, in canonical order. Empty for a zone that is not signed.
 #[derive(Debug, Default)]
@@ -94,17 +93,6 @@ impl Zones {
     pub fn relative(&self, node: NodeId, zone: ZoneId) -> &[u8] {
         let name = self.name(node);
         &name[..name.len().saturating_sub(self.apex_length(zone))]
-    }
-
-    /// Signs what is not signed yet, on so many threads. Gives how many RRsets are signed.
-    pub fn sign(&self, threads: usize) -> usize {
-        let seals: Vec<&Arc<Seal>> = self.seals.iter().flatten().collect();
-        let signed = |part: &[&Arc<Seal>]| part.iter().filter(|seal| seal.each(|_| true)).count();
-        thread::scope(|scope| {
-            let parts = seals.chunks(seals.len().div_ceil(threads.max(1)).max(1));
-            let running: Vec<_> = parts.map(|part| scope.spawn(move || signed(part))).collect();
-            running.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
-        })
     }
 
     /// Puts the names with NSEC records in order, zone by zone.
