@@ -2,6 +2,7 @@
 //! written: a count tells whether a reader saw a mixture (a "seqlock"; H. Boehm, "Can seqlocks get along with
 //! programming language memory models?", 2012).
 
+use crate::wire::reply::Signature;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// Octets of a signature by either of our algorithms (RFC 6605 §4, RFC 8080 §4).
@@ -33,11 +34,11 @@ impl Held<'_> {
     pub(super) fn window(self) -> u64 {
         self.window
     }
+}
 
-    /// Copies the signature; false if what was copied is a mixture.
+impl Signature for Held<'_> {
     #[inline(always)]
-    #[must_use]
-    pub fn copy(self, to: &mut [u8; SIGNATURE]) -> bool {
+    fn copy(self, to: &mut [u8; SIGNATURE]) -> bool {
         for (octets, word) in to.as_chunks_mut::<8>().0.iter_mut().zip(&self.cell.signature) {
             *octets = word.load(Ordering::Relaxed).to_ne_bytes();
         }

@@ -7,6 +7,7 @@ use super::sign::{Kept, Window, sign};
 use crate::limits::{SIGNATURE_JITTER_S, SIGNATURE_LIFE_S, SIGNATURE_SKEW_S};
 use crate::wire::Name;
 use crate::wire::code::rtype;
+use crate::wire::reply::Signature as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,7 +33,7 @@ pub(super) struct Hand {
     pub(super) key: usize,
     algorithm: u8,
     /// Its key tag, and the zone's name.
-    signer: Box<[u8]>,
+    signer: Arc<[u8]>,
 }
 
 impl Hand {
@@ -50,7 +51,6 @@ impl Core {
     }
 
     /// What signs a type.
-    #[inline(always)]
     fn hands(&self, rtype: u16) -> &[Hand] {
         &self.hands[usize::from(!matches!(rtype, rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY))]
     }
@@ -85,6 +85,9 @@ impl Rrsig<'_> {
 pub struct Seal {
     core: Arc<Core>,
     rrset: Kept,
+    /// Of the one key that signs the type: the first words of its signatures, and its tag and the zone's name. Nothing if
+    /// there are several.
+    only: Option<(u64, Arc<[u8]>)>,
     /// That of the first hand that signs the type, and those of the others: most have one.
     first: Cell,
     more: Box<[Cell]>,
@@ -99,8 +102,13 @@ pub struct Seal {
 impl Seal {
     pub(super) fn new(core: &Arc<Core>, rrset: Kept) -> Self {
         let more = core.hands(rrset.rtype).iter().skip(1).map(|_| Cell::default()).collect();
+        let only = match core.hands(rrset.rtype) {
+            [hand] => Some((fixed(&rrset, hand), Arc::clone(&hand.signer))),
+            _ => None,
+        };
         let (renew, used) = (AtomicU64::default(), AtomicU64::new(core.now()));
-        Self { core: Arc::clone(core), rrset, first: Cell::default(), more, renew, used, busy: Mutex::default() }
+        let (core, first, busy) = (Arc::clone(core), Cell::default(), Mutex::default());
+        Self { core, rrset, only, first, more, renew, used, busy }
     }
 
     /// The same RRset, to be signed by others.
@@ -124,7 +132,10 @@ impl Seal {
             return false;
         }
         let hands = self.core.hands(self.rrset.rtype);
-        let mut given = hands.iter().zip(self.cells()).map(|(hand, cell)| Some(self.rrsig(hand, cell.held()?)));
+        let mut given = hands.iter().zip(self.cells()).map(|(hand, cell)| {
+            let (held, fixed) = (cell.held()?, fixed(&self.rrset, hand));
+            Some(Rrsig { fixed, window: held.window(), signer: &hand.signer, held })
+        });
         !hands.is_empty() && given.all(|rrsig| rrsig.is_some_and(&mut take))
     }
 
@@ -140,10 +151,10 @@ impl Seal {
     #[must_use]
     pub fn only(&self) -> Option<Rrsig<'_>> {
         let now = self.core.now();
-        let [hand] = self.core.hands(self.rrset.rtype) else { return None };
+        let (fixed, signer) = self.only.as_ref()?;
         let held = self.first.held().filter(|held| holds(held.window(), now))?;
         self.note_use(now);
-        Some(self.rrsig(hand, held))
+        Some(Rrsig { fixed: *fixed, window: held.window(), signer, held })
     }
 
     #[inline(always)]
@@ -155,15 +166,6 @@ impl Seal {
 
     fn cells(&self) -> impl Iterator<Item = &Cell> {
         std::iter::once(&self.first).chain(&self.more)
-    }
-
-    #[inline(always)]
-    fn rrsig<'s>(&self, hand: &'s Hand, held: Held<'s>) -> Rrsig<'s> {
-        let fixed = u64::from(self.rrset.rtype) << 48
-            | u64::from(hand.algorithm) << 40
-            | u64::from(self.rrset.labels) << 32
-            | u64::from(self.rrset.ttl);
-        Rrsig { fixed, window: held.window(), signer: &hand.signer, held }
     }
 
     /// Makes all signatures anew; the old ones are given away until then. `None`: the library fails.
@@ -203,6 +205,14 @@ impl Seal {
     pub(super) fn is_forgotten(&self, now: u64) -> bool {
         self.used.load(Ordering::Relaxed) + SIGNATURE_LIFE_S < now
     }
+}
+
+/// The first words of an RRset's signatures by one key, up to the original TTL.
+fn fixed(rrset: &Kept, hand: &Hand) -> u64 {
+    u64::from(rrset.rtype) << 48
+        | u64::from(hand.algorithm) << 40
+        | u64::from(rrset.labels) << 32
+        | u64::from(rrset.ttl)
 }
 
 /// By how much earlier than others an RRset is signed anew, seconds: so that they do not come all at once.

@@ -57,7 +57,7 @@ pub(super) fn put_signature(
     ttl: u32,
 ) -> Option<()> {
     let parts = (rrsig.fixed, rrsig.window, rrsig.signer);
-    reply.signature(section, owner, ttl, parts, |to| rrsig.held.copy(to))
+    reply.signature(section, owner, ttl, parts, rrsig.held)
 }
 
 /// The NSEC records that an answer owes, each once.

@@ -24,6 +24,12 @@ pub enum Section {
     Additional = 2,
 }
 
+/// A signature that somebody may make anew while it is copied.
+pub trait Signature {
+    /// Copies it; false if what was copied is a mixture.
+    fn copy(self, to: &mut [u8; 64]) -> bool;
+}
+
 /// A reply in the making. The usual answer is written by code that is all inlined, so that these words stay in
 /// registers; what is unusual takes the reply by value and goes on elsewhere.
 #[derive(Debug)]
@@ -149,8 +155,8 @@ impl<'o> Reply<'o> {
     }
 
     /// Writes an RRSIG record whose owner is some labels and behind them a pointer, from the parts of its data: up to the
-    /// original TTL, expiration and inception, key tag and signer, and the signature, which somebody copies into its
-    /// place. `None` if it has no room, or the copy was no good.
+    /// original TTL, expiration and inception, key tag and signer, and the signature. `None` if it has no room, or the copy
+    /// of the signature is no good.
     #[inline(always)]
     pub fn signature(
         &mut self,
@@ -158,7 +164,7 @@ impl<'o> Reply<'o> {
         (labels, behind): (&[u8], u16),
         ttl: u32,
         (fixed, window, signer): (u64, u64, &[u8]),
-        copy_signature: impl FnOnce(&mut [u8; 64]) -> bool,
+        signature: impl Signature,
     ) -> Option<()> {
         let length = 16 + signer.len() + 64;
         let end = self.at + labels.len() + RECORD_HEADER + length;
@@ -176,7 +182,7 @@ impl<'o> Reply<'o> {
         before[RECORD_HEADER + 8..].copy_from_slice(&window.to_be_bytes());
         let (between, last) = rest.split_last_chunk_mut::<64>()?;
         copy(between, signer);
-        if !copy_signature(last) {
+        if !signature.copy(last) {
             return None;
         }
         self.at = end;
