@@ -23,6 +23,13 @@ pub fn nanoseconds_since(then: Instant) -> u64 {
 /// Where the monotonic clock begins, milliseconds: a day, so that what happened before the start has a time as well.
 const START_MS: u64 = 86_400_000;
 
+/// A reading of the monotonic clock in nanoseconds since the first one in this process, but for a day.
+#[must_use]
+pub fn nanoseconds(at: Instant) -> u64 {
+    let since = at.saturating_duration_since(*START.get_or_init(|| at));
+    START_MS * 1_000_000 + since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos())
+}
+
 /// Milliseconds on the server's monotonic clock: a day, and what has passed since its first reading in this process.
 #[must_use]
 pub fn millis() -> Millis {

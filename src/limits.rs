@@ -123,6 +123,10 @@ pub const PROGRAM_OUTPUT_MAX: usize = 16 << 10;
 pub const PROGRAM_GRACE_MS: u64 = 50;
 /// Largest file of a `push` check, bytes.
 pub const PUSH_FILE_MAX: usize = 4 << 10;
+/// Files of `push` checks that are read at the same time, as long as files are read quickly.
+pub const PUSH_READERS: usize = 2;
+/// A file that waits so long for its turn, because others hang, is read all the same, milliseconds.
+pub const PUSH_READER_PATIENCE_MS: u64 = 20;
 /// Shortest time after which a pushed state expires, milliseconds.
 pub const PUSH_EXPIRES_MIN_MS: u64 = 1_000;
 /// Longest time after which a pushed state expires, milliseconds.
@@ -186,6 +190,9 @@ pub const FILE_MAX: u64 = 256 << 20;
 /// Largest .mmdb, bytes.
 pub const MMDB_MAX: u64 = 2 << 30;
 
+/// Ports that are not answered: 0 is none, and services on the others answer whatever they get (echo, daytime, quote of
+/// the day, chargen, time), so that a forged packet could have them and us talk for ever.
+pub const PORTS_UNANSWERED: [u16; 6] = [0, 7, 13, 17, 19, 37];
 /// Messages taken from a UDP socket in one system call.
 pub const UDP_BATCH: usize = 64;
 /// Largest UDP query that is read, octets: 33 cache lines. Longer ones are dropped.
@@ -201,6 +208,48 @@ pub const UDP_WAKE_MS: u64 = 100;
 pub const ANSWERING_SLICE_NS: u64 = 100_000;
 /// Steps by which threads that do not answer are nicer than the process.
 pub const BACKGROUND_NICE: i32 = 10;
+/// Replies with an answer that a block of addresses (or one of its client subnets) gets a second, where replies are limited.
+pub const RRL_RESPONSES: u32 = 200;
+/// The same of referrals, by zone.
+pub const RRL_REFERRALS: u32 = 100;
+/// The same of replies that the name has nothing of the type, by zone.
+pub const RRL_NODATA: u32 = 100;
+/// The same of replies that the name does not exist, by zone.
+pub const RRL_NXDOMAINS: u32 = 50;
+/// The same of errors.
+pub const RRL_ERRORS: u32 = 20;
+/// The same of all replies together.
+pub const RRL_ALL: u32 = 10_000;
+/// Largest limit that can be set, replies a second.
+pub const RRL_MAX: u32 = 1_000_000;
+/// Of the replies over a limit each so-manieth is sent with TC.
+pub const RRL_SLIP: u8 = 2;
+/// Largest such number: more replies than this in a row are never dropped in silence.
+pub const RRL_SLIP_MAX: u8 = 10;
+/// Block that is limited as one, IPv4, bits.
+pub const RRL_PREFIX_V4: u8 = 24;
+/// Block that is limited as one, IPv6, bits.
+pub const RRL_PREFIX_V6: u8 = 56;
+/// Buckets of the table, 8 octets each: room for what a million forged addresses a second keep busy.
+pub const RRL_TABLE: usize = 1 << 17;
+/// Fewest buckets that can be set.
+pub const RRL_TABLE_MIN: usize = 1 << 10;
+/// Most buckets that can be set, 128 MiB.
+pub const RRL_TABLE_MAX: usize = 1 << 24;
+/// Blocks that are listed as limited at a time; the replies of more are only counted.
+pub const RRL_HELD: usize = 512;
+/// A block counts as limited until no reply of it was over the limit for this long, milliseconds.
+pub const RRL_HELD_MS: u64 = 10_000;
+/// Blocks that `geosteer status` lists as limited.
+pub const RRL_SHOWN: usize = 20;
+/// Beginnings of limits that are told one by one in a minute; of more there is one summary.
+pub const RRL_TOLD: u32 = 10;
+
+/// The server makes itself a new secret for cookies this often, seconds (RFC 7873 §7.1 allows 36 days).
+pub const COOKIE_SECRET_S: u64 = 86_400;
+/// Largest file with secrets for cookies, bytes.
+pub const COOKIE_FILE_MAX: usize = 4_096;
+
 /// TCP connections in all.
 pub const TCP_CONNECTIONS: usize = 4_096;
 /// TCP connections of one client (IPv4 address or IPv6 /64).
@@ -230,8 +279,18 @@ pub const TCP_DEFER_SECONDS: i32 = 3;
 pub const DESCRIPTORS_RESERVED: usize = 40;
 /// Time that stopping leaves for replies in flight, milliseconds.
 pub const DRAIN_MS: u64 = 1_000;
+/// The longest pause before a thread that panics again and again is started again, milliseconds.
+pub const RESTART_PAUSE_MAX_MS: u64 = 50;
+/// A thread that has worked for so long since its last panic is started again without a pause, milliseconds.
+pub const RESTART_CALM_MS: u64 = 1_000;
 /// New states are published at most this often, milliseconds.
 pub const PUBLISH_MS: u64 = 10;
+/// Octets of log lines that wait to be written; lines beyond are lost, and counted.
+pub const LOG_WAITING_MAX: usize = 4 << 20;
+/// Log lines are written at most this often, milliseconds.
+pub const LOG_BEAT_MS: u64 = 10;
+/// Time that a stop leaves for log lines that wait, milliseconds.
+pub const LOG_LAST_MS: u64 = 1_000;
 /// Time beyond the longest probe timeout after which a first round counts as over, milliseconds.
 pub const FIRST_ROUND_SLACK_MS: u64 = 250;
 
@@ -309,6 +368,8 @@ pub const CONTROL_QUEUE: usize = 32;
 pub const SAVE_CHANGED_S: u64 = 2;
 /// Health is saved this often without a change, seconds: what is too old at a start is not believed.
 pub const SAVE_S: u64 = 10;
+/// How deep in the state directory files of root are given to the server's user.
+pub const STATE_DEPTH: u8 = 4;
 /// Largest file of the state directory that is read, bytes.
 pub const STATE_FILE_MAX: u64 = 256 << 20;
 

@@ -2,7 +2,9 @@
 //! answer out. Bytes in, bytes out, for every transport.
 
 mod aside;
+mod asked;
 mod explain;
+mod limited;
 mod proofs;
 mod records;
 mod services;
@@ -10,11 +12,13 @@ mod signed;
 
 use crate::client::{Client, Family, Heeded, Source, Wish};
 use crate::id::NameId;
+use crate::limits::PORTS_UNANSWERED;
+use crate::rrl::Fate;
 use crate::state::State;
 use crate::steer::{self, Answer, Picks, Want};
 use crate::wire::code::{class, extended, rcode, rtype};
-use crate::wire::reply::{QUESTION, Section, reject};
-use crate::wire::{Asked, Fault, Query, Reply};
+use crate::wire::reply::{QUESTION, Section};
+use crate::wire::{Asked, Fault, Query, Reply, SubnetOption};
 use crate::worker::Worker;
 use crate::zone::{At, Found, Holder, NodeId, Outcome, Usual};
 use proofs::Book;
@@ -75,13 +79,16 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
     if let Some(asked) = Asked::read(request.bytes) {
         let place = state.snapshot.zones.place(asked.name());
         if let Some(query) = asked.with_rest()
-            && request.source.port != 0
+            && request.source.port > PORT_UNANSWERED_MAX
         {
             return answer_usual(state, worker, request, query, place, out);
         }
     }
     respond_to_any(state, worker, request, out)
 }
+
+/// No port that is not answered is above this one: one look finds nearly all others.
+const PORT_UNANSWERED_MAX: u16 = PORTS_UNANSWERED[PORTS_UNANSWERED.len() - 1];
 
 /// The type of a query that cannot be read.
 const UNREAD: u16 = u16::MAX;
@@ -91,11 +98,8 @@ const UNREAD: u16 = u16::MAX;
 fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     match Query::parse(request.bytes, request.source.port) {
         Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
-        Err(Fault::Reject { rcode, echo, edns }) => {
-            worker.found_nothing();
-            worker.replied(request, UNREAD, rcode);
-            Verdict::Send(reject(request.bytes, rcode, echo, edns, out))
-        }
+        Err(Fault::Reject { rcode, echo, edns }) => asked::reject(state, worker, request, (rcode, echo, edns), out),
+        Err(Fault::NoQuestion { edns, cookie }) => asked::cookie_alone(state, worker, request, (edns, cookie), out),
         Err(Fault::Ignore) => {
             worker.asked(request, UNREAD);
             Verdict::Drop
@@ -349,7 +353,7 @@ fn truncated(state: &State, worker: &Worker, request: &Request<'_>, query: Query
     finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
-/// Ends a reply, and counts it.
+/// Ends a reply, and counts it, unless it is over a limit.
 #[inline(always)]
 fn finish(
     state: &State,
@@ -359,6 +363,16 @@ fn finish(
     reply: Reply<'_>,
     Ending { rcode, error }: Ending,
 ) -> Verdict {
+    if !query.edns.asks.is_nothing() {
+        return asked::finish(state, worker, request, *query, reply, Ending { rcode, error });
+    }
+    if let Some(limiter) = &state.identity.limiter {
+        let subnet = if reply.scope.is_some() { query.edns.subnet } else { SubnetOption::default() };
+        let fate = limited::judge(limiter, worker, request, limited::class(&reply, rcode), subnet);
+        if matches!(fate, Fate::Dropped | Fate::Slipped) {
+            return limited::hold_back(worker, request, *query, reply, rcode, fate);
+        }
+    }
     worker.replied(request, query.qtype(), rcode);
-    Verdict::Send(reply.finish(query, rcode, error, || state.identity.nsid.as_deref()))
+    Verdict::Send(reply.finish(query, rcode, error))
 }

@@ -1,7 +1,9 @@
 //! The published state: one immutable value that a batch of queries walks.
 
 use crate::client::Client;
+use crate::cookies::Cookies;
 use crate::id::{EndpointId, NameId};
+use crate::rrl::Limiter;
 use crate::snapshot::Snapshot;
 use crate::steer::{Live, Observed};
 use ipnet::IpNet;
@@ -16,7 +18,7 @@ pub struct State {
     pub live: Live,
     /// Rises with each configuration; worker tables are of one generation.
     pub generation: u64,
-    /// Server-wide answers: NSID (RFC 5001), CH TXT `id.server` and `version.bind`.
+    /// What holds for the whole server: NSID (RFC 5001), CH TXT `id.server` and `version.bind`, limits.
     pub identity: Arc<Identity>,
 }
 
@@ -36,7 +38,7 @@ impl State {
     }
 }
 
-/// What the server says of itself.
+/// What the server says of itself, and how much of it.
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
     /// NSID and `id.server`.
@@ -45,6 +47,10 @@ pub struct Identity {
     pub version: Option<Box<str>>,
     /// Who is told how names are answered, as TXT records of `_explain.NAME`; nobody if none.
     pub explain: Option<Explain>,
+    /// How many replies a block of addresses gets over UDP; without, any number.
+    pub limiter: Option<Limiter>,
+    /// DNS cookies; without, they are not answered.
+    pub cookies: Option<Cookies>,
 }
 
 /// Explanations over DNS.

@@ -2,14 +2,16 @@
 //! of events on a thread of its own, so nothing ever waits for it.
 
 use crate::events::{Events, Happened};
+use crate::faults;
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_PAUSE_MAX_MS, WEBHOOK_SECRET_MAX, WEBHOOK_TIMEOUT_MS, WEBHOOK_TRIES};
 use crate::priority;
+use crate::restart::{Part, Restarts};
+use crate::rights;
 use crate::web_client::{Method, StatusCode, Url, WebClient};
 use aws_lc_rs::hmac;
 use serde_json::json;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -36,19 +38,16 @@ pub struct Webhook {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Reads the key of the signature: the file's content without spaces and newlines around it.
+/// Reads the key of the signature: the file's content without spaces and newlines around it. The second value is a
+/// warning: others may read it.
 ///
 /// # Errors
 /// It cannot be read, is empty or too long; the path is named.
-pub fn read_secret(path: &Path) -> io::Result<Box<[u8]>> {
-    let cannot = |why: &dyn std::fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
-    let mut content = Vec::new();
-    let file = File::open(path).map_err(|error| cannot(&error))?;
-    file.take(WEBHOOK_SECRET_MAX as u64 + 1).read_to_end(&mut content).map_err(|error| cannot(&error))?;
+pub fn read_secret(path: &Path) -> io::Result<(Box<[u8]>, Option<String>)> {
+    let (content, warning) = rights::read_secret(path, "the key of the webhook", WEBHOOK_SECRET_MAX)?;
     match content.trim_ascii() {
-        [] => Err(cannot(&"the key is empty")),
-        _ if content.len() > WEBHOOK_SECRET_MAX => Err(cannot(&"the key is too long")),
-        key => Ok(key.into()),
+        [] => Err(io::Error::other(format!("{}: the key is empty", path.display()))),
+        key => Ok((key.into(), warning)),
     }
 }
 
@@ -56,13 +55,14 @@ pub fn read_secret(path: &Path) -> io::Result<Box<[u8]>> {
 ///
 /// # Errors
 /// The URL is none, or the system has no threads left.
-pub fn start(target: &Target, events: Events) -> io::Result<Webhook> {
-    let courier = Courier::new(target, events)?;
+pub fn start(target: &Target, events: Events, restarts: &Restarts) -> io::Result<Webhook> {
+    let mut courier = Courier::new(target, events)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (stop, stopped) = oneshot::channel();
+    let (stop, mut stopped) = oneshot::channel();
+    let restarts = restarts.clone();
     let run = move || {
         priority::behind_answers();
-        runtime.block_on(courier.run(stopped));
+        restarts.keep(Part::Webhook, || runtime.block_on(courier.run(&mut stopped)));
         // A look-up of the URL's host may still block a helper thread: it is left behind.
         runtime.shutdown_background();
     };
@@ -87,6 +87,8 @@ struct Courier {
     key: Option<hmac::Key>,
     pause: Duration,
     events: Events,
+    /// The number of the last event that was taken, or given up.
+    sent: u64,
 }
 
 /// What became of a batch.
@@ -105,19 +107,20 @@ impl Courier {
         let url = Url::parse(&target.url).map_err(|error| cannot(&error))?;
         let client = WebClient::new(Duration::from_millis(WEBHOOK_TIMEOUT_MS)).map_err(|why| cannot(&why))?;
         let key = target.secret.as_deref().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret));
-        Ok(Self { client, url, key, pause: target.pause, events })
+        Ok(Self { client, url, key, pause: target.pause, events, sent: 0 })
     }
 
     /// Sends until told to stop.
-    async fn run(self, mut stopped: oneshot::Receiver<()>) {
-        let mut sent = 0;
+    async fn run(&mut self, stopped: &mut oneshot::Receiver<()>) {
         let mut news = self.events.follow();
         loop {
+            faults::here(Part::Webhook);
+            let sent = self.sent;
             let batch = self.events.after(Some(sent), WEBHOOK_BATCH);
             let Some(last) = batch.last() else {
                 tokio::select! {
                     _ = news.wait_for(|last| *last > sent) => continue,
-                    _ = &mut stopped => return,
+                    _ = &mut *stopped => return,
                 }
             };
             let missed = batch[0].number - sent - 1;
@@ -125,8 +128,8 @@ impl Courier {
                 tracing::warn!(missed, "events were dropped before the webhook took them");
             }
             tokio::select! {
-                () = self.deliver(&batch) => sent = last.number,
-                _ = &mut stopped => return,
+                () = self.deliver(&batch) => self.sent = last.number,
+                _ = &mut *stopped => return,
             }
         }
     }

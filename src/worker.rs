@@ -1,10 +1,12 @@
 //! What one thread keeps between queries: its random generator, its cursors and its counts.
 
+use crate::cookies::Standing;
 use crate::dnssec::RrSet;
 use crate::id::{NameId, PoolId, ZoneId};
 use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
 use crate::respond::{Request, Transport};
+use crate::rrl::Judged;
 use crate::snapshot;
 use crate::state::State;
 use crate::wire::code::rcode;
@@ -26,6 +28,10 @@ pub struct Worker {
     pub(crate) rrset: RrSet,
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
+    /// When the queries came that are being answered, nanoseconds; kept only where [`Worker::wants_time`].
+    pub now: u64,
+    /// Replies are limited.
+    is_limited: bool,
     tally: Arc<Tally>,
     /// Those of the tally, at hand.
     counts: Arc<[Count]>,
@@ -59,6 +65,9 @@ impl Worker {
             picked: Picked::new(),
             rrset: RrSet::default(),
             trace: Trace::NEW,
+            now: 0,
+            // Until it has seen a state.
+            is_limited: true,
             tally: Arc::default(),
             counts: Arc::new([]),
             names: (0, 0),
@@ -89,6 +98,14 @@ impl Worker {
         self.tally = self.ledger.tally(&state.snapshot.counted);
         self.counts = Arc::clone(self.tally.counts());
         self.names = state.snapshot.counted.names();
+        self.is_limited = state.identity.limiter.is_some();
+    }
+
+    /// True if what it answers depends on the time.
+    #[inline]
+    #[must_use]
+    pub const fn wants_time(&self) -> bool {
+        self.is_limited
     }
 
     /// Adds one. An index that the configuration does not give is passed over.
@@ -140,6 +157,21 @@ impl Worker {
             self.count(asked);
             self.count(responses + snapshot::code(rcode));
         }
+    }
+
+    /// Counts what became of a reply that was over a limit, or made another's bucket go.
+    pub(crate) fn judged(&self, judged: Judged) {
+        self.ledger.limits().count(judged);
+    }
+
+    /// Counts a cookie that was shown.
+    pub(crate) fn showed(&self, standing: Standing) {
+        self.ledger.limits().count_cookie(standing);
+    }
+
+    /// Counts a reply that says BADCOOKIE.
+    pub(crate) fn refused_cookie(&self) {
+        self.ledger.limits().count_bad_cookie();
     }
 
     /// What the last query came to.

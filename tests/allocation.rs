@@ -10,6 +10,9 @@ use geosteer::pool::{ALONE, Asker, Balance, Candidate, Picked, Table};
 use geosteer::publish::Published;
 use geosteer::query_log::{Filter, Format, Log, Output, Settings};
 use geosteer::respond::{Request, Transport, Verdict, respond};
+use geosteer::restart::Restarts;
+use geosteer::rrl::{Limiter, Rules};
+use geosteer::state::{Identity, State};
 use geosteer::worker::{Draw, Worker};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -49,7 +52,7 @@ fn no_answer_of_any_kind_allocates_after_the_first() {
         d 300 DNAME other.test.
         sub 300 NS ns.sub
         ns.sub 300 A 192.0.2.9";
-    let state = balanced_state(text, &["192.0.2.20"]);
+    let mut state = balanced_state(text, &["192.0.2.20"]);
     let mut messages = Vec::new();
     for name in ["www", "four", "dead", "x.img", "cdn", "many", "alias", "no.ns1", "wild", "x.d", "x.sub", "ns1"] {
         for qtype in ["A", "AAAA", "TXT", "ANY", "DS"] {
@@ -62,20 +65,30 @@ fn no_answer_of_any_kind_allocates_after_the_first() {
             messages.push(query.build()[..20].to_vec());
         }
     }
+    assert_eq!(allocations(&state, &messages), 0, "allocations in the second round");
+    // Nearly all of them are over their limits.
+    let rules =
+        Rules { per_second: [2, 2, 2, 2, 2, 0], exempt: vec!["192.0.2.0/24".parse().unwrap()], ..Rules::default() };
+    state.identity = Arc::new(Identity { limiter: Some(Limiter::new(rules, [u64::MAX; 4])), ..Identity::default() });
+    assert_eq!(allocations(&state, &messages), 0, "allocations of limited replies");
+}
+
+/// Allocations in the second of two rounds of messages over both transports.
+fn allocations(state: &State, messages: &[Vec<u8>]) -> usize {
     let mut worker = Worker::new(1);
     let mut out = vec![0; 65_535];
     let mut counts = Vec::new();
     for _round in 0..2 {
         let before = COUNT.with(Cell::get);
-        for bytes in &messages {
+        for bytes in messages {
             for transport in [Transport::Udp, Transport::Stream] {
                 let source: std::net::SocketAddr = "198.51.100.9:53".parse().unwrap();
-                respond(&state, &mut worker, &Request { bytes, source: source.into(), transport }, &mut out);
+                respond(state, &mut worker, &Request { bytes, source: source.into(), transport }, &mut out);
             }
         }
         counts.push(COUNT.with(Cell::get) - before);
     }
-    assert_eq!(counts[1], 0, "allocations in the second round");
+    counts[1]
 }
 
 #[test]
@@ -89,7 +102,9 @@ fn neither_counting_nor_the_query_log_allocates_on_the_threads_that_answer() {
         ..Filter::default()
     };
     let output = Output::File(folder.path().join("queries.log"));
-    let log = Log::start(Settings { output, format: Format::Json, sample: 1.0, filter }, published).unwrap();
+    let log =
+        Log::start(Settings { output, format: Format::Json, sample: 1.0, filter }, published, &Restarts::default())
+            .unwrap();
     let (recorders, metrics) = (log.recorders(), Metrics::default());
     let (mut recorder, counters) = (recorders.recorder(1), metrics.counters(Transport::Udp));
     let mut worker = Worker::new(1).counting_into(Arc::clone(&counters.ledger));

@@ -330,7 +330,7 @@ fn additional_addresses_that_do_not_fit_are_dropped_without_tc() {
 fn rfc4892_the_server_says_who_it_is_and_hides_its_version() {
     let mut server = example(ZONE);
     let ask = |name: &str| query(name, "TXT").class(3).build();
-    let identity = geosteer::state::Identity { nsid: Some("ams-1".into()), version: None, explain: None };
+    let identity = geosteer::state::Identity { nsid: Some("ams-1".into()), ..Default::default() };
     server.state.identity = std::sync::Arc::new(identity);
     let reply = server.udp(&ask("ID.server"));
     assert_eq!(reply.answer(), ["ID.server. 0 CH TXT ams-1"]);

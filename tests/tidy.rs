@@ -17,6 +17,7 @@ struct Wall {
 /// Pure code: bytes and values in, values out.
 const PURE: &[&str] = &[
     "client",
+    "cookies",
     "wire",
     "zone",
     "geo",
@@ -25,6 +26,7 @@ const PURE: &[&str] = &[
     "steer",
     "snapshot",
     "respond",
+    "rrl",
     "state",
     "worker",
     "writer",
@@ -118,7 +120,7 @@ const WALLS: &[Wall] = &[
         but: &[],
     },
     Wall {
-        rooms: &["respond", "wire", "client", "address"],
+        rooms: &["respond", "rrl", "cookies", "wire", "client", "address"],
         never: &["std::sync::Mutex", "std::sync::RwLock", "std::thread", "std::time", "crate::geo::Databases"],
         but: &[],
     },
@@ -148,13 +150,15 @@ const KEPT: &[(&str, &[&str])] = &[
     ("httparse", &["src/probe/http/message.rs"]),
     ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs"]),
     ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs"]),
-    ("rustix", &["src/probe/exec.rs", "src/priority.rs"]),
+    ("rustix", &["src/probe/exec.rs", "src/probe/push/file.rs", "src/priority.rs", "src/rights/"]),
+    ("landlock", &["src/rights/files.rs"]),
     ("reqwest", &["src/web_client.rs"]),
     ("sd_notify", &["src/supervisor.rs"]),
     ("hickory_server", &["src/listen/hickory.rs"]),
     ("domain", &["src/config/"]),
     // Beside the system calls: the error numbers that say that a probe could not be judged.
     ("libc", &["src/listen/", "src/probe/reason.rs"]),
+    ("siphasher", &["src/cookies/"]),
     ("arc_swap", &["src/publish.rs"]),
     ("std::time::Instant::now", &["src/clock.rs"]),
     ("std::time::SystemTime::now", &["src/clock.rs"]),

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use geosteer::events::{Events, Kind};
+use geosteer::restart::Restarts;
 use geosteer::webhook::{self, SIGNATURE, Target, Webhook};
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -38,7 +39,7 @@ fn receiver(statuses: &[u16]) -> (String, Receiver<Got>, tokio::runtime::Runtime
 
 fn start(url: &str, secret: Option<&[u8]>, events: &Events) -> Webhook {
     let target = Target { url: url.into(), secret: secret.map(Into::into), pause: Duration::from_millis(1) };
-    webhook::start(&target, events.clone()).unwrap()
+    webhook::start(&target, events.clone(), &Restarts::default()).unwrap()
 }
 
 fn push(events: &Events, subject: &str) {
@@ -100,5 +101,8 @@ fn a_receiver_that_is_gone_holds_nobody_up() {
     push(&events, "lost");
     let webhook = start("http://127.0.0.1:1/", None, &events);
     drop(webhook);
-    assert!(webhook::start(&Target { url: "no url".into(), secret: None, pause: LONG }, events).is_err());
+    assert!(
+        webhook::start(&Target { url: "no url".into(), secret: None, pause: LONG }, events, &Restarts::default())
+            .is_err()
+    );
 }

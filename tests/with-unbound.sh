@@ -73,7 +73,7 @@ stub-zone:
   stub-addr: 127.0.0.1@$server
 CONF
 
-"$geosteer" run --zones "$work/zones" --listen "127.0.0.1:$server" >"$work/geosteer.log" 2>&1 &
+GEOSTEER_USER=root "$geosteer" run --zones "$work/zones" --listen "127.0.0.1:$server" >"$work/geosteer.log" 2>&1 &
 pids+=($!)
 unbound -d -c "$work/unbound.conf" >"$work/unbound.log" 2>&1 &
 pids+=($!)

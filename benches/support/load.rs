@@ -1,11 +1,15 @@
-//! A load generator: closed loop over UDP with a window of open queries a socket, or a fixed rate.
+//! A load generator: closed loop over UDP with a window of open queries a socket, or a fixed rate. An answer's time ends
+//! when the kernel has it, and not when this process, which stands for clients elsewhere, wakes up.
 
 #![expect(clippy::disallowed_methods, reason = "a load generator measures time")]
 
 use super::queries::Stream;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A query without an answer for this long is lost.
 const LOST: Duration = Duration::from_millis(500);
@@ -96,7 +100,8 @@ impl Drop for First {
 
 struct Flow {
     socket: UdpSocket,
-    open: Vec<Option<Instant>>,
+    /// When each query was sent, since 1970: the clock of the kernel's stamps.
+    open: Vec<Option<Duration>>,
     free: Vec<u16>,
 }
 
@@ -120,7 +125,7 @@ impl Load {
             }
             if now - swept > LOST / 5 {
                 swept = now;
-                outcome.lost += flows.iter_mut().map(|flow| flow.sweep(now)).sum::<u64>();
+                outcome.lost += flows.iter_mut().map(Flow::sweep).sum::<u64>();
             }
             if idle {
                 self.wait(&flows, start.elapsed(), sent);
@@ -162,6 +167,7 @@ impl Flow {
         let socket = UdpSocket::bind(any).expect("a socket on loopback");
         socket.connect(server).expect("a route to the server");
         socket.set_nonblocking(true).expect("sockets can be non-blocking");
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("the kernel stamps what it gets");
         let window = u16::try_from(window).expect("windows are small");
         Self { socket, open: vec![None; usize::from(window)], free: (0..window).collect() }
     }
@@ -173,35 +179,48 @@ impl Flow {
             let id = *self.free.last().expect("room counts the free ids");
             message[..query.len()].copy_from_slice(query);
             message[..2].copy_from_slice(&id.to_be_bytes());
+            let asked = since_1970();
             if self.socket.send(&message[..query.len()]).is_err() {
                 return count;
             }
             self.free.pop();
-            self.open[usize::from(id)] = Some(Instant::now());
+            self.open[usize::from(id)] = Some(asked);
         }
         room as u64
     }
 
     fn receive(&mut self, outcome: &mut Outcome) -> usize {
-        let mut reply = [0; 4096];
+        let (mut reply, mut stamp) = ([0; 4096], nix::cmsg_space!(nix::sys::time::TimeSpec));
         let mut count = 0;
-        while let Ok(length) = self.socket.recv(&mut reply) {
+        while let Some((length, came)) = self.next(&mut reply, &mut stamp) {
             let id = u16::from_be_bytes([reply[0], reply[1]]);
             let Some(asked) = self.open.get_mut(usize::from(id)).and_then(Option::take) else { continue };
             assert!(length >= 12, "a reply has a header");
             self.free.push(id);
             outcome.answered += 1;
             outcome.rcodes[usize::from(reply[3] & 15)] += 1;
-            outcome.micros.push(asked.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
+            outcome.micros.push(came.saturating_sub(asked).as_micros().try_into().unwrap_or(u32::MAX));
             count += 1;
         }
         count
     }
 
-    fn sweep(&mut self, now: Instant) -> u64 {
-        let mut lost = 0;
+    /// The next reply's length, and when the kernel got it.
+    fn next(&self, reply: &mut [u8], stamp: &mut Vec<u8>) -> Option<(usize, Duration)> {
+        let mut parts = [IoSliceMut::new(reply)];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, Some(stamp), flags).ok()?;
+        let came = message.cmsgs().ok()?.find_map(|part| match part {
+            ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+            _ => None,
+        });
+        Some((message.bytes, came.expect("the kernel stamps what it gets")))
+    }
+
+    fn sweep(&mut self) -> u64 {
+        let (now, mut lost) = (since_1970(), 0);
         for (id, open) in self.open.iter_mut().enumerate() {
-            if open.is_some_and(|asked| now - asked > LOST) {
+            if open.is_some_and(|asked| now.saturating_sub(asked) > LOST) {
                 *open = None;
                 self.free.push(id as u16);
                 lost += 1;
@@ -209,4 +228,8 @@ impl Flow {
         }
         lost
     }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set")
 }

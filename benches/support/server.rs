@@ -198,7 +198,12 @@ fn command(wrapper: &[String], directory: &Path, admin: &str) -> Command {
     let server = super::option("--server").unwrap_or_else(|| env!("CARGO_BIN_EXE_geosteer").to_owned());
     let mut words = wrapper.iter().map(String::as_str).chain([server.as_str()]);
     let mut command = Command::new(words.next().expect("the binary at least"));
-    command.args(words).args(["run", "--admin", admin]).arg("--config").arg(directory.join("geosteer.toml"));
+    command
+        .env("GEOSTEER_USER", "root")
+        .args(words)
+        .args(["run", "--admin", admin])
+        .arg("--config")
+        .arg(directory.join("geosteer.toml"));
     command.current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -3,9 +3,11 @@
 
 use super::guard::Ends;
 use crate::clock;
+use crate::faults;
 use crate::limits::{
     ADMIN_CONNECTION_MS, ADMIN_CONNECTIONS, ADMIN_HEAD_MAX, ADMIN_HEADERS_MAX, ADMIN_REQUEST_MS, DRAIN_MS,
 };
+use crate::restart::Part;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,9 +23,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 /// Accepts and serves until the server stops; then requests in flight have a moment to finish.
-pub(super) async fn run(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(listener: &TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let (places, stopped) = (Arc::new(Places::default()), stop.clone());
     loop {
+        faults::here(Part::Admin);
         let accepted = tokio::select! {
             biased;
             _ = stop.wait_for(|stopped| *stopped) => break,
@@ -42,7 +45,6 @@ pub(super) async fn run(listener: TcpListener, router: Router, mut stop: watch::
             }
         }
     }
-    drop(listener);
     let _still_there = timeout(Duration::from_millis(DRAIN_MS), places.empty()).await;
 }
 

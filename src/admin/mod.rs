@@ -43,6 +43,7 @@ use crate::events::Events;
 use crate::limits::{ADMIN_STREAMS, DRAIN_MS};
 use crate::priority;
 use crate::publish::Published;
+use crate::restart::{Part, Restarts};
 use crate::snapshot::Snapshot;
 use problem::Problem;
 use std::fmt;
@@ -83,6 +84,8 @@ pub struct Connected {
     pub events: Events,
     /// The composition root.
     pub daemon: Arc<dyn Daemon>,
+    /// Where it is counted that threads were started again.
+    pub restarts: Restarts,
 }
 
 /// What every request is answered from.
@@ -134,12 +137,15 @@ pub fn start(listener: TcpListener, guard: Guard, connected: Connected) -> io::R
         tokio::net::TcpListener::from_std(listener)?
     };
     let (stop, stopped) = watch::channel(false);
+    let restarts = connected.restarts.clone();
     let streams = Arc::new(Semaphore::new(ADMIN_STREAMS));
     let (turns, counted) = (turns::Turns::default(), Mutex::default());
     let app = Arc::new(App { connected, guard, turns, counted, streams, stop: stopped.clone() });
     let run = move || {
         priority::behind_answers();
-        runtime.block_on(connections::run(listener, routes::router(&app), stopped));
+        restarts.keep(Part::Admin, || {
+            runtime.block_on(connections::run(&listener, routes::router(&app), stopped.clone()));
+        });
         // What is worked out on a helper thread is for nobody any more: it is left behind after a moment.
         runtime.shutdown_timeout(Duration::from_millis(DRAIN_MS));
     };

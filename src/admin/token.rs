@@ -1,13 +1,12 @@
 //! The token that writes need: read from a file, kept as its digest, compared in constant time.
 
 use crate::limits::{ADMIN_TOKEN_MAX, ADMIN_TOKEN_MIN};
+use crate::rights::read_secret;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::Path;
 
 /// The token, as its SHA-256: what is compared has one length, and the token itself is in no memory for long.
@@ -62,14 +61,9 @@ impl Token {
 /// It cannot be read, or is too short or too long to be a token; the path is named.
 pub fn read_token(path: &Path) -> io::Result<(String, Option<String>)> {
     let cannot = |why: &dyn fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
-    let file = File::open(path).map_err(|error| cannot(&error))?;
-    let mode = file.metadata().map_err(|error| cannot(&error))?.permissions().mode();
-    let mut content = String::new();
-    file.take(ADMIN_TOKEN_MAX as u64 + 1).read_to_string(&mut content).map_err(|error| cannot(&error))?;
+    let (content, warning) = read_secret(path, "the token", ADMIN_TOKEN_MAX)?;
+    let content = String::from_utf8(content).map_err(|_| cannot(&"a token is one word of ASCII characters"))?;
     let text = content.trim_ascii();
-    if content.len() > ADMIN_TOKEN_MAX {
-        return Err(cannot(&"the token is too long"));
-    }
     if text.len() < ADMIN_TOKEN_MIN {
         return Err(cannot(&format_args!(
             "a token has at least {ADMIN_TOKEN_MIN} characters; `openssl rand -hex 32` writes one"
@@ -78,8 +72,6 @@ pub fn read_token(path: &Path) -> io::Result<(String, Option<String>)> {
     if !text.bytes().all(|octet| octet.is_ascii_graphic()) {
         return Err(cannot(&"a token is one word of ASCII characters"));
     }
-    let (others, path) = (mode & 0o077, path.display());
-    let warning = (others != 0).then(|| format!("{path}: others may read the token; `chmod 600 {path}` mends it"));
     Ok((text.to_owned(), warning))
 }
 
@@ -87,6 +79,7 @@ pub fn read_token(path: &Path) -> io::Result<(String, Option<String>)> {
 mod tests {
     use super::*;
     use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_random_token_is_long_enough_and_another_each_time() {

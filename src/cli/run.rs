@@ -1,17 +1,16 @@
 //! `geosteer run`: serve until SIGTERM or SIGINT; SIGHUP reloads.
 
 use crate::config::AdminListen;
-use crate::daemon::{self, Options, Server, ServerSource, Sources, Zones};
+use crate::daemon::{self, GiveUp, Options, Server, ServerSource, Sources, Zones};
 use crate::error::Exit;
 use crate::listen::sys;
+use crate::log;
 use crate::supervisor;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Arguments of `geosteer run`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +31,9 @@ pub struct Args {
     /// `[admin] listen` [default: 127.0.0.1:8053]
     #[arg(long, value_name = "ADDR", value_parser = admin)]
     admin: Option<AdminListen>,
+    /// Become this user, if started as root; instead of the server file's `[process] user` [default: geosteer]
+    #[arg(long, value_name = "USER", env = "GEOSTEER_USER")]
+    user: Option<Box<str>>,
     /// Write the log as JSON, one object a line
     #[arg(long)]
     log_json: bool,
@@ -42,10 +44,10 @@ pub struct Args {
 pub fn run(args: Args) -> Exit {
     sys::limit_arenas();
     let server = args.config.map_or_else(|| ServerSource::Given(Box::default()), ServerSource::File);
-    match daemon::server(&server) {
-        Ok((file, _)) => start_log(args.log_json || file.log.json),
+    let _written_at_the_end = match daemon::server(&server) {
+        Ok((file, _)) => log::start(args.log_json || file.log.json),
         Err(error) => return failed(&error.to_string()),
-    }
+    };
     let zones = (!args.zones.is_empty()).then_some(Zones::Paths(args.zones));
     let options = Options {
         listen: args.listen,
@@ -54,6 +56,7 @@ pub fn run(args: Args) -> Exit {
         state: args.state,
         admin: args.admin,
         token: None,
+        rights: Some(GiveUp { user: args.user }),
         sources: Sources { server, zones },
     };
     // The signals first: a SIGHUP while it starts must not end the process.
@@ -80,23 +83,6 @@ fn admin(text: &str) -> Result<AdminListen, String> {
 fn failed(why: &str) -> Exit {
     eprintln!("{}", why.trim_end());
     Exit::Failed
-}
-
-/// Sends the log to stderr: `GEOSTEER_LOG` says how much of it (as `info`, or `geosteer=debug`). Panics become log
-/// lines too, the more rarely the more of them there are: strangers must not fill the disk.
-pub fn start_log(json: bool) {
-    let filter = EnvFilter::try_from_env("GEOSTEER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-    // A second log in one process (tests) is not an error: the first one stays.
-    let _already = if json { log.json().try_init() } else { log.with_ansi(io::stderr().is_terminal()).try_init() };
-    std::panic::set_hook(Box::new(|panic| {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
-        if count.is_power_of_two() {
-            let thread = std::thread::current();
-            tracing::error!(count, thread = thread.name().unwrap_or("?"), "{panic}");
-        }
-    }));
 }
 
 /// Says what is served and where: for people first, then a line for programs.

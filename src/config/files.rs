@@ -16,6 +16,8 @@ pub struct FileRead {
     pub path: PathBuf,
     /// Its time of last change, seconds since 1970.
     pub modified: u32,
+    /// It holds a secret.
+    pub is_secret: bool,
 }
 
 /// The files of one zone.
@@ -63,7 +65,7 @@ impl Files {
         let text: Arc<str> = text.into();
         let file = ctx.report.sources.add(&path.display().to_string(), Arc::clone(&text));
         self.paths.insert(file, path.to_owned());
-        self.read.push(FileRead { path: path.to_owned(), modified });
+        self.read.push(FileRead { path: path.to_owned(), modified, is_secret: false });
         Ok((file, text))
     }
 
@@ -103,8 +105,13 @@ impl Files {
             return Err(format!("{} is not a plain file of at most {} KiB", path.display(), most >> 10));
         }
         let bytes = std::fs::read(&path).map_err(fail)?;
-        self.read.push(FileRead { path, modified: about.modified().map_or(1, seconds) });
+        self.read.push(FileRead { path, modified: about.modified().map_or(1, seconds), is_secret: false });
         Ok(bytes)
+    }
+
+    /// The file that was read last holds a secret.
+    pub(super) fn last_is_secret(&mut self) {
+        self.read.last_mut().into_iter().for_each(|file| file.is_secret = true);
     }
 
     /// The newest time of last change of all files read; 1 for texts without one.

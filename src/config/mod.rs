@@ -12,6 +12,7 @@
 mod canaries;
 mod checks;
 mod codes;
+mod cookies;
 mod depends;
 mod diagnostic;
 mod files;
@@ -24,11 +25,13 @@ mod parts;
 mod policies;
 mod pool_load;
 mod pools;
+mod process;
 mod query_log;
 mod records;
 mod regions;
 mod render;
 mod routing_tests;
+mod rrl;
 mod rules;
 mod server;
 mod services;
@@ -42,10 +45,12 @@ mod zonetext;
 
 pub use canaries::Canary;
 pub use codes::{CODES, Code, CodeInfo};
+pub use cookies::Cookies;
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use files::FileRead;
 pub use fleet::FleetServer;
 pub use load::{Loaded, Options, load, load_text, load_text_alone};
+pub use process::Process;
 pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing_test_files};
 pub use server::{
     Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Server, Tls, load_server, load_server_text,

@@ -2,10 +2,12 @@
 
 use super::Code;
 use super::canaries::{self, Canary};
+use super::cookies::{self, Cookies};
 use super::diagnostic::{Diagnostic, Report};
 use super::files::Files;
 use super::fleet::{self, FleetServer};
 use super::keys;
+use super::process::{self, Process};
 use super::settings::{default_ecs, ecs, networks};
 use super::walk::{Ctx, Fields, Node, entries};
 use super::watch::{self, Watch};
@@ -13,6 +15,7 @@ use super::zone::parse;
 use crate::health::GuardRules;
 use crate::limits::{TCP_CONNECTIONS, TCP_CONNECTIONS_CLIENT, TCP_IDLE_MS};
 use crate::query_log;
+use crate::rrl;
 use crate::snapshot::Ecs;
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -52,8 +55,14 @@ pub struct Server {
     pub guard: GuardRules,
     /// `[guard] canaries`.
     pub canaries: Vec<Canary>,
+    /// `[process]`.
+    pub process: Process,
     /// `[fleet] servers`: where an operator's orders go.
     pub fleet: Vec<FleetServer>,
+    /// `[rrl]`; none: off.
+    pub rrl: Option<rrl::Rules>,
+    /// `[cookies]`.
+    pub cookies: Cookies,
 }
 
 /// `[dns]`.
@@ -169,6 +178,9 @@ impl Default for Server {
             guard: GuardRules::default(),
             canaries: Vec::new(),
             fleet: Vec::new(),
+            rrl: None,
+            cookies: Cookies::default(),
+            process: Process::default(),
         }
     }
 }
@@ -259,6 +271,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
         server.query_log = super::query_log::read(ctx, &fields, node, folder);
     }
     server.ecs = ecs(ctx, fields.value("ecs"), &server.ecs);
+    server.process = fields.value("process").map_or_else(Process::default, |node| process::read(ctx, node));
     server.watch = fields.value("watch").map_or(server.watch, |node| watch::read(ctx, node));
     if let Some(fields) = fields.value("guard").and_then(|node| ctx.fields(node, &keys::GUARD)) {
         server.guard = super::rules::guard(ctx, &fields);
@@ -269,6 +282,8 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     {
         server.fleet = fleet::read(ctx, &fields, node, folder);
     }
+    server.rrl = fields.value("rrl").and_then(|node| super::rrl::read(ctx, node));
+    server.cookies = fields.value("cookies").map_or_else(Cookies::default, |node| cookies::read(ctx, node, folder));
     for section in ["admin", "tls", "log"] {
         if let Some((key, node)) = fields.entry(section) {
             later_sections(ctx, &mut server, section, node, folder);

@@ -18,6 +18,7 @@ use crate::metrics;
 use crate::overrides::{Key, Meant, Names, Override, Overrides, Said, Target};
 use crate::pool::{Gate, Share};
 use crate::publish::Published;
+use crate::restart::Restarts;
 use crate::state::State;
 use crate::steer::{Move, largest_ttls, moves};
 use crate::store::{Operators, Remembered, Store};
@@ -129,6 +130,11 @@ impl Desk {
     #[must_use]
     pub fn with_meters(self, meters: Meters) -> Self {
         Self { meters, ..self }
+    }
+
+    /// Where it is counted that threads were started again.
+    pub(super) fn restarts(&self) -> Restarts {
+        self.meters.restarts()
     }
 
     /// Answers one request.

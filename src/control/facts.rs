@@ -13,6 +13,8 @@ use crate::overrides::Said;
 use crate::pool::Pool;
 use crate::probe;
 use crate::respond::Transport;
+use crate::restart::{Part, Restarts};
+use crate::rights::Report;
 use crate::snapshot::ZoneSpec;
 use crate::state::State;
 use crate::writer::{Metered, Survey, Writer};
@@ -23,13 +25,25 @@ use std::sync::Arc;
 pub struct Meters {
     metrics: Metrics,
     probes: Arc<probe::Stats>,
+    pub(super) rights: Report,
 }
 
 impl Meters {
     /// The counters of the threads that answer, and the prober's.
     #[must_use]
     pub fn new(metrics: Metrics, probes: Arc<probe::Stats>) -> Self {
-        Self { metrics, probes }
+        Self { metrics, probes, rights: Report::default() }
+    }
+
+    /// The same, and what the process may.
+    #[must_use]
+    pub fn and_rights(self, rights: Report) -> Self {
+        Self { rights, ..self }
+    }
+
+    /// Where it is counted that threads were started again.
+    pub(super) fn restarts(&self) -> Restarts {
+        self.metrics.restarts().clone()
     }
 }
 
@@ -65,6 +79,8 @@ impl Desk {
             sums: metrics.sums(&snapshot.counted),
             counts: state.live.counts(snapshot),
             totals: metrics.totals(),
+            confined: self.meters.rights.confined(),
+            restarts: Part::ALL.map(|part| (part.word(), metrics.restarts().count(part))).to_vec(),
             latency: [Transport::Udp, Transport::Stream].map(|transport| metrics.latency(transport)),
             probes: self.meters.probes.kinds(),
             loads_missed: self.meters.probes.loads_missed(),
@@ -75,6 +91,7 @@ impl Desk {
             overrides: self.override_facts(),
             databases: databases.into_iter().map(|one| DatabaseFacts { label: one.label, built: one.built }).collect(),
             reloads: metrics.reloads().known(),
+            limited_blocks: state.identity.limiter.as_ref().map(|limiter| limiter.held().rows().len()),
             query_log: metrics.query_log(),
             state_broken: self.problem.is_some(),
             process: Process::read(),

@@ -19,6 +19,7 @@ mod gradual;
 mod health;
 mod held;
 mod let_back;
+mod limits;
 mod line;
 mod protocol;
 mod reload;
@@ -32,10 +33,11 @@ pub use desk::{Desk, Peer};
 pub use explain::Explain;
 pub use facts::Meters;
 pub use health::{Resumed, resume};
+pub(crate) use limits::limited_words;
 pub use line::{Line, LineError};
 pub use protocol::{
-    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, MoveRow, Order, OverrideRow, PoolRow,
-    Release, Request, Resume, ResumedRow, Safe, Serving, Status,
+    Answer, CanaryRow, Done, EndpointRow, EventRow, GuardRow, LatencyRow, Lift, LimitedRow, LimitsRow, MoveRow, Order,
+    OverrideRow, PoolRow, Release, Request, Resume, ResumedRow, Safe, Serving, Status,
 };
 pub use reload::{ChangeRow, NotReloaded, Reload, ReloadOrder, ReloadOutcome, ReloadReply, Reloaded, Reloads, changed};
 pub use server::{Thread, start};

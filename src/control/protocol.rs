@@ -251,6 +251,30 @@ pub struct GuardRow {
     pub canaries: Vec<CanaryRow>,
 }
 
+/// Response rate limiting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsRow {
+    /// Limits are only tried: nothing is held back.
+    pub log_only: bool,
+    /// Buckets that there are, and those in use.
+    pub buckets: [usize; 2],
+    /// What is limited now, the most first; not all if there are many.
+    pub limited: Vec<LimitedRow>,
+    /// How many there are.
+    pub limited_in_all: usize,
+}
+
+/// Replies that are limited together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitedRow {
+    /// The block of addresses that asks, the class of the replies, and of which zone or for which client subnet they are.
+    pub of: String,
+    /// How many were over the limit.
+    pub replies: u64,
+    /// Within so many seconds.
+    pub seconds: u64,
+}
+
 /// One canary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanaryRow {
@@ -325,9 +349,15 @@ pub struct Status {
     /// The blast guard.
     #[serde(default)]
     pub guard: GuardRow,
+    /// Response rate limiting; none: off.
+    #[serde(default)]
+    pub limits: Option<LimitsRow>,
     /// How long answers take; none before the first.
     #[serde(default)]
     pub latency: Option<LatencyRow>,
+    /// As whom it runs, and what it may.
+    #[serde(default)]
+    pub rights: String,
     /// The state directory.
     pub state: Option<String>,
     /// What is wrong with it.

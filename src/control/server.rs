@@ -4,8 +4,10 @@ use super::desk::{Desk, Peer};
 use super::line::{self, Asked, Line};
 use super::protocol::{Answer, Request};
 use super::reload::{self, Reloads};
+use crate::faults;
 use crate::limits::{CONTROL_CONNECTIONS, CONTROL_MS, CONTROL_REQUEST_MAX};
 use crate::priority;
+use crate::restart::Part;
 use std::cell::RefCell;
 use std::fs;
 use std::io;
@@ -52,7 +54,11 @@ pub fn start(desk: Desk, socket: Option<PathBuf>, reloads: Reloads) -> io::Resul
     };
     let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
         priority::behind_answers();
-        LocalSet::new().block_on(&runtime, run(desk, bound, reloads, (asked, stopped)));
+        let restarts = desk.restarts();
+        let (desk, mut ends) = (Rc::new(RefCell::new(desk)), (asked, stopped));
+        restarts.keep(Part::Control, || {
+            LocalSet::new().block_on(&runtime, run(&desk, bound.as_ref(), &reloads, &mut ends));
+        });
     })?;
     Ok(Thread { stop: Some(stop), line, thread: Some(thread) })
 }
@@ -103,27 +109,31 @@ fn bind(path: &Path) -> io::Result<Bound> {
     Ok(Bound { listener, path: path.to_owned(), uid })
 }
 
-async fn run(desk: Desk, bound: Option<Bound>, reloads: Reloads, ends: (mpsc::Receiver<Asked>, oneshot::Receiver<()>)) {
-    let (mut line, mut stopped) = ends;
-    let desk = Rc::new(RefCell::new(desk));
+async fn run(
+    desk: &Rc<RefCell<Desk>>,
+    bound: Option<&Bound>,
+    reloads: &Reloads,
+    (line, stopped): &mut (mpsc::Receiver<Asked>, oneshot::Receiver<()>),
+) {
     let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        faults::here(Part::Control);
         tokio::select! {
             biased;
-            _ = &mut stopped => break,
+            _ = &mut *stopped => break,
             _ = ticks.tick() => desk.borrow_mut().tick(),
             Some(Asked { request, peer, answer }) = line.recv() => {
-                let (desk, reloads) = (Rc::clone(&desk), reloads.clone());
+                let (desk, reloads) = (Rc::clone(desk), reloads.clone());
                 tokio::task::spawn_local(async move {
                     let answered = answered(request, &peer, (&desk, &reloads)).await;
                     // Whoever asked may not wait any more.
                     let _nobody_waits = answer.send(answered);
                 });
             }
-            Some((stream, place)) = accept(bound.as_ref(), &places) => {
-                let (desk, uid) = (Rc::clone(&desk), bound.as_ref().map_or(0, |bound| bound.uid));
+            Some((stream, place)) = accept(bound, &places) => {
+                let (desk, uid) = (Rc::clone(desk), bound.map_or(0, |bound| bound.uid));
                 let reloads = reloads.clone();
                 tokio::task::spawn_local(async move {
                     // A client that is slow or gone is its own affair.

@@ -1,6 +1,7 @@
 //! How the server is, in one answer.
 
 use super::desk::Desk;
+use super::limits::limits;
 use super::protocol::{GuardRow, Status};
 use super::views;
 use crate::health::TargetState;
@@ -28,7 +29,9 @@ impl Desk {
             targets: [snapshot.targets.len(), survey.as_ref().map_or(0, unknown)],
             stale: survey.as_ref().map_or(0, |survey| survey.stale.len()),
             guard: survey.as_ref().map_or_else(GuardRow::default, views::guard),
+            limits: limits(&state),
             latency: self.latency(),
+            rights: self.meters.rights.to_string(),
             state: self.store.as_ref().map(|store| store.folder().display().to_string()),
             problem: self.problem.clone(),
             overrides: views::overrides(&self.kept, &state),

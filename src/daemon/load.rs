@@ -2,14 +2,16 @@
 //! configuration that can serve, or every reason why not.
 
 use super::signing::{self, Keyring};
+use super::{cookies, limiting};
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
 use crate::limits::{DNSKEY_TTL_S, METRICS_NAMES, MMDB_MAX};
 use crate::report;
+use crate::rights::others_may_read;
 use crate::routing_tests;
 use crate::snapshot::{Signing, Snapshot, Spec};
-use crate::state::{Explain, Identity};
+use crate::state::{Explain, Identity, State};
 use crate::wire::Name;
 use std::fmt;
 use std::fs::File;
@@ -88,6 +90,10 @@ pub enum LoadError {
     Build(Box<str>),
     /// Files that served are gone.
     Vanished(Box<str>),
+    /// A secret that cannot be read.
+    Secret(Box<str>),
+    /// Something is named that the process is kept from.
+    Confined(Box<str>),
 }
 
 impl LoadError {
@@ -96,7 +102,9 @@ impl LoadError {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Config(report) => lines(report),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => vec![why.to_string()],
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                vec![why.to_string()]
+            }
         }
     }
 }
@@ -107,7 +115,7 @@ impl From<LoadError> for NotReloaded {
             LoadError::Config(report) => {
                 report.view().iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
             }
-            LoadError::Geo(_) | LoadError::Build(_) | LoadError::Vanished(_) => Vec::new(),
+            _ => Vec::new(),
         };
         Self { lines: error.lines(), text: error.to_string().trim_end().to_owned(), diagnostics }
     }
@@ -118,7 +126,9 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(report) => f.write_str(&report.human(false)),
-            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) => write!(f, "error: {why}"),
+            Self::Geo(why) | Self::Build(why) | Self::Vanished(why) | Self::Secret(why) | Self::Confined(why) => {
+                write!(f, "error: {why}")
+            }
         }
     }
 }
@@ -167,30 +177,31 @@ pub fn compiled(server: &config::Server, spec: Spec) -> Result<Arc<Snapshot>, Lo
     Ok(Arc::new(Snapshot::build(spec, databases).map_err(|error| LoadError::Build(error.0))?))
 }
 
-/// As [`load_to_serve`], with the routing tests that lie beside the zones; of what serves now the embedded database is
-/// kept, which cannot have changed.
+/// As [`load_to_serve`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded
+/// database is kept, which cannot have changed, and what is known of who is over a limit.
 pub(super) fn load_again(
     server: &config::Server,
     zones: Option<&Zones>,
+    before: &State,
     keyring: &Keyring,
 ) -> Result<Configuration, LoadError> {
-    let databases = keyring.before.as_ref().map(|before| Arc::clone(&before.databases));
-    let configuration = assemble(server, zones, databases, Some(keyring))?;
+    let configuration = assemble(server, zones, Some(before), Some(keyring))?;
     test(server, zones, &configuration.snapshot)?;
     signing::sign_ahead(&configuration.snapshot);
     Ok(configuration)
 }
 
-/// Reads and compiles. `before`: databases that are there.
+/// Reads and compiles. `before`: what serves now.
 fn assemble(
     server: &config::Server,
     zones: Option<&Zones>,
-    before: Option<Arc<Databases>>,
+    before: Option<&State>,
     keyring: Option<&Keyring>,
 ) -> Result<Configuration, LoadError> {
+    let kept = before.map(|before| Arc::clone(&before.snapshot.databases));
     let (spec, databases) = thread::scope(|scope| {
-        let databases = scope.spawn(|| match before {
-            Some(before) if is_embedded(&server.databases, &before) => Ok(before),
+        let databases = scope.spawn(|| match kept {
+            Some(kept) if is_embedded(&server.databases, &kept) => Ok(kept),
             _ => databases(&server.databases).map(Arc::new),
         });
         let spec = spec(server, zones);
@@ -204,7 +215,12 @@ fn assemble(
     let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
     let networks = server.dns.explain_from.clone();
     let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
-    let identity = Identity { nsid: server.dns.nsid.clone(), version: server.dns.version.clone(), explain };
+    let limiter = limiting::limiter(server.rrl.as_ref(), before.and_then(|before| before.identity.limiter.as_ref()));
+    let kept = before.and_then(|before| before.identity.cookies.as_ref());
+    let (cookies, warning) = cookies::cookies(&server.cookies, kept).map_err(|why| LoadError::Secret(why.into()))?;
+    let warnings = warnings.into_iter().chain(warning).collect();
+    let (nsid, version) = (server.dns.nsid.clone(), server.dns.version.clone());
+    let identity = Identity { nsid, version, explain, limiter, cookies };
     read.extend(server.databases.iter().filter_map(|database| match database {
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,
@@ -285,8 +301,11 @@ fn spec(server: &config::Server, zones: Option<&Zones>) -> Result<(Spec, Vec<Str
     };
     let mut loaded = loaded.map_err(mistakes)?;
     loaded.spec.names_counted = if server.metrics.names { METRICS_NAMES } else { 0 };
+    let mut warnings = lines(&loaded.warnings);
+    let secrets = loaded.files.iter().filter(|file| file.is_secret);
+    warnings.extend(secrets.filter_map(|file| others_may_read(&file.path, "the key of a client certificate")));
     let files = loaded.files.into_iter().map(|file| file.path).collect();
-    Ok((loaded.spec, lines(&loaded.warnings), files))
+    Ok((loaded.spec, warnings, files))
 }
 
 fn mistakes(report: config::Report) -> LoadError {

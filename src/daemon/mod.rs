@@ -8,10 +8,13 @@
 //!                              └─► control thread: overrides, state directory, socket
 //! ```
 
+mod cookies;
+mod limiting;
 mod load;
 mod operators;
 mod people;
 mod reload;
+mod rights;
 mod signing;
 mod supervised;
 #[cfg(test)]
@@ -23,6 +26,7 @@ mod writing;
 pub use load::{
     Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server, signings,
 };
+pub use rights::GiveUp;
 pub use supervised::supervise;
 
 use crate::admin;
@@ -33,19 +37,21 @@ use crate::limits::{FIRST_ROUND_SLACK_MS, WEBHOOK_PAUSE_MS};
 use crate::listen::bind::{self, BindError, Bound};
 use crate::listen::{Service, sys, tcp, udp};
 use crate::metrics::{Metrics, Totals};
+use crate::priority;
 use crate::probe::Prober;
 use crate::publish::Published;
 use crate::query_log::{self, Log};
 use crate::respond::respond;
+use crate::restart::{Part, Restarts};
 use crate::state::State;
 use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use writing::{Serving, Writing};
@@ -68,6 +74,9 @@ pub struct Options {
     pub admin: Option<AdminListen>,
     /// The admin server's token, in place of the server file's.
     pub token: Option<admin::Token>,
+    /// What is given up of the process's rights before anything is loaded; none: nothing, for a program that is more than
+    /// the server. Only while the process has one thread.
+    pub rights: Option<GiveUp>,
     /// What is served.
     pub sources: Sources,
 }
@@ -89,7 +98,7 @@ impl Options {
     fn local(zones: Zones) -> Self {
         let sources = Sources { server: ServerSource::Given(Box::default()), zones: Some(zones) };
         let (listen, admin) = (vec![SocketAddr::from(([127, 0, 0, 1], 0))], Some(AdminListen::Off));
-        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, sources }
+        Self { listen, threads: Some(1), tcp: None, state: None, admin, token: None, rights: None, sources }
     }
 
     /// The addresses to bind.
@@ -127,6 +136,8 @@ pub enum StartError {
     Admin(String),
     /// The configuration cannot serve.
     Load(LoadError),
+    /// Rights cannot be given up as they should; in words.
+    Rights(String),
     /// The system has no threads or descriptors left.
     System(io::Error),
 }
@@ -136,7 +147,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
-            Self::Admin(why) => write!(f, "error: {why}"),
+            Self::Admin(why) | Self::Rights(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -161,6 +172,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
+    limiting: Option<limiting::Thread>,
     query_log: Option<Arc<Log>>,
     keeper: Option<signing::Keeper>,
     events: Option<Sender<Event>>,
@@ -176,21 +188,34 @@ impl Server {
         let (descriptors, started) = (sys::raise_descriptor_limit(), crate::clock::unix_seconds());
         let (file, warnings) = server(&options.sources.server).map_err(StartError::Load)?;
         log_warnings(&warnings);
+        let giving = rights::Giving::new(&options, &file)?;
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
-        let state = operators::folder(options.state.as_deref(), &file, &options.sources.server);
-        let keyring = signing::Keyring { state: state.clone(), before: None };
+        let target = webhook_of(&file.events).map_err(StartError::System)?;
+        giving.iter().try_for_each(rights::Giving::give_up)?;
+        let keys = operators::folder(options.state.as_deref(), &file, &options.sources.server);
+        let keyring = signing::Keyring { state: keys.clone(), before: None };
         let configuration =
             load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, descriptors);
-        let target = webhook_of(&file.events).map_err(StartError::System)?;
-        let operators = operators::Setup::new(&options, &file, &configuration.snapshot);
-        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, started, state };
+        let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
+        let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
+        let (needs, state) =
+            ((&configuration.files, &*configuration.snapshot), operators.folder().map(Path::to_path_buf));
+        let needs = rights::needs(&file, &options.sources, state.as_deref(), needs);
+        let confined = giving.map(|giving| giving.confine(&needs));
+        let confined = confined.and_then(|(report, confined)| {
+            operators.rights = report;
+            confined
+        });
+        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, confined, started, keys };
         let source = read.sources.server.clone();
         let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
             .map_err(StartError::System)?;
+        let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
+        server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         Ok(server)
@@ -205,16 +230,18 @@ impl Server {
         query_log: Option<query_log::Settings>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
-        let (generation, keys) = (1, read.state.clone());
+        let (generation, keys) = (1, read.keys.clone());
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
-        let query_log =
-            query_log.map(|settings| Log::start(settings, Arc::clone(&published))).transpose()?.map(Arc::new);
-        let metrics = Metrics::with_query_log(query_log.as_deref().map(Log::recorders));
+        let restarts = Restarts::default();
+        let query_log = query_log.map(|settings| Log::start(settings, Arc::clone(&published), &restarts));
+        let query_log = query_log.transpose()?.map(Arc::new);
+        let metrics = Metrics::new(restarts.clone(), query_log.as_deref().map(Log::recorders));
         let (serving, happened) = (Arc::<Serving>::default(), Events::default());
+        restarts.tell(happened.clone());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
         let (events, received) = channel();
         let (told, hears) = channel();
@@ -230,13 +257,10 @@ impl Server {
             happened: happened.clone(),
             tells: writing::Tells::new(told, &published.load()),
         };
-        let helpers = vec![
-            thread::Builder::new().name("writer".into()).spawn(|| writing.run())?,
-            thread::Builder::new().name("reaper".into()).spawn(move || writing::reap(&reaped))?,
-        ];
-        let prober = Arc::new(Prober::start(seed(), events.clone())?);
+        let helpers = helpers(writing, reaped, &restarts)?;
+        let prober = Arc::new(Prober::start_kept(seed(), events.clone(), restarts.clone())?);
         prober.adopt_known(generation, &snapshot, &operators.resumed.ages);
-        let webhook = target.map(|target| webhook::start(&target, happened.clone())).transpose()?;
+        let webhook = target.map(|target| webhook::start(&target, happened.clone(), &restarts)).transpose()?;
         let told = (Arc::clone(&published), happened.clone(), Arc::clone(&serving));
         let counting = (metrics.clone(), query_log.clone());
         let (reloads, reloading) = reload::start(read, files, (told, counting), events.clone(), Arc::clone(&prober))?;
@@ -250,6 +274,7 @@ impl Server {
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
             keeper: Some(signing::Keeper::start(keeping)?),
+            limiting: None,
             addresses: bound.addresses,
             published,
             metrics,
@@ -275,7 +300,7 @@ impl Server {
         let (published, events) = (Arc::clone(&self.published), self.happened.clone());
         let (serving, listen) = (Arc::clone(&self.serving), self.addresses.clone());
         let daemon = Arc::new(people::Root { serving, source, listen });
-        people.start(admin::Connected { desk, published, events, daemon })
+        people.start(admin::Connected { desk, published, events, daemon, restarts: self.metrics.restarts().clone() })
     }
 
     /// Where the admin server listens, if there is one.
@@ -306,6 +331,12 @@ impl Server {
     #[must_use]
     pub fn events(&self) -> &Events {
         &self.happened
+    }
+
+    /// How often threads of a part were started again after a panic.
+    #[must_use]
+    pub fn restarts(&self, part: Part) -> u64 {
+        self.metrics.restarts().count(part)
     }
 
     /// What was counted since the start.
@@ -365,6 +396,7 @@ impl Server {
         }
         drop(self.query_log.take());
         drop(self.keeper.take());
+        drop(self.limiting.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());
@@ -381,6 +413,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The writer's thread and the reaper's; they outlive their panics.
+fn helpers(writing: Writing, reaped: Receiver<Arc<State>>, restarts: &Restarts) -> io::Result<Vec<JoinHandle<()>>> {
+    let (of_writer, of_reaper) = (restarts.clone(), restarts.clone());
+    let reap = move || {
+        priority::behind_answers();
+        of_reaper.keep(Part::Reaper, || writing::reap(&reaped));
+    };
+    Ok(vec![
+        thread::Builder::new().name("writer".into()).spawn(move || writing.run(&of_writer))?,
+        thread::Builder::new().name("reaper".into()).spawn(reap)?,
+    ])
 }
 
 fn served(state: &State) -> String {
@@ -410,6 +455,10 @@ fn seed() -> u64 {
 fn webhook_of(events: &crate::config::Events) -> io::Result<Option<webhook::Target>> {
     let Some(url) = events.webhook.clone() else { return Ok(None) };
     let secret = events.webhook_secret_file.as_deref().map(webhook::read_secret).transpose()?;
+    let secret = secret.map(|(secret, warning)| {
+        warning.iter().for_each(|warning| tracing::warn!("{warning}"));
+        secret
+    });
     let pause = Duration::from_millis(WEBHOOK_PAUSE_MS);
     Ok(Some(webhook::Target { url, secret, pause }))
 }

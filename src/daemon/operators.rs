@@ -7,6 +7,7 @@ use crate::control::{self, Desk, Meters, Reloads, Resumed, SOCKET, STATE, Told};
 use crate::events::Events;
 use crate::overrides::Overrides;
 use crate::publish::Published;
+use crate::rights::Report;
 use crate::snapshot::Snapshot;
 use crate::store::{Operators, Store};
 use crate::writer::Event;
@@ -22,6 +23,8 @@ pub(super) struct Setup {
     socket: Option<PathBuf>,
     kept: Operators,
     pub(super) resumed: Resumed,
+    /// What the process may.
+    pub(super) rights: Report,
 }
 
 /// The state directory: as told, as the file says, or the usual one of a server that has a file.
@@ -46,7 +49,13 @@ impl Setup {
         let beside = store.as_ref().map(|store| store.folder().join(SOCKET));
         let kept = store.as_ref().map_or_else(Operators::default, read);
         let resumed = control::resume(store.as_ref(), snapshot);
-        Self { store, socket: file.admin.socket.clone().or(beside), kept, resumed }
+        let socket = file.admin.socket.clone().or(beside);
+        Self { store, socket, kept, resumed, rights: Report::of_this_thread() }
+    }
+
+    /// The state directory, if it can be used.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.store.as_ref().map(Store::folder)
     }
 
     pub(super) fn overrides(&self) -> Arc<Overrides> {
@@ -69,7 +78,8 @@ impl Setup {
         }
         let kept = (self.kept, self.resumed.remembered);
         let desk = Desk::new(self.store, kept, Arc::clone(published), writer, events.clone());
-        control::start(desk.with_meters(meters).listening(addresses), self.socket, reloads)
+        let desk = desk.with_meters(meters.and_rights(self.rights)).listening(addresses);
+        control::start(desk, self.socket, reloads)
     }
 }
 

@@ -5,11 +5,12 @@ use super::load::{self, Configuration, Files, LoadError, ServerSource, Sources, 
 use super::signing::Keyring;
 use super::vanished::vanished;
 use super::watch::{Stamps, Watcher, as_read, pause, stamps};
-use super::{log_warnings, same_sockets, writing};
+use super::{log_warnings, rights, same_sockets, writing};
 use crate::clock;
 use crate::config::{Dns, Watch};
 use crate::control::{NotReloaded, ReloadOrder, ReloadOutcome, ReloadReply as Reply, Reloaded, Reloads, changed};
 use crate::events::{Events, Kind};
+use crate::faults;
 use crate::limits::FIRST_ROUND_SLACK_MS;
 use crate::listen::sys;
 use crate::metrics::Metrics;
@@ -17,6 +18,8 @@ use crate::priority;
 use crate::probe::Prober;
 use crate::publish::Published;
 use crate::query_log::Log;
+use crate::restart::Part;
+use crate::rights::{Confined, Needs};
 use crate::snapshot::{Became, Change, Snapshot, Thing, changes};
 use crate::state::{Identity, State};
 use crate::supervisor;
@@ -46,10 +49,12 @@ pub(super) struct Read {
     pub(super) dns: Dns,
     /// As the server file says.
     pub(super) watch: Watch,
+    /// What files it is kept to.
+    pub(super) confined: Option<Arc<Confined>>,
     /// When reading began, seconds since 1970.
     pub(super) started: u64,
     /// The state directory, for keys.
-    pub(super) state: Option<PathBuf>,
+    pub(super) keys: Option<PathBuf>,
 }
 
 /// What is published, what is told, and who waits for a configuration.
@@ -59,7 +64,7 @@ type Counting = (Metrics, Option<Arc<Log>>);
 
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
-    Read { sources, dns, watch, started, state }: Read,
+    Read { sources, dns, watch, confined, started, keys }: Read,
     files: Files,
     ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
@@ -67,11 +72,13 @@ pub(super) fn start(
 ) -> io::Result<(Reloads, JoinHandle<()>)> {
     let (watcher, told) = (Watcher::default(), String::new());
     let generation = 1;
-    let reloading = Reloading {
+    let restarts = metrics.restarts().clone();
+    let mut reloading = Reloading {
         sources,
         dns,
         watch,
-        state,
+        keys,
+        confined,
         files,
         watcher,
         told,
@@ -85,7 +92,10 @@ pub(super) fn start(
         query_log,
     };
     let (reloads, orders) = Reloads::new();
-    let run = move || reloading.run(&orders, started);
+    let run = move || {
+        priority::behind_answers();
+        restarts.keep(Part::Reload, || reloading.run(&orders, started));
+    };
     Ok((reloads, thread::Builder::new().name("reload".into()).spawn(run)?))
 }
 
@@ -96,7 +106,8 @@ struct Reloading {
     /// As the server file said last.
     watch: Watch,
     /// The state directory, for keys.
-    state: Option<PathBuf>,
+    keys: Option<PathBuf>,
+    confined: Option<Arc<Confined>>,
     /// The files of the configuration that serves.
     files: Files,
     watcher: Watcher,
@@ -115,11 +126,11 @@ struct Reloading {
 
 impl Reloading {
     /// Carries orders out until it is told to stop, or nobody is left to order.
-    fn run(mut self, orders: &Receiver<ReloadOrder>, started: u64) {
-        priority::behind_answers();
+    fn run(&mut self, orders: &Receiver<ReloadOrder>, started: u64) {
         self.note_as_read(&Stamps::new(), started, false);
         let mut wait = pause(self.watch.debounce_ms, Duration::ZERO);
         loop {
+            faults::here(Part::Reload);
             let first = match self.watch.enabled {
                 true => orders.recv_timeout(wait),
                 false => orders.recv().map_err(RecvTimeoutError::from),
@@ -223,11 +234,13 @@ impl Reloading {
         self.query_log.iter().for_each(|log| log.reopen());
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
-        let keyring = Keyring { state: self.state.clone(), before: Some(Arc::clone(&before.snapshot)) };
-        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), &keyring)?;
+        self.can_have(&rights::of_server_file(&file, &self.sources, None))?;
+        let keyring = Keyring { state: self.keys.clone(), before: Some(Arc::clone(&before.snapshot)) };
+        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), &before, &keyring)?;
         drop(keyring);
         warnings.append(&mut configuration.warnings);
         let Configuration { snapshot, identity, files, .. } = configuration;
+        self.can_have(&rights::needs(&file, &self.sources, None, (&files, &snapshot)))?;
         let folders = load::zone_paths(&file, self.sources.zones.as_ref());
         let [old, new] =
             [&before.snapshot, &snapshot].map(|one| one.settings.iter().map(|zone| &*zone.file).collect::<Vec<_>>());
@@ -254,6 +267,20 @@ impl Reloading {
         Ok(Reloaded { generation, serves, summary, changes: rows, changes_in_all: found.len(), warnings })
     }
 
+    /// What the kernel keeps from us cannot be had by a reload: that is said in words that lead on.
+    fn can_have(&self, needs: &Needs) -> Result<(), LoadError> {
+        let Some(missing) = self.confined.as_ref().and_then(|confined| confined.lacks(needs)) else { return Ok(()) };
+        Err(LoadError::Confined(
+            format!(
+                "{}: the configuration that the server started with needed nothing there, and Landlock keeps it to that \
+                 until it is started again: `geosteer upgrade` does it without losing a query; or `[process] landlock = \
+                 false`",
+                missing.display()
+            )
+            .into(),
+        ))
+    }
+
     /// Hands over what is to serve, and waits until it does; false if that takes too long.
     fn put_in_force(&self, (snapshot, identity): (Arc<Snapshot>, Arc<Identity>), reason: String) -> bool {
         let generation = self.generation;
@@ -277,6 +304,14 @@ fn differences(before: &State, snapshot: &Snapshot, identity: &Identity) -> Vec<
     }
     if before.identity.version != identity.version {
         setting("version");
+    }
+    let rules = |identity: &Identity| identity.limiter.as_ref().map(|limiter| limiter.rules().clone());
+    if rules(&before.identity) != rules(identity) {
+        setting("rrl");
+    }
+    let cookies = |identity: &Identity| identity.cookies.as_ref().map(|one| (one.require, one.secrets()));
+    if cookies(&before.identity) != cookies(identity) {
+        setting("cookies");
     }
     found
 }

@@ -5,15 +5,18 @@ use crate::clock;
 use crate::control::Told;
 use crate::control::key;
 use crate::events::{Events, Kind};
+use crate::faults;
 use crate::health::{Canaries, Guard, Millis, Sites, TargetAddress, TargetState};
 use crate::id::{EndpointId, TargetId};
 use crate::limits::{FIRST_ROUND_SLACK_MS, PUBLISH_MS};
 use crate::listen::sys;
 use crate::priority;
 use crate::publish::Published;
+use crate::restart::{Part, Restarts};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::writer::{Effect, Event, Stale, Writer};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -137,39 +140,65 @@ pub(super) fn first_round(snapshot: &Snapshot) -> Millis {
 }
 
 impl Writing {
-    /// Runs until every sender of events is gone.
-    pub(super) fn run(mut self) {
+    /// Runs until every sender of events is gone. After a panic the writer is made anew from what it knew.
+    pub(super) fn run(mut self, restarts: &Restarts) {
         priority::behind_answers();
+        let mut panicked = false;
+        restarts.keep(Part::Writer, || {
+            if std::mem::replace(&mut panicked, true) {
+                self.renew();
+            }
+            self.work();
+        });
+    }
+
+    fn renew(&mut self) {
+        let (epoch_ms, now) = (clock::epoch_ms(), clock::millis());
+        let renewed = catch_unwind(AssertUnwindSafe(|| self.writer.renewed(epoch_ms, now)));
+        // What it knew may be what it stumbles over.
+        self.writer = renewed.unwrap_or_else(|_| self.writer.forgetful(epoch_ms, now));
+    }
+
+    fn work(&mut self) {
         let mut effects = Vec::new();
         let mut last_published = 0;
         // True while something was applied and not published yet.
-        let mut fresh = false;
+        let mut fresh = true;
         loop {
+            faults::here(Part::Writer);
             let now = clock::millis();
-            let due = if fresh { last_published + PUBLISH_MS } else { Millis::MAX };
-            if fresh && now >= due {
+            if fresh {
+                // Nobody has to wake this thread for each event that comes until it publishes again.
+                if let Some(rest @ 1..) = (last_published + PUBLISH_MS).checked_sub(now) {
+                    thread::park_timeout(Duration::from_millis(rest));
+                }
+                self.apply_what_waits(&mut effects);
                 self.publish(&mut effects);
-                (fresh, last_published) = (false, now);
+                (fresh, last_published) = (false, clock::millis());
                 continue;
             }
-            let wake = self.rounds.iter().map(|round| round.0).chain(self.writer.next()).fold(due, Millis::min);
+            let wake = self.rounds.iter().map(|round| round.0).chain(self.writer.next()).fold(Millis::MAX, Millis::min);
             let wait = Duration::from_millis(wake.saturating_sub(now).min(3_600_000));
             match self.events.recv_timeout(wait) {
                 Ok(event) => {
-                    fresh = true;
                     self.apply(event, &mut effects);
-                    // A burst is applied as one, but never so long that health waits for it to end.
-                    for event in self.events.try_iter().take(4_096).collect::<Vec<_>>() {
-                        self.apply(event, &mut effects);
-                    }
+                    self.apply_what_waits(&mut effects);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.end_rounds(&mut effects);
                     self.apply(Event::Time, &mut effects);
-                    fresh = true;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            fresh = true;
+        }
+    }
+
+    /// A burst is applied as one, but never so long that health waits for it to end.
+    fn apply_what_waits(&mut self, effects: &mut Vec<Effect>) {
+        for _ in 0..4_096 {
+            let Ok(event) = self.events.try_recv() else { break };
+            self.apply(event, effects);
         }
     }
 
@@ -316,8 +345,8 @@ impl Writing {
 /// Drops retired states when no reader holds them any more, off the threads that answer, and gives the memory of
 /// retired configurations back to the system. Runs until its sender is gone.
 pub(super) fn reap(retired: &Receiver<Arc<State>>) {
-    priority::behind_answers();
     for state in retired {
+        faults::here(Part::Reaper);
         while Arc::strong_count(&state) > 1 {
             // A batch ends within microseconds; nobody tells us when.
             thread::park_timeout(Duration::from_millis(1));

@@ -26,6 +26,10 @@ pub enum Kind {
     Reload,
     /// The keys of a signed zone are missing, or there again.
     Keys,
+    /// A block of addresses asks for more replies than it gets, or does so no longer.
+    Limit,
+    /// A fault of geosteer's own: a thread panicked, and was started again.
+    Fault,
 }
 
 impl Kind {
@@ -41,6 +45,8 @@ impl Kind {
             Self::Override => "override",
             Self::Reload => "reload",
             Self::Keys => "keys",
+            Self::Limit => "limit",
+            Self::Fault => "fault",
         }
     }
 }

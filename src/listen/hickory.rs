@@ -12,6 +12,8 @@
 //!
 //! [hickory-server]: https://docs.rs/hickory-server
 
+use super::tell_time;
+use crate::clock;
 use crate::limits::STREAM_REPLY_MAX;
 use crate::publish::Published;
 use crate::respond::{Request, Transport, Verdict, respond};
@@ -60,6 +62,7 @@ impl Handler {
         // A panic in an earlier answer leaves nothing half-done that matters: the buffer is written anew.
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         let Desk { worker, out } = &mut *desk;
+        tell_time(worker, clock::instant());
         match respond(&state, worker, &Request { bytes, source: source.into(), transport }, out) {
             Verdict::Send(length) => Some(read(&out[..length], bytes)),
             Verdict::Drop => None,

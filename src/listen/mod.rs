@@ -11,12 +11,14 @@ pub mod sys;
 pub mod tcp;
 pub mod udp;
 
+use crate::clock;
 use crate::metrics::Counters;
 use crate::publish::Published;
 use crate::respond::{Request, Verdict};
 use crate::state::State;
 use crate::worker::Worker;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The one entry of every transport, [`crate::respond::respond`]; tests of the transports bring their own.
 pub trait Respond<S>: Fn(&S, &mut Worker, &Request<'_>, &mut [u8]) -> Verdict + Clone + Send + 'static {}
@@ -41,6 +43,14 @@ impl<F: Clone, S> Clone for Service<F, S> {
 /// A worker whose draws nobody can foretell.
 fn fresh_worker(counters: &Counters) -> Worker {
     Worker::new(seed()).counting_into(Arc::clone(&counters.ledger))
+}
+
+/// Tells a worker the time, where its answers depend on it.
+#[inline(always)]
+fn tell_time(worker: &mut Worker, at: Instant) {
+    if worker.wants_time() {
+        worker.now = clock::nanoseconds(at);
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the seed of a worker comes from the kernel, once")]

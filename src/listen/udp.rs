@@ -2,11 +2,13 @@
 //! answers: two system calls a batch. A panic costs the query that caused it, nothing else.
 
 use crate::clock;
+use crate::faults;
 use crate::listen::sys::{self, Batch, Shape};
-use crate::listen::{Respond, Service, fresh_worker, seed, worth_a_line};
+use crate::listen::{Respond, Service, fresh_worker, seed, tell_time, worth_a_line};
 use crate::metrics::{Counters, Metrics};
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
+use crate::restart::Part;
 use crate::worker::Worker;
 use std::io;
 use std::net::UdpSocket;
@@ -44,10 +46,12 @@ where
     let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
     for (number, socket) in sockets.into_iter().enumerate() {
         let (service, counters, stop) = (service.clone(), metrics.counters(Transport::Udp), Arc::clone(&running.stop));
-        let recorder = metrics.recorder(seed());
+        let (recorder, restarts) = (metrics.recorder(seed()), metrics.restarts().clone());
         let serve = move || {
             sys::prefer_this_thread();
-            Answering { worker: fresh_worker(&counters), service, counters, recorder }.serve(&socket, &stop);
+            let mut answering = Answering { worker: fresh_worker(&counters), service, counters, recorder };
+            // The socket is not part of what can panic: queries wait in it.
+            restarts.keep(Part::Udp, || answering.serve(&socket, &stop));
         };
         running.threads.push(thread::Builder::new().name(format!("udp-{number}")).spawn(serve)?);
     }
@@ -86,10 +90,12 @@ struct Answering<S, F> {
 impl<S, F: Respond<S>> Answering<S, F> {
     fn serve(&mut self, socket: &Socket, stop: &AtomicBool) {
         let mut batch = Batch::new(socket.shape);
+        self.worker = fresh_worker(&self.counters);
         loop {
             let draining = stop.load(Ordering::Relaxed);
             match batch.receive(&socket.socket, !draining) {
                 Ok(received) => {
+                    faults::here(Part::Udp);
                     self.answer(&mut batch, received);
                     match batch.send(&socket.socket) {
                         0 => {}
@@ -110,6 +116,7 @@ impl<S, F: Respond<S>> Answering<S, F> {
     fn answer(&mut self, batch: &mut Batch, received: usize) {
         let began = clock::instant();
         let state = self.service.published.load();
+        tell_time(&mut self.worker, began);
         self.counters.queries.add(received as u64);
         let mut next = 0;
         while next < received {

@@ -2,9 +2,10 @@
 
 use super::histogram::{Buckets, Latency};
 use super::tally::{Ledger, Sums};
-use super::{Count, Reloads};
+use super::{Count, Limited, Reloads};
 use crate::query_log::{self, Recorder, Recorders};
 use crate::respond::Transport;
+use crate::restart::Restarts;
 use crate::snapshot::Counted;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -60,6 +61,8 @@ pub struct Totals {
     pub timed_out: u64,
     /// As [`Counters::starved`].
     pub starved: u64,
+    /// What became of replies over a limit.
+    pub limited: Limited,
 }
 
 /// The counters of all threads, and what is counted beside them; cheap to clone.
@@ -70,6 +73,7 @@ pub struct Metrics(Arc<Shared>);
 struct Shared {
     threads: Mutex<Vec<(Transport, Arc<Counters>)>>,
     reloads: Reloads,
+    restarts: Restarts,
     query_log: Option<Recorders>,
 }
 
@@ -86,10 +90,10 @@ impl Metrics {
         self.0.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, where queries are written down as well.
+    /// No counters yet; restarts are counted elsewhere, and with `query_log` queries are written down as well.
     #[must_use]
-    pub fn with_query_log(query_log: Option<Recorders>) -> Self {
-        Self(Arc::new(Shared { query_log, ..Shared::default() }))
+    pub fn new(restarts: Restarts, query_log: Option<Recorders>) -> Self {
+        Self(Arc::new(Shared { restarts, query_log, ..Shared::default() }))
     }
 
     /// What one more thread keeps for the query log.
@@ -108,6 +112,12 @@ impl Metrics {
     #[must_use]
     pub fn reloads(&self) -> &Reloads {
         &self.0.reloads
+    }
+
+    /// What was started again after a panic.
+    #[must_use]
+    pub fn restarts(&self) -> &Restarts {
+        &self.0.restarts
     }
 
     /// The sums by the words of a configuration; what was counted under others counts where their words are the same.
@@ -143,6 +153,7 @@ impl Metrics {
             totals.evicted += counters.evicted.value();
             totals.timed_out += counters.timed_out.value();
             totals.starved += counters.starved.value();
+            counters.ledger.limits().add_to(&mut totals.limited);
         }
         // Counted as the rest, since it is by far the most.
         totals.replies = totals.queries.saturating_sub(totals.silent + totals.oversize + totals.panics);

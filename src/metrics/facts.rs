@@ -26,6 +26,10 @@ pub struct Facts {
     pub counts: BTreeSet<usize>,
     /// What the threads counted.
     pub totals: Totals,
+    /// By what the process is kept from more, and whether that is in force.
+    pub confined: [(&'static str, bool); 4],
+    /// How often the threads of each part were started again.
+    pub restarts: Vec<(&'static str, u64)>,
     /// How long answers took over UDP and over TCP.
     pub latency: [Buckets; 2],
     /// Probes, by the kind of check.
@@ -46,6 +50,8 @@ pub struct Facts {
     pub databases: Vec<DatabaseFacts>,
     /// Reloads.
     pub reloads: Reloaded,
+    /// Blocks of addresses that are over a limit, if replies are limited.
+    pub limited_blocks: Option<usize>,
     /// What became of the query log's entries, if there is one.
     pub query_log: Option<query_log::Told>,
     /// The state directory cannot be written.

@@ -13,6 +13,7 @@
 mod counters;
 mod facts;
 mod histogram;
+mod limits;
 mod process;
 mod reloads;
 mod tally;
@@ -24,6 +25,7 @@ pub use facts::{
     CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts, SignedFacts,
 };
 pub use histogram::{Buckets, Latency};
+pub use limits::{Limited, Limits};
 pub use process::Process;
 pub use reloads::{Reloaded, Reloads};
 pub use tally::{Ledger, Sums, Tally};

@@ -1,5 +1,6 @@
 //! What the system says of this process, as Prometheus' own libraries name it.
 
+use crate::log;
 use std::fs;
 
 /// Ticks of the processor times in /proc a second: Linux tells user space 100, whatever its clock is.
@@ -18,6 +19,8 @@ pub struct Process {
     pub cpu: Option<f64>,
     /// Threads.
     pub threads: Option<u64>,
+    /// Lines of the log that found no room, since the start.
+    pub log_lost: Option<u64>,
 }
 
 impl Process {
@@ -29,6 +32,7 @@ impl Process {
         let limits = text("limits").unwrap_or_default();
         Self {
             descriptors: fs::read_dir("/proc/self/fd").ok().map(|all| all.count() as u64),
+            log_lost: log::lost(),
             ..Self::from_texts(&status, &limits, &text("stat").unwrap_or_default())
         }
     }
@@ -51,6 +55,7 @@ impl Process {
             descriptors_max: number(limits, "Max open files", 0),
             cpu: ticks.map(|ticks| ticks / TICKS),
             threads: number(status, "Threads:", 0),
+            log_lost: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Counts by the words of a configuration: one array a thread, replaced when the thread meets another configuration.
 //! What was counted before goes on where the words are the same, so that a reload takes no counter back.
 
-use super::Count;
+use super::{Count, Limits};
 use crate::snapshot::Counted;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,9 +45,13 @@ impl Default for Tally {
     }
 }
 
-/// All tallies that a thread has had. Locked when one is replaced or read, never for a query.
+/// All tallies that a thread has had, and what it counts whatever the configuration.
 #[derive(Debug, Default)]
-pub struct Ledger(Mutex<Kept>);
+pub struct Ledger {
+    /// Locked when a tally is replaced or read, never for a query.
+    kept: Mutex<Kept>,
+    limits: Limits,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -62,7 +66,7 @@ impl Ledger {
     /// The tally for a configuration: the current one if it is for this one (a thread that panicked goes on with it), a
     /// new one else.
     pub fn tally(&self, counted: &Arc<Counted>) -> Arc<Tally> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(current) = kept.current.as_ref().filter(|current| Arc::ptr_eq(&current.counted, counted)) {
             return Arc::clone(current);
         }
@@ -73,10 +77,16 @@ impl Ledger {
         new
     }
 
+    /// What became of replies over a limit.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Adds all that was counted, as far as the sums have the words for it. What others than the sums' configuration
     /// had words for alone is forgotten: a series that goes and comes back begins at 0.
     pub fn add_to(&self, sums: &mut Sums) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut carried = Sums::new(&sums.counted);
         if let Some(before) = kept.carried.take() {
             carried.add(&before.counted, |index| before.values[index]);

@@ -1,7 +1,10 @@
 //! Every metric: its name, what it says, and where its samples come from.
 
 use super::facts::Facts;
+use super::limits::Limited;
 use super::writing::{Labels, Page};
+use crate::cookies::Standing;
+use crate::rrl::{Class, Fate};
 use crate::snapshot::Label;
 
 /// One metric.
@@ -44,10 +47,16 @@ metrics! {
     UNSENT "geosteer_dns_unsent_total" "counter" [] "Replies that the kernel did not take."
     OVERSIZE "geosteer_dns_oversize_total" "counter" [] "Datagrams longer than any query that is read."
     PANICS "geosteer_worker_panics_total" "counter" [] "Queries whose answering panicked."
+    RESTARTS "geosteer_thread_restarts_total" "counter" ["thread"] "Times that a thread panicked and was started again, by what it does: a fault of geosteer."
     ACCEPTED "geosteer_tcp_accepted_total" "counter" [] "TCP connections accepted."
     EVICTED "geosteer_tcp_evicted_total" "counter" [] "TCP connections closed to make room for others."
     TIMED_OUT "geosteer_tcp_timed_out_total" "counter" [] "TCP connections closed by a time limit."
     STARVED "geosteer_tcp_starved_total" "counter" [] "Times that accepting failed for want of descriptors or memory."
+    LIMITED "geosteer_rrl_limited_total" "counter" ["class", "fate"] "Replies over a limit, by class and what became of them (dropped, slipped: sent with TC, spared: sent since log_only); only with [rrl]."
+    CROWDED "geosteer_rrl_crowded_total" "counter" [] "Buckets in use that made room for others, where table_size is too small; only with [rrl]."
+    BLOCKS "geosteer_rrl_blocks" "gauge" [] "Blocks of addresses, with class and zone or client subnet, that are over a limit now; only with [rrl]."
+    COOKIES "geosteer_dns_cookies_total" "counter" ["standing"] "Queries with a cookie (RFC 7873), by what it shows (known: we made it for this client, new: a client cookie alone, unknown: any other)."
+    BAD_COOKIES "geosteer_dns_badcookie_total" "counter" [] "Replies that say BADCOOKIE: come again with the cookie in it."
     PROBES "geosteer_probes_total" "counter" ["type", "outcome"] "Probes that ended, by type of check and outcome (pass, fail, inconclusive)."
     PROBED "geosteer_probe_duration_seconds" "histogram" ["type"] "Time that probes take, by type of check."
     LOADS_MISSED "geosteer_probe_loads_missed_total" "counter" [] "Probes that passed and told no load although one was asked for."
@@ -83,11 +92,13 @@ metrics! {
     LOG_DROPPED "geosteer_query_log_dropped_total" "counter" [] "Entries of the query log for which there was no room; only with [query_log]."
     LOG_FAILED "geosteer_query_log_failed_total" "counter" [] "Lines of the query log that could not be written; only with [query_log]."
     DATABASE "geosteer_geo_database_build_timestamp_seconds" "gauge" ["database"] "When a geographic database was built."
+    CONFINED "geosteer_process_confined" "gauge" ["by"] "1 if the process is kept from more than it needs: user (it is not root), capabilities (none but NET_BIND_SERVICE), no-new-privileges, landlock (its files)."
     RESIDENT "process_resident_memory_bytes" "gauge" [] "Memory in use."
     CPU "process_cpu_seconds_total" "counter" [] "Processor time used."
     FDS "process_open_fds" "gauge" [] "Open descriptors."
     FDS_MAX "process_max_fds" "gauge" [] "Most descriptors that can be open."
     THREADS "process_threads" "gauge" [] "Threads."
+    LOG_LOST "geosteer_log_lines_lost_total" "counter" [] "Lines of the program's log for which there was no room."
     STARTED "process_start_time_seconds" "gauge" [] "When the server started."
 }
 
@@ -175,10 +186,33 @@ fn threads(page: &mut Page, facts: &Facts) {
     page.only(&UNSENT, totals.unsent);
     page.only(&OVERSIZE, totals.oversize);
     page.only(&PANICS, totals.panics);
+    page.begin(&RESTARTS);
+    for &(thread, count) in &facts.restarts {
+        page.sample(&RESTARTS, &[("thread", thread)], count);
+    }
     page.only(&ACCEPTED, totals.accepted);
     page.only(&EVICTED, totals.evicted);
     page.only(&TIMED_OUT, totals.timed_out);
     page.only(&STARVED, totals.starved);
+    page.begin(&COOKIES);
+    for standing in Standing::ALL {
+        page.sample(&COOKIES, &[("standing", standing.word())], totals.limited.cookies[standing as usize]);
+    }
+    page.only(&BAD_COOKIES, totals.limited.bad_cookies);
+    if let Some(blocks) = facts.limited_blocks {
+        limits(page, &totals.limited, blocks);
+    }
+}
+
+fn limits(page: &mut Page, limited: &Limited, blocks: usize) {
+    page.begin(&LIMITED);
+    for class in Class::ALL {
+        for fate in Fate::OVER {
+            page.sample(&LIMITED, &[("class", class.word()), ("fate", fate.word())], limited.of(class, fate));
+        }
+    }
+    page.only(&CROWDED, limited.crowded);
+    page.only(&BLOCKS, blocks);
 }
 
 fn probes(page: &mut Page, facts: &Facts) {
@@ -283,11 +317,13 @@ fn operators(page: &mut Page, facts: &Facts) {
 }
 
 fn process(page: &mut Page, facts: &Facts) {
+    rows(page, &CONFINED, &facts.confined, |page, metric, &(by, is)| page.sample(metric, &[("by", by)], u8::from(is)));
     let process = &facts.process;
     page.only_if(&RESIDENT, process.resident);
     page.only_if(&CPU, process.cpu);
     page.only_if(&FDS, process.descriptors);
     page.only_if(&FDS_MAX, process.descriptors_max);
     page.only_if(&THREADS, process.threads);
+    page.only_if(&LOG_LOST, process.log_lost);
     page.only(&STARTED, facts.started);
 }

@@ -3,9 +3,11 @@
 use super::method::{Measures, Method, Shared};
 use super::{Ended, Job, Order, Stats};
 use crate::clock;
+use crate::faults;
 use crate::health::{Check, CheckKind, Millis, Sample, Schedule, TargetAddress};
 use crate::id::TargetId;
 use crate::limits;
+use crate::restart::Part;
 use crate::writer::Event;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,9 +75,10 @@ impl Driver {
     }
 
     /// Probes until the orders or the receiver of events end.
-    pub(super) async fn run(mut self, mut orders: UnboundedReceiver<Order>) {
+    pub(super) async fn run(&mut self, orders: &mut UnboundedReceiver<Order>) {
         let (reporter, mut reports) = unbounded_channel();
         loop {
+            faults::here(Part::Prober);
             self.start_due(&reporter);
             let due = self.schedule.next_due().filter(|_| self.under_way < limits::PROBES_AT_ONCE);
             let wake = due.map(|due| (self.origin + Duration::from_millis(due)).into());
@@ -99,6 +102,24 @@ impl Driver {
                 }
                 () = sleep_until(wake) => {}
             }
+        }
+    }
+
+    /// After a panic nothing is believed but which targets there are: they are probed as new ones. Probes under way
+    /// report to nobody.
+    pub(super) fn renew(&mut self, seed: u64) {
+        let fresh = Self::new(seed, self.sender.clone(), Arc::clone(&self.stats));
+        let mut before = std::mem::replace(self, fresh);
+        (self.generation, self.tenants) = (before.generation, before.tenants);
+        let now = self.now();
+        for mut slot in before.slots.drain(..).flatten() {
+            self.tenants += 1;
+            (slot.tenant, slot.method) = (self.tenants, None);
+            let (identity, timing) = ((slot.job.address.clone(), Arc::clone(&slot.job.check)), slot.job.check.timing);
+            let key = self.settle(slot);
+            self.known.insert(identity, key);
+            let first = self.first_start(now);
+            self.schedule.add(TargetId::new(key as usize), &timing, first);
         }
     }
 
@@ -193,13 +214,13 @@ impl Driver {
         self.under_way += 1;
         let tenant = slot.tenant;
         let (job, method) = (slot.job.clone(), slot.method(&mut self.shared));
+        let promise = Promise { reporter, key, tenant, ended: None };
         tokio::spawn(async move {
-            let (ended, measures) = match method {
+            let mut promise = promise;
+            promise.ended = Some(match method {
                 Ok(method) => method.measure(&job).await,
                 Err(reason) => (Ended::fail(reason), Measures::default()),
-            };
-            // The loop may have stopped.
-            let _ = reporter.send(Report { key, tenant, ended, measures });
+            });
         });
     }
 
@@ -251,6 +272,23 @@ impl Slot {
         }
         let method = Arc::new(Method::new(&self.job, shared)?);
         Ok(Arc::clone(self.method.insert(method)))
+    }
+}
+
+/// A probe under way: it reports its end, come what may, else its target would never be probed again.
+struct Promise {
+    reporter: UnboundedSender<Report>,
+    key: u32,
+    tenant: u64,
+    ended: Option<(Ended, Measures)>,
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let fault = || (Ended::inconclusive("a fault of geosteer: its log says more"), Measures::default());
+        let (ended, measures) = self.ended.take().unwrap_or_else(fault);
+        // The loop may have stopped.
+        let _ = self.reporter.send(Report { key: self.key, tenant: self.tenant, ended, measures });
     }
 }
 

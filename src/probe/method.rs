@@ -6,8 +6,9 @@ use super::exec::{self, Places};
 use super::grpc::GrpcProbe;
 use super::http::HttpProbe;
 use super::progress::Progress;
+use super::push::{PushProbe, Readers};
 use super::tls::{TlsConfigs, TlsProbe};
-use super::{Ended, Job, push, tcp};
+use super::{Ended, Job, tcp};
 use crate::clock;
 use crate::health::{CheckKind, Outcome};
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(super) enum Method {
     Grpc(Box<GrpcProbe>),
     Dns(Box<DnsProbe>),
     Exec(Places),
+    Push(PushProbe),
     /// Nothing is to be made ready.
     Bare,
 }
@@ -32,6 +34,7 @@ pub(super) enum Method {
 pub(super) struct Shared {
     pub(super) tls: TlsConfigs,
     pub(super) places: Places,
+    readers: Readers,
 }
 
 impl Shared {
@@ -40,7 +43,7 @@ impl Shared {
     }
 
     pub(super) fn with(tls: TlsConfigs) -> Self {
-        Self { tls, places: Places::new() }
+        Self { tls, places: Places::new(), readers: Readers::new() }
     }
 }
 
@@ -58,7 +61,8 @@ impl Method {
             CheckKind::Grpc(check) => Self::Grpc(Box::new(GrpcProbe::new(check, address, tls)?)),
             CheckKind::Dns(check) => Self::Dns(Box::new(DnsProbe::new(check, address)?)),
             CheckKind::Exec(_) => Self::Exec(shared.places.clone()),
-            CheckKind::Push(_) | CheckKind::None => Self::Bare,
+            CheckKind::Push(_) => Self::Push(PushProbe::new(&shared.readers)),
+            CheckKind::None => Self::Bare,
         })
     }
 
@@ -111,7 +115,7 @@ impl Method {
             (Self::Grpc(probe), _) => Box::pin(probe.probe(progress)).await,
             (Self::Dns(probe), CheckKind::Dns(check)) => Box::pin(probe.probe(check, progress)).await,
             (Self::Exec(_), CheckKind::Exec(check)) => Box::pin(exec::probe(check, &job.address, progress)).await,
-            (Self::Bare, CheckKind::Push(check)) => Box::pin(push::probe(check, &job.address, progress)).await,
+            (Self::Push(probe), CheckKind::Push(check)) => Box::pin(probe.probe(check, &job.address, progress)).await,
             _ => Ended::inconclusive("nothing to probe"),
         }
     }

@@ -36,6 +36,7 @@ pub use stats::Stats;
 
 use crate::health::{Check, Load, Millis, Outcome, TargetAddress};
 use crate::priority;
+use crate::restart::{Part, Restarts};
 use crate::snapshot::Snapshot;
 use crate::writer::Event;
 use std::sync::Arc;
@@ -88,13 +89,27 @@ impl Prober {
     /// # Errors
     /// The thread or its runtime cannot be made.
     pub fn start(seed: u64, sender: Sender<Event>) -> std::io::Result<Self> {
-        let (orders, received) = unbounded_channel();
+        Self::start_kept(seed, sender, Restarts::default())
+    }
+
+    /// The same; that it was started again after a panic is counted. Its targets are then probed anew, at a capped rate.
+    ///
+    /// # Errors
+    /// As [`Prober::start`].
+    pub fn start_kept(seed: u64, sender: Sender<Event>, restarts: Restarts) -> std::io::Result<Self> {
+        let (orders, mut received) = unbounded_channel();
         let stats = Arc::new(Stats::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let driver = driver::Driver::new(seed, sender, Arc::clone(&stats));
+        let mut driver = driver::Driver::new(seed, sender, Arc::clone(&stats));
         let thread = std::thread::Builder::new().name("prober".into()).spawn(move || {
             priority::behind_answers();
-            runtime.block_on(driver.run(received));
+            let mut panicked = false;
+            restarts.keep(Part::Prober, || {
+                if std::mem::replace(&mut panicked, true) {
+                    driver.renew(seed);
+                }
+                runtime.block_on(driver.run(&mut received));
+            });
             // A look-up of a host name may still block a helper thread: it is left behind.
             runtime.shutdown_background();
         })?;

@@ -4,9 +4,11 @@ use super::line::Lines;
 use super::recorder::Recorder;
 use super::ring::{Entry, Ring};
 use super::{Filter, Output, Settings};
+use crate::faults;
 use crate::limits::{QUERY_LOG_BATCH, QUERY_LOG_PAUSE_MS};
 use crate::priority;
 use crate::publish::Published;
+use crate::restart::{Part, Restarts};
 use crate::snapshot::Counted;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -53,7 +55,8 @@ impl Log {
     ///
     /// # Errors
     /// The file cannot be opened, or there are no more threads.
-    pub fn start(settings: Settings, published: Arc<Published>) -> io::Result<Self> {
+    pub fn start(settings: Settings, published: Arc<Published>, restarts: &Restarts) -> io::Result<Self> {
+        let restarts = restarts.clone();
         let shared = Arc::<Shared>::default();
         let sink = Sink::open(&settings.output)?;
         let (of_thread, format) = (Arc::clone(&shared), settings.format);
@@ -61,7 +64,8 @@ impl Log {
         let work = move || {
             priority::behind_answers();
             let known = Vec::new();
-            Writing { shared: of_thread, published, output, sink: Some(sink), known, broken: false }.run(format);
+            let mut writing = Writing { shared: of_thread, published, output, sink: Some(sink), known, broken: false };
+            restarts.keep(Part::QueryLog, || writing.run(format));
         };
         let thread = thread::Builder::new().name("query-log".into()).spawn(work)?;
         let _once = shared.writer.set(thread.thread().clone());
@@ -168,9 +172,10 @@ struct Writing {
 }
 
 impl Writing {
-    fn run(mut self, format: super::Format) {
+    fn run(&mut self, format: super::Format) {
         let (mut lines, mut writer) = (String::new(), Lines::new(format));
         loop {
+            faults::here(Part::QueryLog);
             let stops = self.shared.stop.load(Ordering::Acquire);
             if self.shared.reopen.swap(false, Ordering::AcqRel) {
                 self.sink = None;

@@ -4,10 +4,12 @@
 //!
 //! One server at a time: the directory is locked while it is in use.
 
+mod cookies;
 mod health;
 mod keys;
 mod operators;
 
+pub use cookies::{CookieSecrets, secret};
 pub use health::{Moment, Remembered, remember, restored};
 pub use keys::{keys_folder, put_key, read_key, read_keys, write_key};
 pub use operators::Operators;
@@ -52,20 +54,7 @@ impl Store {
     /// # Errors
     /// Of the system; the file is then as it was before.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.folder.join(format!("{name}.new"));
-        let written = (|| {
-            let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&beside, self.folder.join(name))?;
-            // The rename itself is kept by syncing the directory.
-            File::open(&self.folder)?.sync_all()
-        })();
-        if written.is_err() {
-            // What was written of it is of no use, and may be what filled the disk.
-            let _was_not_there = fs::remove_file(&beside);
-        }
-        written
+        put(&self.folder, name, bytes)
     }
 
     /// A file's bytes; `None` if there is none.
@@ -92,6 +81,24 @@ impl Store {
     pub fn set_aside(&self, name: &str) -> io::Result<()> {
         fs::rename(self.folder.join(name), self.folder.join(format!("{name}.bad")))
     }
+}
+
+/// Puts a file in place in a folder that is ours, whole.
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let beside = folder.join(format!("{name}.new"));
+    let written = (|| {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, folder.join(name))?;
+        // The rename itself is kept by syncing the directory.
+        File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        // What was written of it is of no use, and may be what filled the disk.
+        let _was_not_there = fs::remove_file(&beside);
+    }
+    written
 }
 
 #[cfg(test)]

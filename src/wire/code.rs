@@ -82,6 +82,8 @@ pub mod rcode {
     pub const YXDOMAIN: u16 = 6;
     /// An EDNS version that we do not speak (RFC 6891 §9).
     pub const BADVERS: u16 = 16;
+    /// The cookie is missing or wrong: come again with the one in this reply (RFC 7873 §8).
+    pub const BADCOOKIE: u16 = 23;
 }
 
 /// EDNS option codes.
@@ -90,6 +92,8 @@ pub mod option {
     pub const NSID: u16 = 3;
     /// Client subnet (RFC 7871).
     pub const SUBNET: u16 = 8;
+    /// Cookie (RFC 7873).
+    pub const COOKIE: u16 = 10;
     /// Extended DNS error (RFC 8914).
     pub const ERROR: u16 = 15;
 }

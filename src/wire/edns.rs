@@ -10,8 +10,8 @@ pub struct Edns<'a> {
     pub is_present: bool,
     /// DNSSEC OK (RFC 3225).
     pub dnssec_ok: bool,
-    /// The name server identifier is asked for (RFC 5001).
-    pub nsid: bool,
+    /// What else is answered if it is asked for.
+    pub asks: Asks,
     /// The version; only 0 is spoken.
     pub version: u8,
     /// The UDP payload size that the client takes, octets, as sent.
@@ -24,7 +24,36 @@ impl<'a> Edns<'a> {
     /// The same with what the options say.
     #[inline(always)]
     pub(super) const fn with(self, options: Options<'a>) -> Self {
-        Self { nsid: options.nsid, subnet: options.subnet, ..self }
+        Self { asks: options.asks, subnet: options.subnet, ..self }
+    }
+}
+
+/// What is asked for in one octet, so that nearly every query is known to ask for none of it by one look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Asks(u8);
+
+impl Asks {
+    /// The name server identifier (RFC 5001).
+    pub const NSID: Self = Self(1);
+    /// A cookie was sent (RFC 7873).
+    pub const COOKIE: Self = Self(2);
+
+    /// True if nothing is asked for.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_nothing(self) -> bool {
+        self.0 == 0
+    }
+
+    /// True if this is asked for.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has(self, one: Self) -> bool {
+        self.0 & one.0 != 0
+    }
+
+    const fn and(self, one: Self) -> Self {
+        Self(self.0 | one.0)
     }
 }
 
@@ -46,7 +75,7 @@ const SUBNET_MAX: usize = SUBNET_HEADER + 16;
 /// What the options of an OPT record say.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Options<'a> {
-    pub(super) nsid: bool,
+    pub(super) asks: Asks,
     pub(super) subnet: SubnetOption<'a>,
 }
 
@@ -59,7 +88,7 @@ pub(super) fn read_options(octets: &[u8]) -> Option<Options<'_>> {
     // Nearly always it is the one option that there is.
     match u32::from_be_bytes(*head).checked_sub(u32::from(option::SUBNET) << 16) {
         Some(length) if OPTION_HEADER + length as usize == octets.len() && octets.len() <= SUBNET_MAX => {
-            Some(Options { nsid: false, subnet: SubnetOption(octets) })
+            Some(Options { asks: Asks(0), subnet: SubnetOption(octets) })
         }
         _ => read_each(octets),
     }
@@ -69,18 +98,46 @@ pub(super) fn read_options(octets: &[u8]) -> Option<Options<'_>> {
 #[cold]
 fn read_each(mut octets: &[u8]) -> Option<Options<'_>> {
     let mut options = Options::default();
-    while !octets.is_empty() {
-        let head = octets.first_chunk::<OPTION_HEADER>()?;
-        let length = OPTION_HEADER + usize::from(u16::from_be_bytes([head[2], head[3]]));
-        let (one, rest) = octets.split_at_checked(length)?;
-        match u16::from_be_bytes([head[0], head[1]]) {
+    while let Some((code, one)) = next_option(&mut octets)? {
+        match code {
             option::SUBNET => options.subnet = options.subnet.or_one_more(one),
-            option::NSID => options.nsid = true,
+            option::NSID => options.asks = options.asks.and(Asks::NSID),
+            // Of several cookies the first one counts (RFC 7873 §5.2), and one of no form is a mistake (§5.2.2).
+            option::COOKIE if !options.asks.has(Asks::COOKIE) => {
+                if !matches!(one.len() - OPTION_HEADER, 8 | 16..=40) {
+                    return None;
+                }
+                options.asks = options.asks.and(Asks::COOKIE);
+            }
             _ => {}
         }
-        octets = rest;
     }
     Some(options)
+}
+
+/// Takes an option off the head of some: its code, and its octets with code and length. `Some(None)`: there are no
+/// more; `None`: it is cut short.
+#[expect(clippy::option_option, reason = "an end is no mistake")]
+fn next_option<'a>(octets: &mut &'a [u8]) -> Option<Option<(u16, &'a [u8])>> {
+    if octets.is_empty() {
+        return Some(None);
+    }
+    let head = octets.first_chunk::<OPTION_HEADER>()?;
+    let length = OPTION_HEADER + usize::from(u16::from_be_bytes([head[2], head[3]]));
+    let (one, rest) = octets.split_at_checked(length)?;
+    let code = u16::from_be_bytes([head[0], head[1]]);
+    *octets = rest;
+    Some(Some((code, one)))
+}
+
+/// The data of the first cookie among the options that `octets` are.
+pub(super) fn cookie(mut octets: &[u8]) -> Option<&[u8]> {
+    while let Some((code, one)) = next_option(&mut octets)? {
+        if code == option::COOKIE {
+            return Some(&one[OPTION_HEADER..]);
+        }
+    }
+    None
 }
 
 impl<'a> SubnetOption<'a> {

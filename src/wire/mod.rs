@@ -13,6 +13,7 @@ pub mod reply;
 pub mod span;
 
 pub use builder::QueryBuilder;
+pub use edns::{Asks, SubnetOption};
 pub use name::Name;
 pub use query::{Asked, Fault, Query};
 pub use reply::Reply;

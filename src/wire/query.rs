@@ -1,9 +1,9 @@
 //! A query: header, question and what follows, read in one pass and checked before anything is believed.
 
 use super::code::{rcode, rtype};
-use super::edns::{Edns, OPT_LENGTH, read_options};
+use super::edns::{self, Asks, Edns, OPT_LENGTH, read_options};
 use super::span::Span;
-use crate::limits::{LABEL_MAX, NAME_MAX};
+use crate::limits::{LABEL_MAX, NAME_MAX, PORTS_UNANSWERED};
 
 /// Octets of a message's header.
 pub const HEADER: usize = 12;
@@ -25,8 +25,15 @@ pub struct Query<'a> {
 /// Why a message is no query that has an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault<'a> {
-    /// It deserves no reply: a response, a fragment, or something from port 0.
+    /// It deserves no reply: a response, a fragment, or something from a port that is not answered.
     Ignore,
+    /// It has no question, and asks for a cookie by that of its own (RFC 7873 §5.4).
+    NoQuestion {
+        /// Its OPT record.
+        edns: Edns<'a>,
+        /// The cookie.
+        cookie: &'a [u8],
+    },
     /// It gets an error.
     Reject {
         /// The error.
@@ -116,7 +123,7 @@ impl<'a> Query<'a> {
     /// # Errors
     /// What is to be ignored, and what gets FORMERR, NOTIMP (opcodes other than QUERY) or BADVERS.
     pub fn parse(message: &'a [u8], port: u16) -> Result<Self, Fault<'a>> {
-        if message.len() < HEADER || message[2] & RESPONSE != 0 || port == 0 {
+        if message.len() < HEADER || message[2] & RESPONSE != 0 || PORTS_UNANSWERED.contains(&port) {
             return Err(Fault::Ignore);
         }
         let counts = Counts {
@@ -171,6 +178,12 @@ impl<'a> Query<'a> {
         self.question.qclass
     }
 
+    /// The data of its cookie, if it has one: 8 octets, or 16 to 40.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&'a [u8]> {
+        find_cookie(self.message, self.question.end())
+    }
+
     /// Octets of header and question.
     #[inline]
     #[must_use]
@@ -196,6 +209,14 @@ fn reject_without_question(message: &[u8], counts: Counts) -> Fault<'_> {
     let mut edns = Edns::default();
     if counts.question == 0 && read_records(message, HEADER, counts, &mut edns).is_none() {
         edns = Edns::default();
+    }
+    if opcode == 0
+        && counts.question == 0
+        && edns.version == 0
+        && edns.asks.has(Asks::COOKIE)
+        && let Some(cookie) = find_cookie(message, HEADER)
+    {
+        return Fault::NoQuestion { edns, cookie };
     }
     Fault::Reject { rcode, echo: HEADER, edns }
 }
@@ -274,6 +295,20 @@ fn read_records<'a>(message: &'a [u8], mut at: usize, counts: Counts, edns: &mut
         at = end;
     }
     (at == message.len()).then_some(())
+}
+
+/// The data of the cookie in the OPT record of a message that was read before; its records begin at `at`.
+fn find_cookie(message: &[u8], mut at: usize) -> Option<&[u8]> {
+    loop {
+        let owner_end = skip_name(message, at)?;
+        let fixed = message.get(owner_end..)?.first_chunk::<FIXED>()?;
+        let data = owner_end + FIXED;
+        let end = data + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+        if u16::from_be_bytes([fixed[0], fixed[1]]) == rtype::OPT {
+            return edns::cookie(message.get(data..end)?);
+        }
+        at = end;
+    }
 }
 
 /// The offset behind the name at `at`, which may end in a compression pointer.

@@ -4,12 +4,15 @@
 use super::code::{class, option, rtype};
 use super::edns::{Edns, OPT_LENGTH, OPTION_HEADER};
 use super::query::{HEADER, Query};
+use crate::cookies::WHOLE as COOKIE;
 use crate::limits::{STREAM_REPLY_MAX, UDP_REPLY_MAX, UDP_REPLY_MIN};
 
 /// A compression pointer to the question's name (RFC 1035 §4.1.4).
 pub const QUESTION: u16 = 0xc000 | HEADER as u16;
 /// Octets of a record whose owner is a pointer, before its data.
 pub const RECORD_HEADER: usize = 12;
+/// What is echoed of a message of which nothing but its header is.
+pub const HEADER_ALONE: usize = HEADER;
 /// The highest offset that a compression pointer can name.
 pub const POINTER_MAX: usize = 0x3fff;
 
@@ -228,6 +231,20 @@ impl<'o> Reply<'o> {
         true
     }
 
+    /// True if a section has records.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has(&self, section: Section) -> bool {
+        self.counts[section as usize] > 0
+    }
+
+    /// True if TC is set.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
     /// Overwrites two octets of what was appended.
     #[inline]
     pub fn patch(&mut self, at: usize, value: u16) {
@@ -243,22 +260,48 @@ impl<'o> Reply<'o> {
     /// Takes every record out and sets TC: the client asks again over a stream (RFC 2181 §9).
     #[cold]
     pub fn truncate(&mut self) {
-        self.at = self.question_end;
-        self.counts = [0; 3];
+        self.clear();
         self.truncated = true;
     }
 
-    /// Writes the header and, if the query had one, the OPT record with its options: the client subnet, the name
-    /// server identifier if it was asked for (RFC 5001), an extended error and its text (RFC 8914). Gives the message's
-    /// length.
+    /// Takes every record out.
+    #[cold]
+    pub fn clear(&mut self) {
+        self.at = self.question_end;
+        self.counts = [0; 3];
+    }
+
+    /// Writes the header and, if the query had one, the OPT record with its options: the client subnet, an extended error
+    /// and its text (RFC 8914). Gives the message's length.
     #[inline(always)]
-    pub fn finish<'n>(
-        mut self,
-        query: &Query<'_>,
-        rcode: u16,
-        error: Option<(u16, &'static str)>,
-        nsid: impl FnOnce() -> Option<&'n str>,
-    ) -> usize {
+    pub fn finish(mut self, query: &Query<'_>, rcode: u16, error: Option<(u16, &'static str)>) -> usize {
+        self.write_header(query, rcode);
+        if !query.edns.is_present {
+            return self.at;
+        }
+        let end = self.write_opt(query, rcode);
+        if error.is_some() {
+            return self.write_extras(end, Extras { error, ..Extras::default() });
+        }
+        end
+    }
+
+    /// The same with more options. A cookie that has no room leaves the reply without data and with TC.
+    pub fn finish_with(mut self, query: &Query<'_>, rcode: u16, extras: Extras<'_>) -> usize {
+        if extras.cookie.is_some() && !self.has_room(self.at + OPTION_HEADER + COOKIE) {
+            self.truncate();
+        }
+        self.write_header(query, rcode);
+        if !query.edns.is_present {
+            return self.at;
+        }
+        let end = self.write_opt(query, rcode);
+        self.write_extras(end, extras)
+    }
+
+    /// Writes the header.
+    #[inline(always)]
+    fn write_header(&mut self, query: &Query<'_>, rcode: u16) {
         let message = query.message();
         // QR, and OPCODE and RD as they were; a query's own AA and TC mean nothing.
         // An answer to class ANY cannot be authoritative (RFC 1035 §3.2.5, §6.2).
@@ -274,14 +317,6 @@ impl<'o> Reply<'o> {
         let additional = additional + u64::from(query.edns.is_present);
         let counts = 1 << 48 | answers << 32 | authority << 16 | additional;
         self.out[4..HEADER].copy_from_slice(&counts.to_be_bytes());
-        if !query.edns.is_present {
-            return self.at;
-        }
-        let end = self.write_opt(query, rcode);
-        if query.edns.nsid || error.is_some() {
-            return self.write_extras(end, if query.edns.nsid { nsid() } else { None }, error);
-        }
-        end
     }
 
     /// Writes the OPT record with the client subnet option; their room was kept. Gives the message's length.
@@ -303,13 +338,16 @@ impl<'o> Reply<'o> {
     /// Writes what else the OPT record tells, as far as it fits, behind what stands up to `end`. Gives the message's
     /// length.
     #[cold]
-    fn write_extras(mut self, end: usize, nsid: Option<&str>, error: Option<(u16, &str)>) -> usize {
+    fn write_extras(mut self, end: usize, extras: Extras<'_>) -> usize {
         let opt = self.at;
         self.at = end;
-        if let Some(nsid) = nsid {
+        if let Some(cookie) = extras.cookie {
+            self.option(option::COOKIE, cookie, "");
+        }
+        if let Some(nsid) = extras.nsid {
             self.option(option::NSID, &[], nsid);
         }
-        if let Some((code, text)) = error {
+        if let Some((code, text)) = extras.error {
             self.option(option::ERROR, &code.to_be_bytes(), text);
         }
         let length = (self.at - opt - OPT_LENGTH) as u16;
@@ -331,6 +369,17 @@ impl<'o> Reply<'o> {
     }
 }
 
+/// What an OPT record tells beside the client subnet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// The cookie, the client's part first (RFC 7873).
+    pub cookie: Option<&'a [u8; COOKIE]>,
+    /// The name server identifier (RFC 5001).
+    pub nsid: Option<&'a str>,
+    /// An extended error and its text (RFC 8914).
+    pub error: Option<(u16, &'static str)>,
+}
+
 /// The reply to a message that is no query: its header, at most its question, and an error.
 #[cold]
 pub fn reject(message: &[u8], rcode: u16, echo: usize, edns: Edns<'_>, out: &mut [u8]) -> usize {
@@ -346,6 +395,20 @@ pub fn reject(message: &[u8], rcode: u16, echo: usize, edns: Edns<'_>, out: &mut
         write_opt_record(record, &edns, rcode, 0);
     }
     end
+}
+
+/// The reply to a message without a question that asks for a cookie: a header, and an OPT record with it.
+#[cold]
+pub fn cookie_alone(message: &[u8], rcode: u16, edns: Edns<'_>, cookie: &[u8; COOKIE], out: &mut [u8]) -> usize {
+    let end = reject(message, rcode, HEADER, edns, out);
+    let parts = [&option::COOKIE.to_be_bytes()[..], &(COOKIE as u16).to_be_bytes(), cookie];
+    let mut at = end;
+    for part in parts {
+        out[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+    out[end - 2..end].copy_from_slice(&((at - end) as u16).to_be_bytes());
+    at
 }
 
 /// A record of class IN up to its data.

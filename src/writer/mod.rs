@@ -8,6 +8,7 @@ mod measured;
 mod operators;
 mod ramps;
 mod relieving;
+mod renewed;
 mod serving;
 mod staged;
 mod staleness;

@@ -86,6 +86,10 @@ impl Staged {
         &mut self.seen
     }
 
+    pub(super) fn configuration(&self) -> (Arc<Snapshot>, Arc<Identity>) {
+        (Arc::clone(&self.snapshot), Arc::clone(&self.identity))
+    }
+
     pub(super) const fn generation(&self) -> u64 {
         self.generation
     }

@@ -10,7 +10,11 @@ use std::process::{Command, Stdio};
 fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     std::fs::write(folder.join("zone.toml"), ZONE).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_geosteer"));
-    command.args(["run", "--listen", "127.0.0.1:0", "--zones", "zone.toml"]).args(arguments).current_dir(folder);
+    command
+        .args(["run", "--listen", "127.0.0.1:0", "--zones", "zone.toml"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GEOSTEER_USER", "root");
     let output = command.stdout(Stdio::null()).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }

@@ -14,7 +14,8 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_geosteer");
 /// `geosteer run`, to be given more arguments.
 pub fn run() -> Command {
     let mut command = Command::new(BINARY);
-    command.arg("run").env_remove("GEOSTEER_LOG");
+    // Tests run as root in some places, and their files are then root's.
+    command.arg("run").env_remove("GEOSTEER_LOG").env("GEOSTEER_USER", "root");
     command
 }
 

@@ -140,7 +140,8 @@ class World:
         zone.write_text(self.zone)
         server.write_text(self.server)
         where = ["--config", server, "--zones", zone, "--state", folder / "state"]
-        self.start("geosteer", [self.geosteer, "run", *where, "--listen", "127.0.0.1:0", "--admin", "off"])
+        self.start("geosteer", [self.geosteer, "run", *where, "--listen", "127.0.0.1:0", "--admin", "off"],
+                   {"GEOSTEER_USER": "root"})
         listening = lambda: re.search(r"udp=127\.0\.0\.1:(\d+)", self.log("geosteer").read_text())
         await self.until("geosteer", listening)
         return "127.0.0.1", int(listening()[1])

@@ -81,7 +81,8 @@ impl Demo {
         let admin = any_ports.then_some(AdminListen::At(SocketAddr::from(([127, 0, 0, 1], 0))));
         let word = Token::random().map_err(|error| format!("cannot start: {error}"))?;
         let token = Some(Token::new(word.as_bytes()));
-        let options = Options { listen: vec![listen], threads: Some(1), tcp: None, state: None, admin, token, sources };
+        let (listen, threads) = (vec![listen], Some(1));
+        let options = Options { listen, threads, tcp: None, state: None, admin, token, rights: None, sources };
         let server = Server::start(options).map_err(|error| error.to_string())?;
         Ok(Self { server, toys, token: word })
     }

@@ -6,7 +6,8 @@ use super::table::{moment, plain, span, table};
 use super::{Where, print_json, strange};
 use crate::clock;
 use crate::control::{
-    Answer, CanaryRow, EndpointRow, EventRow, GuardRow, LatencyRow, OverrideRow, PoolRow, Request, Status,
+    Answer, CanaryRow, EndpointRow, EventRow, GuardRow, LatencyRow, LimitedRow, LimitsRow, OverrideRow, PoolRow,
+    Request, Status,
 };
 use crate::error::Exit;
 use std::fmt::Write as _;
@@ -171,6 +172,10 @@ fn status_text(status: &Status, now: u64) -> String {
         row("answers in", &format!("{p50_us:.1} µs (p50), {p95_us:.1} µs (p95), {p99_us:.1} µs (p99)"));
     }
     guard_text(&status.guard, now).into_iter().for_each(|(key, value)| row(key, &value));
+    status.limits.iter().flat_map(limits_text).for_each(|(key, value)| row(key, &value));
+    if !status.rights.is_empty() {
+        row("runs as", &status.rights);
+    }
     row("state", status.state.as_deref().unwrap_or("none: a restart forgets overrides"));
     if let Some(problem) = &status.problem {
         row("problem", problem);
@@ -223,6 +228,23 @@ fn guard_text(guard: &GuardRow, now: u64) -> Vec<(&'static str, String)> {
         ("canary", format!("{}  {}", canary.url, plain(&says)))
     };
     std::iter::once(("guard", text)).chain(guard.canaries.iter().map(canary)).collect()
+}
+
+/// The rows of response rate limiting.
+fn limits_text(limits: &LimitsRow) -> Vec<(&'static str, String)> {
+    let ([buckets, busy], count) = (limits.buckets, limits.limited_in_all);
+    let tried = if limits.log_only { ", log_only: nothing is held back" } else { "" };
+    let text = match count {
+        0 => format!("nobody is over a limit; {busy} of {buckets} buckets in use{tried}"),
+        _ => format!("{count} over a limit; {busy} of {buckets} buckets in use{tried}"),
+    };
+    let limited = |row: &LimitedRow| {
+        let LimitedRow { of, replies, seconds } = row;
+        ("limited", format!("{}: {replies} replies too many in {seconds} s", plain(of)))
+    };
+    let more = count.saturating_sub(limits.limited.len());
+    let more = (more > 0).then(|| ("limited", format!("and {more} more")));
+    std::iter::once(("limits", text)).chain(limits.limited.iter().map(limited)).chain(more).collect()
 }
 
 fn pools_text(pools: &[PoolRow]) -> String {

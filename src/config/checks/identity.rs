@@ -73,6 +73,9 @@ impl Reader<'_, '_, '_> {
         let node = self.fields.value(key)?;
         let path = self.zone.ctx.string(node, key)?;
         let read = self.zone.files.bytes_beside(self.zone.ctx, node.span.file, path, PEM_MAX);
+        if key == "client_key" && read.is_ok() {
+            self.zone.files.last_is_secret();
+        }
         read.map_err(|why| self.zone.ctx.error(Code::Unreadable, node.span, why, "this file")).ok()
     }
 }

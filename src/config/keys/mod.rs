@@ -8,8 +8,8 @@ mod tests_file;
 
 pub use load::LOAD;
 pub use server::{
-    ADMIN, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, QUERY_LOG, QUERY_LOG_FILTER, SERVER, TLS,
-    WATCH,
+    ADMIN, COOKIES, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROCESS, QUERY_LOG,
+    QUERY_LOG_FILTER, RRL, SERVER, TLS, WATCH,
 };
 pub use tests_file::{TEST, TESTS};
 
@@ -500,8 +500,11 @@ pub static TABLES: &[&Table] = &[
     &METRICS,
     &GUARD,
     &WATCH,
+    &PROCESS,
     &FLEET,
     &FLEET_SERVER,
+    &RRL,
+    &COOKIES,
 ];
 
 impl Table {

@@ -22,8 +22,11 @@ pub static SERVER: Table = Table {
         "guard",
         "watch",
         "fleet",
+        "rrl",
+        "cookies",
+        "process",
     ],
-    later: &["rrl", "cookies", "proxy", "tsig"],
+    later: &["proxy", "tsig"],
     words: &[
         ("zone", "zones"),
         ("zones_dir", "zones"),
@@ -44,6 +47,15 @@ pub static SERVER: Table = Table {
         ("queries", "query_log"),
         ("cluster", "fleet"),
         ("peers", "fleet"),
+        ("rate_limit", "rrl"),
+        ("ratelimit", "rrl"),
+        ("mod_rrl", "rrl"),
+        ("dns_cookies", "cookies"),
+        ("cookie", "cookies"),
+        ("mod_cookies", "cookies"),
+        ("user", "process"),
+        ("privileges", "process"),
+        ("security", "process"),
     ],
 };
 
@@ -199,6 +211,15 @@ pub static WATCH: Table = Table {
     words: &[("enable", "enabled"), ("interval", "debounce"), ("settle", "debounce"), ("quiet", "debounce")],
 };
 
+/// `[process]`.
+pub static PROCESS: Table = Table {
+    what: "[process]",
+    path: "[process]",
+    keys: &["user", "group", "landlock"],
+    later: &[],
+    words: &[("run_as", "user"), ("username", "user"), ("owner", "user"), ("sandbox", "landlock")],
+};
+
 /// `[fleet]`.
 pub static FLEET: Table = Table {
     what: "[fleet]",
@@ -215,4 +236,56 @@ pub static FLEET_SERVER: Table = Table {
     keys: &["name", "url", "token_file"],
     later: &[],
     words: &[("admin", "url"), ("address", "url"), ("host", "url"), ("token", "token_file"), ("secret", "token_file")],
+};
+
+/// `[rrl]`, in BIND's words.
+pub static RRL: Table = Table {
+    what: "[rrl]",
+    path: "[rrl]",
+    keys: &[
+        "enabled",
+        "responses_per_second",
+        "referrals_per_second",
+        "nodata_per_second",
+        "nxdomains_per_second",
+        "errors_per_second",
+        "all_per_second",
+        "slip",
+        "ipv4_prefix_length",
+        "ipv6_prefix_length",
+        "exempt",
+        "log_only",
+        "table_size",
+    ],
+    later: &[],
+    words: &[
+        ("enable", "enabled"),
+        ("rate_limit", "responses_per_second"),
+        ("rrl_ratelimit", "responses_per_second"),
+        ("nxdomain_per_second", "nxdomains_per_second"),
+        ("rrl_slip", "slip"),
+        ("rrl_ipv4_prefix_length", "ipv4_prefix_length"),
+        ("rrl_ipv6_prefix_length", "ipv6_prefix_length"),
+        ("exempt_clients", "exempt"),
+        ("whitelist", "exempt"),
+        ("rrl_whitelist", "exempt"),
+        ("dry_run", "log_only"),
+        ("max_table_size", "table_size"),
+        ("rrl_size", "table_size"),
+    ],
+};
+
+/// `[cookies]`.
+pub static COOKIES: Table = Table {
+    what: "[cookies]",
+    path: "[cookies]",
+    keys: &["enabled", "secret_file", "require_server_cookie"],
+    later: &[],
+    words: &[
+        ("answer_cookie", "enabled"),
+        ("cookie_secret", "secret_file"),
+        ("cookie_secret_file", "secret_file"),
+        ("secret", "secret_file"),
+        ("require", "require_server_cookie"),
+    ],
 };

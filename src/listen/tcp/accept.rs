@@ -5,8 +5,10 @@
 use super::connection::{Connection, Fresh};
 use super::table::Client;
 use super::{Hub, pause};
+use crate::faults;
 use crate::limits::{TCP_AHEAD, TCP_SETTLED};
 use crate::listen::{Respond, sys, worth_a_line};
+use crate::restart::{Part, caught};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -43,14 +45,22 @@ impl Listener {
 }
 
 impl<S: Send + Sync + 'static, F: Respond<S>> Hub<S, F> {
-    /// Takes connections in until the task is aborted.
+    /// Takes connections in until the task is aborted, whatever panics meanwhile.
     pub(super) async fn accept(self: Rc<Self>, listener: Listener) {
+        while caught(Rc::clone(&self).accept_until_panic(&listener)).await.is_none() {
+            self.restarts.note(Part::Tcp);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn accept_until_panic(self: Rc<Self>, listener: &Listener) {
         let mut waiting = VecDeque::new();
         // No more than the quarter of the descriptors that `Limits` leaves beside its connections.
         let ahead = (self.limits.connections / 4).clamp(1, TCP_AHEAD);
         loop {
             let first = if waiting.is_empty() { listener.next().await } else { listener.take() };
-            let failed = self.take_all(first, &listener, &mut waiting, ahead);
+            faults::here(Part::Tcp);
+            let failed = self.take_all(first, listener, &mut waiting, ahead);
             self.settle(&mut waiting);
             match failed {
                 Some(error) if sys::is_shortage(&error) => self.make_room(&error, &mut waiting).await,

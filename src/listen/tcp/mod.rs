@@ -15,6 +15,7 @@ use crate::limits;
 use crate::listen::{Respond, Service, sys};
 use crate::metrics::{Counters, Metrics};
 use crate::respond::Transport;
+use crate::restart::Restarts;
 use connection::Desk;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -90,7 +91,7 @@ where
         listeners.into_iter().map(accept::Listener::new).collect::<io::Result<Vec<_>>>()?
     };
     let counters = metrics.counters(Transport::Stream);
-    let recorder = metrics.recorder(super::seed());
+    let (recorder, restarts) = (metrics.recorder(super::seed()), metrics.restarts().clone());
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
         sys::prefer_this_thread();
@@ -98,6 +99,7 @@ where
         let hub = Rc::new(Hub {
             service,
             counters,
+            restarts,
             limits,
             desk,
             table: RefCell::new(Table::new()),
@@ -135,6 +137,7 @@ impl Drop for Thread {
 struct Hub<S, F> {
     service: Service<F, S>,
     counters: Arc<Counters>,
+    restarts: Restarts,
     limits: Limits,
     desk: RefCell<Desk>,
     table: RefCell<Table>,

@@ -1,0 +1,60 @@
+//! A writer made anew after a panic: what is known of health goes over, what was worked out from it is worked out again.
+
+use super::known::Known;
+use super::ramps::Ramps;
+use super::serving::Serving;
+use super::staged::Staged;
+use super::{Left, Writer};
+use crate::health::{Millis, TargetState, Tracker};
+use std::sync::Arc;
+
+impl Writer {
+    /// A writer that serves and stages the same configurations, and knows of health what this one knows. Loads and
+    /// times are learned again. `epoch_ms` is the wall clock when the writer's was at 0.
+    #[must_use]
+    pub fn renewed(&self, epoch_ms: u64, now: Millis) -> Self {
+        let survey = self.survey();
+        let mut trackers = survey.trackers;
+        for &target in &survey.held {
+            // What the guard holds is up; the next failure counts.
+            let timing = &survey.snapshot.checks[survey.snapshot.targets[target.index()].check.index()].timing;
+            trackers[target.index()] = Tracker::resumed(TargetState::Up, 0, timing.fall, timing);
+        }
+        let comebacks = survey.comebacks.into_iter().collect();
+        let left = Left { now, trackers, circuits: survey.circuits, comebacks };
+        let mut renewed = self.again(left, epoch_ms, now);
+        renewed.serving.seen_mut().clone_from_slice(self.serving.seen());
+        renewed.staged = self.staged.as_ref().map(|staged| staged.again(&renewed.serving));
+        renewed
+    }
+
+    /// The same without anything that this one knows of health: every target is new, and counts as up.
+    #[must_use]
+    pub fn forgetful(&self, epoch_ms: u64, now: Millis) -> Self {
+        let targets = self.serving.snapshot().targets.len();
+        let mut forgetful = self.again(Left { now, ..Left::nothing(targets) }, epoch_ms, now);
+        forgetful.serving.first_round_over();
+        forgetful
+    }
+
+    fn again(&self, left: Left, epoch_ms: u64, now: Millis) -> Self {
+        let state = self.serving.state();
+        let ramps = Ramps::new(&self.overrides, epoch_ms, now);
+        let gates = Arc::new(self.overrides.gates(&state.snapshot, ramps.now_s()));
+        let known = Known::resumed(left, &state.snapshot);
+        let (snapshot, identity) = (Arc::clone(&state.snapshot), Arc::clone(&state.identity));
+        let mut serving = Serving::new(snapshot, identity, state.generation, known, gates);
+        if self.serving.known().round_over {
+            serving.first_round_over();
+        }
+        Self { serving, staged: None, overrides: Arc::clone(&self.overrides), ramps }
+    }
+}
+
+impl Staged {
+    /// The same, linked to a serving configuration that was made anew.
+    fn again(&self, serving: &Serving) -> Self {
+        let (snapshot, identity) = self.configuration();
+        Self::new(snapshot, identity, self.generation(), serving, Some(self))
+    }
+}
