@@ -206,7 +206,7 @@ impl Flow {
     }
 
     /// The next reply's length, and when the kernel got it.
-    fn next(&self, reply: &mut [u8], stamp: &mut Vec<u8>) -> Option<(usize, Duration)> {
+    fn next(&self, reply: &mut [u8], stamp: &mut [u8]) -> Option<(usize, Duration)> {
         let mut parts = [IoSliceMut::new(reply)];
         let flags = MsgFlags::MSG_DONTWAIT;
         let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, Some(stamp), flags).ok()?;

@@ -71,8 +71,8 @@ impl Signer {
         }
         let (now, known) = (before.core.now(), before.known.read().unwrap_or_else(PoisonError::into_inner));
         let used = known.iter().filter(|Entry(seal)| !seal.is_forgotten(now));
-        let ours = used.map(|Entry(seal)| Entry(Arc::new(seal.for_others(&self.core)))).collect();
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = ours;
+        let ours = used.map(|Entry(seal)| Entry(Arc::new(seal.for_others(&self.core))));
+        self.known.write().unwrap_or_else(PoisonError::into_inner).extend(ours);
         drop(known);
         self
     }

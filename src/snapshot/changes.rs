@@ -1,8 +1,7 @@
 //! What differs between two configurations, as people name things. Places in files and ids do not count: what was only
 //! moved or written in another way has not changed.
 
-use super::{Ecs, Snapshot};
-use crate::dnssec::Phase;
+use super::Snapshot;
 use crate::health::Check;
 use crate::id::{PoolId, ZoneId};
 use crate::steer::{Fallback, Policy, Step};
@@ -138,13 +137,13 @@ fn within(snapshot: &Snapshot, zone: ZoneId, name: &str) -> String {
     format!("{}/{name}", snapshot.settings[zone.index()].apex.to_lowercase())
 }
 
-fn zones(snapshot: &Snapshot) -> Things<(u64, &Ecs, bool, Vec<(Vec<u8>, Phase)>)> {
+fn zones(snapshot: &Snapshot) -> Things<impl PartialEq> {
     let zones = snapshot.settings.iter().zip(&snapshot.records);
     collect(zones.map(|(zone, &records)| {
         let keys = zone
             .signing
             .signer()
-            .map(|signer| signer.keys().iter().map(|(key, phase)| (key.dnskey(), *phase)).collect());
+            .map(|signer| signer.keys().iter().map(|(key, phase)| (key.dnskey(), *phase)).collect::<Vec<_>>());
         let is_signed = zone.signing.wanted().is_some();
         (zone.apex.to_lowercase().to_string(), (records, &zone.ecs, is_signed, keys.unwrap_or_default()))
     }))
