@@ -8,7 +8,6 @@ use geosteer::store::{keys_folder, write_key};
 use geosteer::wire::Name;
 use hickory_proto::rr::{Name as HickoryName, RData, Record};
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -46,7 +45,7 @@ fn has(program: &str) -> bool {
     let run = Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if run.is_err() {
         // Past the capture of output: a test that did not run must be seen.
-        writeln!(std::io::stderr(), "dnssec: SKIPPED, {program} is not installed").unwrap();
+        eprintln!("dnssec: SKIPPED, {program} is not installed");
     }
     run.is_ok()
 }
@@ -353,7 +352,7 @@ fn a_rollover_never_leaves_a_zone_that_does_not_validate() {
         }
         // The old keys do nothing any more.
         let gone = validates(state.path(), port, &first);
-        assert_eq!(gone.is_empty(), false, "{roles:?}");
+        assert!(!gone.is_empty(), "{roles:?}");
     }
 }
 
