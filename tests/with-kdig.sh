@@ -54,7 +54,7 @@ key         = "key.pem"
 SERVER
 user=()
 if [ "$(id -u)" = 0 ]; then user=(--user root); fi
-GEOSTEER_USER=root "$geosteer" run "${user[@]}" --admin off --config geosteer.toml 2>log &
+"$geosteer" run "${user[@]}" --admin off --config geosteer.toml 2>log &
 pid=$!
 for _ in $(seq 300); do
     if grep -q 'transport="\?quic' log; then break; fi
