@@ -5,6 +5,7 @@ use crate::clock;
 use crate::limits::PEM_MAX;
 use crate::probe::cert;
 use crate::publish::Published;
+use crate::rights::read_secret;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -14,7 +15,6 @@ use rustls::sign::CertifiedKey;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,17 +29,12 @@ pub struct Certificate {
 /// Reads a certificate with its chain, and its key, in PEM form. The second value is what is probably not meant.
 ///
 /// # Errors
-/// A file cannot be read or holds something else, the key does not fit, or everybody may read it; in words, with the path.
+/// A file cannot be read or holds something else, the key does not fit, or everybody may write it; in words, with the path.
 pub fn read(chain: &Path, key: &Path) -> Result<(Certificate, Vec<String>), String> {
     let of = |path: &Path, why: &dyn fmt::Display| format!("{}: {why}", path.display());
-    let (chain_pem, _) = whole(chain).map_err(|error| of(chain, &error))?;
-    let (key_pem, mode) = whole(key).map_err(|error| of(key, &error))?;
-    if mode & 0o007 != 0 {
-        return Err(of(
-            key,
-            &format_args!("everybody can reach this private key (mode {:o}): chmod o= it", mode & 0o777),
-        ));
-    }
+    let chain_pem = whole(chain).map_err(|error| of(chain, &error))?;
+    let (key_pem, warning) =
+        read_secret(key, "the private key", PEM_MAX as usize).map_err(|error| error.to_string())?;
     let certificates = CertificateDer::pem_slice_iter(&chain_pem).collect::<Result<Vec<_>, _>>();
     let certificates =
         certificates.map_err(|error| of(chain, &format_args!("no certificates in PEM form: {error}")))?;
@@ -49,10 +44,7 @@ pub fn read(chain: &Path, key: &Path) -> Result<(Certificate, Vec<String>), Stri
     let private = private.map_err(|error| of(key, &format_args!("no private key in PEM form: {error}")))?;
     let shown = CertifiedKey::from_der(certificates, private, &aws_lc_rs::default_provider());
     let shown = shown.map_err(|error| of(key, &format_args!("the key does not fit {}: {error}", chain.display())))?;
-    let mut warnings = Vec::new();
-    if mode & 0o070 != 0 {
-        warnings.push(of(key, &format_args!("its group can reach this private key (mode {:o})", mode & 0o777)));
-    }
+    let mut warnings: Vec<_> = warning.into_iter().collect();
     let now = i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX);
     match expires {
         Some(at) if at <= now => warnings.push(of(chain, &"the certificate has expired: clients will not take it")),
@@ -62,16 +54,13 @@ pub fn read(chain: &Path, key: &Path) -> Result<(Certificate, Vec<String>), Stri
     Ok((Certificate { shown: Arc::new(shown), expires }, warnings))
 }
 
-/// The bytes of a file, and its mode.
-fn whole(path: &Path) -> io::Result<(Vec<u8>, u32)> {
-    let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode();
+fn whole(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(PEM_MAX + 1).read_to_end(&mut bytes)?;
+    File::open(path)?.take(PEM_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > PEM_MAX {
         return Err(io::Error::other("larger than any certificate that is read"));
     }
-    Ok((bytes, mode))
+    Ok(bytes)
 }
 
 /// Where clients see the certificate of the moment; copies share it.
@@ -124,6 +113,7 @@ impl ResolvesServerCert for Shown {
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
     /// A certificate and its key, written to a folder under these names.
@@ -182,12 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_others_can_reach_is_refused_and_one_for_a_group_is_told() {
+    fn a_key_that_others_may_read_is_told_of_and_one_that_everybody_may_write_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let paths = write(folder.path(), ["a.pem", "a.key"], 2090);
-        for (mode, words) in
-            [(0o640, "its group can reach this private key (mode 640)"), (0o604, "error: "), (0o601, "chmod o= it")]
-        {
+        for (mode, words) in [(0o640, "others may read the private key"), (0o602, "error: ")] {
             fs::set_permissions(&paths[1], fs::Permissions::from_mode(mode)).unwrap();
             assert!(said(&paths).contains(words), "{mode:o}: {}", said(&paths));
         }

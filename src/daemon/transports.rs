@@ -9,6 +9,7 @@ use crate::listen::inherit::Inherited;
 use crate::listen::streams::{self, Door, FrontEnds, Sockets, Speaks};
 use crate::listen::{Respond, Service, udp};
 use crate::metrics::Metrics;
+use crate::restart::Part;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -158,14 +159,14 @@ impl Setup {
         if let Some(shown) = &self.certificate {
             metrics.certificate().shown(shown.expires());
         }
-        let start = |name, sockets| {
-            streams::start((name, sockets), self.certificate.as_ref(), service.clone(), metrics, self.limits)
+        let start = |part, sockets| {
+            streams::start((part, sockets), self.certificate.as_ref(), service.clone(), metrics, self.limits)
         };
         if !self.doors.is_empty() {
-            running.streams = Some(start("streams", Sockets { doors: self.doors, ..Sockets::default() })?);
+            running.streams = Some(start(Part::Streams, Sockets { doors: self.doors, ..Sockets::default() })?);
         }
         if !self.quic.is_empty() {
-            running.quic = Some(start("quic", Sockets { quic: self.quic, ..Sockets::default() })?);
+            running.quic = Some(start(Part::Quic, Sockets { quic: self.quic, ..Sockets::default() })?);
         }
         if !self.proxied.is_empty() {
             running.proxied = Some(udp::start_proxied(self.proxied, self.front_ends, service, metrics)?);

@@ -28,6 +28,8 @@ pub enum Kind {
     State,
     /// Another server takes over, or has failed to.
     Upgrade,
+    /// The keys of a signed zone are missing, or there again.
+    Keys,
     /// A block of addresses asks for more replies than it gets, or does so no longer.
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
@@ -50,6 +52,7 @@ impl Kind {
             Self::Reload => "reload",
             Self::State => "state",
             Self::Upgrade => "upgrade",
+            Self::Keys => "keys",
             Self::Limit => "limit",
             Self::Fault => "fault",
             Self::Certificate => "certificate",

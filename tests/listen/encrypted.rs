@@ -6,6 +6,7 @@ use geosteer::listen::bind;
 use geosteer::listen::streams::{self, Door, Limits, Sockets, Speaks};
 use geosteer::metrics::{Metrics, Totals};
 use geosteer::respond::Transport;
+use geosteer::restart::Part;
 use rustls::ClientConfig;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -31,7 +32,7 @@ pub(super) fn start(limits: Limits) -> Server {
         Door { listener, speaks, front_ends: None }
     });
     let sockets = Sockets { doors: doors.into(), ..Sockets::default() };
-    let thread = streams::start(("streams", sockets), Some(&pair.shown()), service(), &metrics, limits).unwrap();
+    let thread = streams::start((Part::Streams, sockets), Some(&pair.shown()), service(), &metrics, limits).unwrap();
     let (dot, doh) = (pair.client(&["dot"]), pair.client(&["http/1.1"]));
     Server { tls: addresses[0], https: addresses[1], pair, metrics, thread: Some(thread), dot, doh }
 }

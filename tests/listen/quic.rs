@@ -10,6 +10,7 @@ use geosteer::listen::bind;
 use geosteer::listen::streams::{self, Limits, Sockets};
 use geosteer::metrics::{Metrics, Totals};
 use geosteer::respond::Transport;
+use geosteer::restart::Part;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ fn start(limits: Limits) -> Server {
     let socket = bind::bind_quic(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0);
     let address = socket.local_addr().unwrap();
     let sockets = Sockets { quic: vec![socket], ..Sockets::default() };
-    let thread = streams::start(("quic", sockets), Some(&pair.shown()), service(), &metrics, limits).unwrap();
+    let thread = streams::start((Part::Quic, sockets), Some(&pair.shown()), service(), &metrics, limits).unwrap();
     Server { address, pair, metrics, _thread: thread }
 }
 

@@ -6,6 +6,7 @@ use crate::listen::table::Client;
 use crate::listen::tcp::accept::Listener;
 use crate::listen::tcp::pause;
 use crate::listen::{sys, worth_a_line};
+use crate::restart::caught;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
@@ -13,7 +14,18 @@ use std::time::Duration;
 
 impl Hub {
     /// Takes connections in until the task is aborted.
-    pub(super) async fn accept(self: Rc<Self>, (listener, speaks, front_ends): (Listener, Speaks, Option<FrontEnds>)) {
+    pub(super) async fn accept(self: Rc<Self>, door: (Listener, Speaks, Option<FrontEnds>)) {
+        while caught(self.accept_until_panic(&door)).await.is_none() {
+            self.note_fault();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn accept_until_panic(
+        self: &Rc<Self>,
+        (listener, speaks, front_ends): &(Listener, Speaks, Option<FrontEnds>),
+    ) {
+        let speaks = *speaks;
         loop {
             let mut taken = listener.next().await;
             for _ in 0..TCP_AHEAD {

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::limits::STREAM_REPLY_MAX;
-use crate::listen::{Respond, Service, fresh_worker, worth_a_line};
+use crate::listen::{Respond, Service, fresh_worker, tell_time, worth_a_line};
 use crate::metrics::Counters;
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
@@ -69,6 +69,7 @@ impl<S: Send + Sync + 'static, F: Respond<S>> Answers for Desk<S, F> {
         let Self { service, counters, worker, recorder, out } = self;
         let counters = &counters[request.transport as usize];
         counters.queries.add(1);
+        tell_time(worker, began);
         let state = service.published.load();
         let answered = catch_unwind(AssertUnwindSafe(|| (service.respond)(&state, worker, request, out)));
         drop(state);

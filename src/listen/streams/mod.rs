@@ -25,6 +25,7 @@ use crate::listen::{Respond, Service, sys};
 use crate::metrics::{Counters, Metrics};
 use crate::priority;
 use crate::respond::Transport;
+use crate::restart::{Part, Restarts};
 use desk::{Answers, Desk};
 use ipnet::IpNet;
 use quic::Endpoint;
@@ -133,12 +134,12 @@ pub struct Thread {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts a thread of this name that serves the sockets. `certificate`: needed where TLS is spoken.
+/// Starts the thread of this part that serves the sockets. `certificate`: needed where TLS is spoken.
 ///
 /// # Errors
 /// The system has no more threads or descriptors, or TLS cannot be set up.
 pub fn start<S, F>(
-    (name, sockets): (&str, Sockets),
+    (part, sockets): (Part, Sockets),
     certificate: Option<&Shown>,
     service: Service<F, S>,
     metrics: &Metrics,
@@ -164,13 +165,14 @@ where
     };
     let (tls, https) = (acceptor(&[b"dot"])?, acceptor(&[b"h2", b"http/1.1"])?);
     let counters = Transport::ALL.map(|transport| metrics.counters(transport));
-    let recorder = metrics.recorder(super::seed());
+    let (recorder, restarts) = (metrics.recorder(super::seed()), metrics.restarts().clone());
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
         priority::behind_answers();
         let hub = Rc::new(Hub {
             desk: RefCell::new(Box::new(Desk::new(service, &counters, recorder))),
             counters,
+            restarts: (restarts, part),
             limits,
             tls,
             https,
@@ -182,7 +184,7 @@ where
         });
         LocalSet::new().block_on(&runtime, hub.serve(doors, endpoints, stopped));
     };
-    let thread = thread::Builder::new().name(name.into()).spawn(serve)?;
+    let thread = thread::Builder::new().name(part.word().into()).spawn(serve)?;
     Ok(Thread { stop: Some(stop), thread: Some(thread) })
 }
 
@@ -212,6 +214,8 @@ struct Hub {
     desk: RefCell<Box<dyn Answers>>,
     /// By transport.
     counters: [Arc<Counters>; Transport::ALL.len()],
+    /// Where faults of accepting are counted.
+    restarts: (Restarts, Part),
     limits: Limits,
     tls: Option<TlsAcceptor>,
     https: Option<TlsAcceptor>,
@@ -257,6 +261,12 @@ impl Hub {
             // What was said last is on its way.
             let _given_up = tokio::time::timeout(self.limits.drain, endpoint.wait_idle()).await;
         }
+    }
+
+    /// Accepting panicked: it goes on.
+    fn note_fault(&self) {
+        let (restarts, part) = &self.restarts;
+        restarts.note(*part);
     }
 
     fn counters(&self, transport: Transport) -> &Counters {

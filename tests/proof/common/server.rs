@@ -9,6 +9,7 @@ use geosteer::listen::{Service, bind, tcp, udp};
 use geosteer::metrics::Metrics;
 use geosteer::publish::Published;
 use geosteer::respond::{Request, Verdict, respond};
+use geosteer::restart::Part;
 use geosteer::state::State;
 use geosteer::worker::Worker;
 use std::io::{Read, Write};
@@ -65,7 +66,7 @@ pub(crate) fn serve(state: State) -> Server {
     let quic = socket.local_addr().expect("an address");
     let (shown, sockets) = (pair.shown(), Sockets { doors, quic: vec![socket] });
     let streams = streams::Limits::with_descriptors(1024);
-    let streams = streams::start(("streams", sockets), Some(&shown), service.clone(), &metrics, streams);
+    let streams = streams::start((Part::Streams, sockets), Some(&shown), service.clone(), &metrics, streams);
     Server {
         address,
         pair,

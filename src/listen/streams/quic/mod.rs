@@ -9,6 +9,7 @@ use crate::clock;
 use crate::limits::{QUIC_RETRY_FROM, STREAM_REPLY_MAX, STREAMS, TCP_UNREAD_MAX};
 use crate::listen::table::Client;
 use crate::respond::Transport;
+use crate::restart::caught;
 pub(super) use quinn::Endpoint;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{
@@ -74,8 +75,14 @@ pub(super) fn endpoint(socket: UdpSocket, shown: &Shown, limits: &super::Limits)
 impl Hub {
     /// Takes connections in until the task is aborted.
     pub(super) async fn accept_quic(self: Rc<Self>, endpoint: Endpoint) {
-        while let Some(incoming) = endpoint.accept().await {
-            self.admit_quic(incoming);
+        let accept_until_panic = || async {
+            while let Some(incoming) = endpoint.accept().await {
+                self.admit_quic(incoming);
+            }
+        };
+        while caught(accept_until_panic()).await.is_none() {
+            self.note_fault();
+            tokio::task::yield_now().await;
         }
     }
 
