@@ -27,7 +27,10 @@ pub(super) fn start(limits: Limits) -> Server {
     let (pair, metrics) = (Pair::new(), Metrics::default());
     let mut addresses = Vec::new();
     let doors = [Speaks::Tls, Speaks::Https].map(|speaks| {
-        let listener = bind::bind_tcp(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0);
+        let listener =
+            bind::bind_tcp(&["127.0.0.1:0".parse().unwrap()], &mut geosteer::listen::inherit::Inherited::default())
+                .unwrap()
+                .remove(0);
         addresses.push(listener.local_addr().unwrap());
         Door { listener, speaks, front_ends: None }
     });

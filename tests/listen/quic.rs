@@ -23,7 +23,10 @@ struct Server {
 
 fn start(limits: Limits) -> Server {
     let (pair, metrics) = (Pair::new(), Metrics::default());
-    let socket = bind::bind_quic(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0);
+    let socket =
+        bind::bind_quic(&["127.0.0.1:0".parse().unwrap()], &mut geosteer::listen::inherit::Inherited::default())
+            .unwrap()
+            .remove(0);
     let address = socket.local_addr().unwrap();
     let sockets = Sockets { quic: vec![socket], ..Sockets::default() };
     let thread = streams::start((Part::Quic, sockets), Some(&pair.shown()), service(), &metrics, limits).unwrap();
