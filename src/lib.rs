@@ -15,6 +15,7 @@
 
 pub mod address;
 pub mod admin;
+pub mod certificate;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -275,6 +275,42 @@ pub const TCP_BACKLOG: i32 = 4_096;
 /// A TCP client that connects and sends nothing is left to the kernel this long, seconds; what it costs there is a
 /// few hundred octets, and SYN cookies bound how many there can be.
 pub const TCP_DEFER_SECONDS: i32 = 3;
+/// Connections over TLS and HTTPS in all, and again over QUIC.
+pub const ENCRYPTED_CONNECTIONS: usize = 4_096;
+/// Of those the ones of one client (IPv4 address or IPv6 /64).
+pub const ENCRYPTED_CONNECTIONS_CLIENT: usize = 256;
+/// Of those the ones whose handshake is not over yet; for one more the oldest of them makes room.
+pub const HANDSHAKES: usize = 512;
+/// Unfinished handshakes of one client.
+pub const HANDSHAKES_CLIENT: usize = 128;
+/// A PROXY header and a handshake must be over this long after a connection was accepted, milliseconds.
+pub const HANDSHAKE_MS: u64 = 3_000;
+/// An encrypted connection without a query is closed after this long, milliseconds.
+pub const ENCRYPTED_IDLE_MS: u64 = 30_000;
+/// Octets that one encrypted connection may bring before others have their turn.
+pub const ENCRYPTED_TURN: usize = 16 << 10;
+/// Requests of one HTTP/2 connection, or queries of one QUIC connection, at a time.
+pub const STREAMS: u32 = 32;
+/// Bodies of HTTP requests, and again queries over QUIC, that have not come whole and are waited for at a time; for one more
+/// the oldest of them is given up.
+pub const BODIES: usize = 1_024;
+/// Of those the ones of one client.
+pub const BODIES_CLIENT: usize = 128;
+/// Largest head of an HTTP request, octets; a GET's query is part of it.
+pub const HTTPS_HEAD_MAX: usize = 16 << 10;
+/// Most headers of an HTTP request.
+pub const HTTPS_HEADERS_MAX: usize = 64;
+/// Octets of a reply that are handed to HTTP at a time, as far as the client takes them.
+pub const HTTPS_PART: usize = 4 << 10;
+/// Requests over HTTPS or QUIC that a client may take back before they are answered, on one connection and beyond those that
+/// were answered.
+pub const RESETS: usize = 64;
+/// Unfinished handshakes of QUIC from which on a client must first show that it is where it says.
+pub const QUIC_RETRY_FROM: usize = 64;
+/// Blocks that padded replies are made of, octets (RFC 8467 §4.1).
+pub const PADDING_BLOCK: usize = 468;
+/// Longest PROXY header that is read, octets: addresses, and what else a front end tells.
+pub const PROXY_HEADER_MAX: usize = 1_024;
 /// Descriptors left to everything but TCP clients when the system's limit is low.
 pub const DESCRIPTORS_RESERVED: usize = 40;
 /// Time that stopping leaves for replies in flight, milliseconds.

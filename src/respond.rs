@@ -23,13 +23,24 @@ use crate::worker::Worker;
 use crate::zone::{At, Found, Holder, NodeId, Outcome, Usual};
 use proofs::Book;
 
-/// How a query came in, as far as the answer depends on it.
+/// How a query came in: the answer depends on whether it was UDP, counts and logs on the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
     /// UDP: the reply has a limit, and TC.
     Udp,
-    /// TCP and every other stream.
+    /// TCP: a stream, as all that follow.
     Stream,
+    /// DNS over TLS (RFC 7858).
+    Tls,
+    /// DNS over HTTPS (RFC 8484).
+    Https,
+    /// DNS over QUIC (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    /// All of them, in the order of [`crate::snapshot::TRANSPORTS`].
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Stream, Self::Tls, Self::Https, Self::Quic];
 }
 
 /// One query.
@@ -138,7 +149,7 @@ fn answer_usual(
                 let subnet = heed_subnet(state, holder, request, &query);
                 if subnet.wish != Wish::Malformed {
                     worker.found(holder.zone);
-                    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+                    let mut reply = Reply::new(&query, request.transport != Transport::Udp, out);
                     reply.authoritative = true;
                     reply.scope = scope(subnet.wish, 0);
                     return match reply.append(Section::Answer, set.count, zones.image(set)) {
@@ -165,7 +176,7 @@ fn answer_any(
 ) -> Verdict {
     let zones = &state.snapshot.zones;
     worker.found_nothing();
-    let mut reply = Reply::new(&query, request.transport == Transport::Stream, &mut *out);
+    let mut reply = Reply::new(&query, request.transport != Transport::Udp, &mut *out);
     if (query.qclass() != class::IN || matches!(query.qtype(), rtype::AXFR | rtype::IXFR))
         && let Some(ending) = aside::answer(&state.identity, &query, &mut reply)
     {
@@ -276,7 +287,7 @@ fn steered(
     let client = Client::of(request.source.address, &asked.subnet);
     let decision = steer::decide_as(state, worker, asked.name, &client, asked.want);
     let picks = Picks::last(state, worker, asked.want);
-    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+    let mut reply = Reply::new(&query, request.transport != Transport::Udp, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
         return nothing(state, worker, request, (decision.answer, asked.node), query, reply);
@@ -307,7 +318,7 @@ fn served(
 ) -> Verdict {
     let client = Client::of(request.source.address, &asked.subnet);
     let decision = steer::decide(state, worker, asked.name, &client, asked.want);
-    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+    let mut reply = Reply::new(&query, request.transport != Transport::Udp, out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
         return nothing(state, worker, request, (decision.answer, asked.node), query, reply);

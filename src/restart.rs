@@ -42,11 +42,15 @@ pub enum Part {
     Webhook,
     /// Who writes the query log.
     QueryLog,
+    /// The thread that answers over TLS and HTTPS, and front ends over TCP.
+    Streams,
+    /// The thread that answers over QUIC.
+    Quic,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Udp,
         Self::Tcp,
         Self::Prober,
@@ -57,6 +61,8 @@ impl Part {
         Self::Admin,
         Self::Webhook,
         Self::QueryLog,
+        Self::Streams,
+        Self::Quic,
     ];
 
     /// Its word in metrics and events.
@@ -73,6 +79,8 @@ impl Part {
             Self::Admin => "admin",
             Self::Webhook => "webhook",
             Self::QueryLog => "query-log",
+            Self::Streams => "streams",
+            Self::Quic => "quic",
         }
     }
 }

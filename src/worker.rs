@@ -5,7 +5,7 @@ use crate::dnssec::RrSet;
 use crate::id::{NameId, PoolId, ZoneId};
 use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
-use crate::respond::{Request, Transport};
+use crate::respond::Request;
 use crate::rrl::Judged;
 use crate::snapshot;
 use crate::state::State;
@@ -196,7 +196,7 @@ impl Worker {
 /// The place of a query among the requests.
 #[inline(always)]
 fn place(request: &Request<'_>, qtype: u16) -> usize {
-    snapshot::request(matches!(request.transport, Transport::Stream), request.source.address.family, qtype)
+    snapshot::request(request.transport, request.source.address.family, qtype)
 }
 
 /// A small, fast generator (splitmix64, Steele et al. 2014): its quality is ample for picking endpoints.

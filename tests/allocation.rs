@@ -3,6 +3,7 @@
 mod answers;
 
 use answers::{balanced_state, query, subnet};
+use geosteer::cookies::Cookies;
 use geosteer::health::Load;
 use geosteer::id::EndpointId;
 use geosteer::metrics::Metrics;
@@ -61,6 +62,8 @@ fn no_answer_of_any_kind_allocates_after_the_first() {
             messages.push(query.clone().nsid().dnssec_ok().build());
             messages.push(query.clone().subnet(subnet("203.0.113.0/24")).build());
             messages.push(query.clone().subnet(subnet("2001:db8:ffff::/48")).build());
+            messages.push(query.clone().option(10, &[7; 8]).build());
+            messages.push(query.clone().option(10, &[7; 24]).build());
             messages.push(query.clone().class(3).build());
             messages.push(query.build()[..20].to_vec());
         }
@@ -69,7 +72,8 @@ fn no_answer_of_any_kind_allocates_after_the_first() {
     // Nearly all of them are over their limits.
     let rules =
         Rules { per_second: [2, 2, 2, 2, 2, 0], exempt: vec!["192.0.2.0/24".parse().unwrap()], ..Rules::default() };
-    state.identity = Arc::new(Identity { limiter: Some(Limiter::new(rules, [u64::MAX; 4])), ..Identity::default() });
+    let (limiter, cookies) = (Some(Limiter::new(rules, [u64::MAX; 4])), Some(Cookies::new(&[[7; 16]; 3], true, 0)));
+    state.identity = Arc::new(Identity { limiter, cookies, ..Identity::default() });
     assert_eq!(allocations(&state, &messages), 0, "allocations of limited replies");
 }
 

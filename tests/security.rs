@@ -67,7 +67,19 @@ fn every_limit_in_the_tables_is_that_of_the_code() {
 #[test]
 fn every_limit_of_connections_and_of_the_admin_server_is_told() {
     let text = std::fs::read_to_string(DOCUMENT).unwrap();
-    let told = ["ADMIN_", "CONTROL_", "TCP_CONNECTIONS"];
+    let told = [
+        "ADMIN_",
+        "CONTROL_",
+        "TCP_CONNECTIONS",
+        "ENCRYPTED_",
+        "HANDSHAKE",
+        "HTTPS_",
+        "BODIES",
+        "RESETS",
+        "QUIC_",
+        "STREAMS",
+        "PROXY_",
+    ];
     let names: Vec<_> = rows().into_keys().filter(|name| told.iter().any(|start| name.starts_with(start))).collect();
     assert!(names.len() > 15, "{names:?}");
     for name in names {

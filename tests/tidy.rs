@@ -146,10 +146,15 @@ const WALLS: &[Wall] = &[
 /// What stands in a few files only, behind a name of ours: an external root (or path) and where.
 const KEPT: &[(&str, &[&str])] = &[
     ("maxminddb", &["src/geo/mmdb.rs"]),
-    ("hyper", &["src/probe/http/exchange.rs", "src/admin/connections.rs", "src/admin/stream.rs"]),
+    (
+        "hyper",
+        &["src/probe/http/exchange.rs", "src/admin/connections.rs", "src/admin/stream.rs", "src/listen/streams/https/"],
+    ),
     ("httparse", &["src/probe/http/message.rs"]),
-    ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs"]),
-    ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs"]),
+    ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs", "src/listen/streams/https/"]),
+    ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs", "src/listen/streams/https/"]),
+    ("base64", &["src/listen/streams/https/", "src/dnssec/", "src/cli/dnssec/"]),
+    ("quinn", &["src/listen/streams/quic/"]),
     ("rustix", &["src/probe/exec.rs", "src/probe/push/file.rs", "src/priority.rs", "src/rights/"]),
     ("landlock", &["src/rights/files.rs"]),
     ("reqwest", &["src/web_client.rs"]),

@@ -83,18 +83,19 @@ impl Outcome {
 
 /// The load stands for clients on other machines: while it lasts, the server's threads do not make it wait, or its
 /// own waiting would be counted as theirs. Needs rights; without them nothing changes.
-struct First;
+pub(crate) struct First(i32);
 
 impl First {
-    fn now() -> Self {
+    pub(crate) fn now() -> Self {
+        let before = rustix::process::getpriority_process(None).unwrap_or(0);
         let _without_rights = rustix::process::setpriority_process(None, -20);
-        Self
+        Self(before)
     }
 }
 
 impl Drop for First {
     fn drop(&mut self) {
-        let _nothing_to_do = rustix::process::setpriority_process(None, 0);
+        let _nothing_to_do = rustix::process::setpriority_process(None, self.0);
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Args {
 pub fn run(args: Args) -> Exit {
     sys::limit_arenas();
     let server = args.config.map_or_else(|| ServerSource::Given(Box::default()), ServerSource::File);
-    let _written_at_the_end = match daemon::server(&server) {
+    let log = match daemon::server(&server) {
         Ok((file, _)) => log::start(args.log_json || file.log.json),
         Err(error) => return failed(&error.to_string()),
     };
@@ -66,6 +66,7 @@ pub fn run(args: Args) -> Exit {
     };
     match Server::start(options) {
         Ok(server) => {
+            log.in_a_thread();
             banner(&server);
             host.serve(server)
         }
@@ -102,6 +103,10 @@ pub fn banner(server: &Server) {
     }
     for address in server.addresses() {
         tracing::info!(udp = %address, tcp = %address, "listening");
+    }
+    for one in server.listening() {
+        let for_whom = if one.is_proxied { "front ends" } else { "everybody" };
+        tracing::info!(transport = one.transport, address = %one.address, r#for = for_whom, "listening");
     }
 }
 

@@ -37,6 +37,7 @@ mod server;
 mod services;
 mod settings;
 mod source;
+mod transports;
 mod verify;
 mod walk;
 mod watch;
@@ -52,9 +53,8 @@ pub use fleet::FleetServer;
 pub use load::{Loaded, Options, load, load_text, load_text_alone};
 pub use process::Process;
 pub use routing_tests::{At, RoutingTest, RoutingTests, is_routing_tests, routing_test_files};
-pub use server::{
-    Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Server, Tls, load_server, load_server_text,
-};
+pub use server::{Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Server, load_server, load_server_text};
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};
+pub use transports::{Encrypted, Proxy, Tls};
 pub use watch::Watch;

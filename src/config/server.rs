@@ -9,6 +9,7 @@ use super::fleet::{self, FleetServer};
 use super::keys;
 use super::process::{self, Process};
 use super::settings::{default_ecs, ecs, networks};
+use super::transports::{self, Encrypted, Proxy, Tls};
 use super::walk::{Ctx, Fields, Node, entries};
 use super::watch::{self, Watch};
 use super::zone::parse;
@@ -84,6 +85,10 @@ pub struct Dns {
     pub tcp_connections_per_client: usize,
     /// A TCP connection without a query is closed after this long, milliseconds.
     pub tcp_idle_ms: u64,
+    /// The encrypted transports.
+    pub encrypted: Encrypted,
+    /// Front ends that say who asks.
+    pub proxy: Proxy,
 }
 
 /// A database that locates clients.
@@ -143,15 +148,6 @@ pub struct Metrics {
     pub names: bool,
 }
 
-/// `[tls]`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Tls {
-    /// Certificate chain, PEM.
-    pub certificate: Option<PathBuf>,
-    /// Private key, PEM.
-    pub key: Option<PathBuf>,
-}
-
 /// `[log]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Log {
@@ -196,6 +192,8 @@ impl Default for Dns {
             tcp_connections: TCP_CONNECTIONS,
             tcp_connections_per_client: TCP_CONNECTIONS_CLIENT,
             tcp_idle_ms: TCP_IDLE_MS,
+            encrypted: Encrypted::default(),
+            proxy: Proxy::default(),
         }
     }
 }
@@ -284,14 +282,13 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     }
     server.rrl = fields.value("rrl").and_then(|node| super::rrl::read(ctx, node));
     server.cookies = fields.value("cookies").map_or_else(Cookies::default, |node| cookies::read(ctx, node, folder));
-    for section in ["admin", "tls", "log"] {
-        if let Some((key, node)) = fields.entry(section) {
-            later_sections(ctx, &mut server, section, node, folder);
-            let found = Diagnostic::new(Code::NotServedYet, key, format!("nothing serves [{section}] in this version"));
-            if section == "tls" {
-                ctx.push(found.label("read, and without effect"));
-            }
-        }
+    server.tls = transports::read(ctx, &fields, &mut server.dns, folder);
+    if let Some(fields) = fields.value("admin").and_then(|node| ctx.fields(node, &keys::ADMIN)) {
+        server.admin = admin(ctx, &fields, folder);
+    }
+    if let Some(fields) = fields.value("log").and_then(|node| ctx.fields(node, &keys::LOG)) {
+        let format = fields.value("format").and_then(|node| ctx.word(node, "format", &["text", "json"], &[]));
+        server.log.json = format == Some(1);
     }
     server
 }
@@ -325,16 +322,8 @@ fn databases(ctx: &mut Ctx, node: Node<'_>, folder: &Path) -> Vec<DatabaseRef> {
 }
 
 fn dns(ctx: &mut Ctx, fields: &Fields<'_>) -> Dns {
-    let mut dns = Dns::default();
-    if let Some(node) = fields.value("listen") {
-        for item in node.items() {
-            let Some(address) = socket(ctx, item, 53) else { continue };
-            if dns.listen.contains(&address) {
-                ctx.error(Code::DefinedTwice, item.span, format!("{address} is listed twice"), "again");
-            }
-            dns.listen.push(address);
-        }
-    }
+    let listen = transports::addresses(ctx, fields, ("listen", 53));
+    let mut dns = Dns { listen, encrypted: transports::listens(ctx, fields), ..Dns::default() };
     let mut number = |key: &'static str, range, usual| {
         fields.value(key).and_then(|node| ctx.integer(node, key, range)).map_or(usual, |number: u32| number as usize)
     };
@@ -350,13 +339,6 @@ fn dns(ctx: &mut Ctx, fields: &Fields<'_>) -> Dns {
         dns.explain_from = networks(ctx, node, "explain_from").into();
     }
     dns.version = fields.value("version").and_then(|node| identity(ctx, node, "version"));
-    for key in ["tls_listen", "https_listen", "quic_listen"] {
-        if let Some((span, node)) = fields.entry(key)
-            && node.items().len() > 0
-        {
-            ctx.later(span, &format!("`{key}`"));
-        }
-    }
     dns
 }
 
@@ -389,7 +371,7 @@ fn identity(ctx: &mut Ctx, node: Node<'_>, what: &str) -> Option<Box<str>> {
 }
 
 /// An address with a port, or an address alone.
-fn socket(ctx: &mut Ctx, node: Node<'_>, port: u16) -> Option<SocketAddr> {
+pub(super) fn socket(ctx: &mut Ctx, node: Node<'_>, port: u16) -> Option<SocketAddr> {
     let text = ctx.string(node, "an address to listen on")?;
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let address = text.parse().ok().or_else(|| Some(SocketAddr::new(bare.parse().ok()?, port)));
@@ -412,33 +394,15 @@ fn host(ctx: &mut Ctx, node: Node<'_>) -> Option<Box<str>> {
     Some(text.into())
 }
 
-/// The sections that later issues serve: read in full, so that a mistake in them shows today.
-fn later_sections(ctx: &mut Ctx, server: &mut Server, section: &str, node: Node<'_>, folder: &Path) {
-    match section {
-        "admin" => {
-            let Some(fields) = ctx.fields(node, &keys::ADMIN) else { return };
-            server.admin.listen = fields.value("listen").map_or(AdminListen::Usual, |node| match node.as_str() {
-                Some("off") => AdminListen::Off,
-                _ => socket(ctx, node, 8053).map_or(AdminListen::Off, AdminListen::At),
-            });
-            if let Some(node) = fields.value("hosts") {
-                server.admin.hosts = node.items().filter_map(|item| host(ctx, item)).collect();
-            }
-            server.admin.token_file = fields.value("token_file").and_then(|node| path(ctx, node, "token_file", folder));
-            server.admin.socket = fields.value("socket").and_then(|node| path(ctx, node, "socket", folder));
-        }
-        "tls" => {
-            let Some(fields) = ctx.fields(node, &keys::TLS) else { return };
-            server.tls.certificate =
-                fields.value("certificate").and_then(|node| path(ctx, node, "certificate", folder));
-            server.tls.key = fields.value("key").and_then(|node| path(ctx, node, "key", folder));
-        }
-        _ => {
-            let Some(fields) = ctx.fields(node, &keys::LOG) else { return };
-            let format = fields.value("format").and_then(|node| ctx.word(node, "format", &["text", "json"], &[]));
-            server.log.json = format == Some(1);
-        }
-    }
+fn admin(ctx: &mut Ctx, fields: &Fields<'_>, folder: &Path) -> Admin {
+    let listen = fields.value("listen").map_or(AdminListen::Usual, |node| match node.as_str() {
+        Some("off") => AdminListen::Off,
+        _ => socket(ctx, node, 8053).map_or(AdminListen::Off, AdminListen::At),
+    });
+    let hosts = fields.value("hosts").map(|node| node.items().filter_map(|item| host(ctx, item)).collect());
+    let mut file = |key| fields.value(key).and_then(|node| path(ctx, node, key, folder));
+    let (token_file, socket) = (file("token_file"), file("socket"));
+    Admin { listen, token_file, hosts: hosts.unwrap_or_default(), socket }
 }
 
 #[cfg(test)]
@@ -446,7 +410,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_server_file_is_read_and_what_nothing_serves_is_said() {
+    fn the_whole_server_file_is_read_and_what_nothing_uses_is_said() {
         let text = r#"
             zones = ["zones"]
             state = "/var/lib/geosteer"
@@ -476,7 +440,7 @@ mod tests {
         assert_eq!(server.ecs.limits.v4, 20);
         assert!(server.log.json);
         let said: Vec<_> = warnings.found().iter().map(|found| found.message.as_str()).collect();
-        assert_eq!(said, ["nothing serves [tls] in this version"]);
+        assert_eq!(said, ["nothing uses [tls]: no encrypted transport is on"]);
     }
 
     #[test]
@@ -487,7 +451,7 @@ mod tests {
             report.short(),
             "geosteer.toml:1:1: error[E003]: the server file has no key `zone`\n\
              geosteer.toml:3:11: error[E041]: \"local:53\" is no address to listen on\n\
-             geosteer.toml:4:1: error[E004]: `quic_listen` is not in this version\n\
+             geosteer.toml:4:1: error[E006]: `quic_listen` needs a certificate and its key\n\
              geosteer.toml:6:1: error[E003]: [guard] has no key `x`\n\
              geosteer.toml:7:9: error[E007]: share must be from 1 to 100\n\
              geosteer.toml:8:8: error[E007]: hold must be from 1 s to 1 h\n\

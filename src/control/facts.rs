@@ -81,7 +81,8 @@ impl Desk {
             totals: metrics.totals(),
             confined: self.meters.rights.confined(),
             restarts: Part::ALL.map(|part| (part.word(), metrics.restarts().count(part))).to_vec(),
-            latency: [Transport::Udp, Transport::Stream].map(|transport| metrics.latency(transport)),
+            by_transport: Transport::ALL.map(|transport| metrics.totals_of(transport)),
+            latency: Transport::ALL.map(|transport| metrics.latency(transport)),
             probes: self.meters.probes.kinds(),
             loads_missed: self.meters.probes.loads_missed(),
             pools: pools(&state),
@@ -92,6 +93,7 @@ impl Desk {
             databases: databases.into_iter().map(|one| DatabaseFacts { label: one.label, built: one.built }).collect(),
             reloads: metrics.reloads().known(),
             limited_blocks: state.identity.limiter.as_ref().map(|limiter| limiter.held().rows().len()),
+            certificate: metrics.certificate().known(),
             query_log: metrics.query_log(),
             state_broken: self.problem.is_some(),
             process: Process::read(),
@@ -116,7 +118,7 @@ impl Desk {
     /// How long answers take, over all transports.
     pub(super) fn latency(&self) -> Option<LatencyRow> {
         let mut all = Buckets::default();
-        for transport in [Transport::Udp, Transport::Stream] {
+        for transport in Transport::ALL {
             all.add(&self.meters.metrics.latency(transport));
         }
         let part = |part: f64| all.quantile(part).map(|ns| ns as f64 / 1e3);

@@ -225,6 +225,7 @@ fn assemble(
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,
     }));
+    read.extend(server.tls.files().into_iter().flat_map(|(chain, key)| [chain.to_owned(), key.to_owned()]));
     let files = Files { read, zones: zone_paths(server, zones) };
     Ok(Configuration { snapshot, identity: Arc::new(identity), warnings, files })
 }

@@ -19,6 +19,7 @@ mod signing;
 mod supervised;
 #[cfg(test)]
 mod tests;
+mod transports;
 mod vanished;
 mod watch;
 mod writing;
@@ -28,6 +29,7 @@ pub use load::{
 };
 pub use rights::GiveUp;
 pub use supervised::supervise;
+pub use transports::Listening;
 
 use crate::admin;
 use crate::config::{AdminListen, Dns};
@@ -134,6 +136,8 @@ pub enum StartError {
     Bind(BindError),
     /// The admin server cannot be as it is configured; in words.
     Admin(String),
+    /// The certificate of the encrypted transports cannot be used; in words.
+    Certificate(String),
     /// The configuration cannot serve.
     Load(LoadError),
     /// Rights cannot be given up as they should; in words.
@@ -147,7 +151,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Load(error) => error.fmt(f),
-            Self::Admin(why) | Self::Rights(why) => write!(f, "error: {why}"),
+            Self::Admin(why) | Self::Certificate(why) | Self::Rights(why) => write!(f, "error: {why}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -166,6 +170,7 @@ pub struct Server {
     reloads: Reloads,
     // In the order in which they end.
     admin: Option<admin::Thread>,
+    transports: transports::Running,
     tcp: Option<tcp::Thread>,
     udp: Option<udp::Threads>,
     reloading: Option<JoinHandle<()>>,
@@ -190,6 +195,7 @@ impl Server {
         log_warnings(&warnings);
         let giving = rights::Giving::new(&options, &file)?;
         let bound = bind::bind(&options.addresses(&file.dns), options.threads(&file.dns)).map_err(StartError::Bind)?;
+        let transports = transports::Setup::new(&file, options.threads(&file.dns), descriptors)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
@@ -199,7 +205,7 @@ impl Server {
             load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
-        let limits = options.tcp_limits(&file.dns, descriptors);
+        let limits = options.tcp_limits(&file.dns, transports::share(&file.dns, descriptors));
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
         let (needs, state) =
@@ -210,10 +216,13 @@ impl Server {
             operators.rights = report;
             confined
         });
-        let read = reload::Read { sources: options.sources, dns: file.dns, watch: file.watch, confined, started, keys };
+        let (sources, certificate) = (options.sources, transports.certificate.clone());
+        let (dns, watch) = (file.dns, file.watch);
+        let read = reload::Read { sources, dns, watch, confined, started, certificate, keys };
         let source = read.sources.server.clone();
-        let mut server = Self::run(bound, configuration, read, limits, (operators, target), file.query_log)
-            .map_err(StartError::System)?;
+        let mut server =
+            Self::run((bound, transports), configuration, read, limits, (operators, target), file.query_log)
+                .map_err(StartError::System)?;
         let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
         server.limiting = Some(limiting.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
@@ -222,7 +231,7 @@ impl Server {
     }
 
     fn run(
-        bound: Bound,
+        (bound, transports): (Bound, transports::Setup),
         configuration: Configuration,
         read: reload::Read,
         limits: tcp::Limits,
@@ -268,7 +277,7 @@ impl Server {
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
         let service = Service { published: Arc::clone(&published), respond };
-        let udp = udp::start(bound.udp, &service, &metrics)?;
+        let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
             keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys)?),
@@ -280,6 +289,7 @@ impl Server {
             serving,
             reloads,
             admin: None,
+            transports,
             tcp: Some(tcp),
             udp: Some(udp),
             reloading: Some(reloading),
@@ -311,6 +321,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where else queries are taken: encrypted, or from front ends.
+    #[must_use]
+    pub fn listening(&self) -> &[Listening] {
+        self.transports.listening()
     }
 
     /// The first address.
@@ -384,6 +400,7 @@ impl Server {
 
     fn end(&mut self) {
         drop(self.admin.take());
+        self.transports.stop();
         drop(self.tcp.take());
         drop(self.udp.take());
         self.serving.give_up();

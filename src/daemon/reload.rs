@@ -5,7 +5,8 @@ use super::load::{self, Configuration, Files, LoadError, ServerSource, Sources, 
 use super::signing::Keyring;
 use super::vanished::vanished;
 use super::watch::{Stamps, Watcher, as_read, pause, stamps};
-use super::{log_warnings, rights, same_sockets, writing};
+use super::{log_warnings, rights, same_sockets, transports, writing};
+use crate::certificate::Shown;
 use crate::clock;
 use crate::config::{Dns, Watch};
 use crate::control::{NotReloaded, ReloadOrder, ReloadOutcome, ReloadReply as Reply, Reloaded, Reloads, changed};
@@ -53,6 +54,8 @@ pub(super) struct Read {
     pub(super) confined: Option<Arc<Confined>>,
     /// When reading began, seconds since 1970.
     pub(super) started: u64,
+    /// The certificate of the encrypted transports, if there are any.
+    pub(super) certificate: Option<Shown>,
     /// The state directory, for keys.
     pub(super) keys: Option<PathBuf>,
 }
@@ -64,7 +67,7 @@ type Counting = (Metrics, Option<Arc<Log>>);
 
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
-    Read { sources, dns, watch, confined, started, keys }: Read,
+    Read { sources, dns, watch, confined, started, certificate, keys }: Read,
     files: Files,
     ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
@@ -90,6 +93,7 @@ pub(super) fn start(
         prober,
         metrics,
         query_log,
+        certificate,
     };
     let (reloads, orders) = Reloads::new();
     let run = move || {
@@ -122,6 +126,7 @@ struct Reloading {
     prober: Arc<Prober>,
     metrics: Metrics,
     query_log: Option<Arc<Log>>,
+    certificate: Option<Shown>,
 }
 
 impl Reloading {
@@ -235,6 +240,10 @@ impl Reloading {
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
         self.can_have(&rights::of_server_file(&file, &self.sources, None))?;
+        // By itself: a certificate that cannot be used is no reason to serve old zones, nor the other way round.
+        let reread = |shown| transports::read_again(shown, &file.tls, &self.metrics, &self.happened);
+        let of_certificate = self.certificate.as_ref().map_or_else(Vec::new, reread);
+        log_warnings(&of_certificate);
         let keyring = Keyring { state: self.keys.clone(), before: Some(Arc::clone(&before.snapshot)) };
         let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), &before, &keyring)?;
         drop(keyring);
@@ -248,12 +257,13 @@ impl Reloading {
             return Err(LoadError::Vanished(why.into()));
         }
         if !same_sockets(&self.dns, &file.dns) {
-            warnings.push("new addresses, threads or TCP limits in [dns] need a restart; the old ones stay".to_owned());
+            warnings.push("new addresses, threads or limits of connections in [dns], [tls] or [proxy] need a restart; the old ones stay".to_owned());
         }
         if self.query_log.as_ref().map(|log| log.settings()) != file.query_log.as_ref() {
             warnings.push("another [query_log] needs a restart; the old one stays".to_owned());
         }
         log_warnings(&warnings);
+        warnings.extend(of_certificate);
         (self.files, self.watch) = (files, file.watch);
         let found = differences(&before, &snapshot, &identity);
         drop(before);

@@ -30,6 +30,8 @@ pub enum Kind {
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
+    /// Another certificate is shown to clients, or was refused.
+    Certificate,
 }
 
 impl Kind {
@@ -47,6 +49,7 @@ impl Kind {
             Self::Keys => "keys",
             Self::Limit => "limit",
             Self::Fault => "fault",
+            Self::Certificate => "certificate",
         }
     }
 }

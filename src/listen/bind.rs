@@ -6,7 +6,7 @@ use crate::listen::udp;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 /// Tries to find one port that is free for both UDP and TCP when the system is to choose it.
@@ -57,23 +57,59 @@ impl std::error::Error for BindError {}
 /// The first address that cannot be had.
 pub fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Bound, BindError> {
     let mut bound = Bound::default();
+    for_each(addresses, |address| bind_address(address, threads, &mut bound))?;
+    Ok(bound)
+}
+
+/// Binds every address for TCP alone.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind_tcp(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
+    let mut listeners = Vec::new();
+    for_each(addresses, |address| {
+        listeners.push(tcp(address).map_err(|error| BindError { address, transport: "TCP", error })?);
+        Ok(())
+    })?;
+    Ok(listeners)
+}
+
+/// Binds every address for QUIC.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind_quic(addresses: &[SocketAddr]) -> Result<Vec<UdpSocket>, BindError> {
+    let mut sockets = Vec::new();
+    for_each(addresses, |address| {
+        sockets.push(quic(address).map_err(|error| BindError { address, transport: "UDP", error })?);
+        Ok(())
+    })?;
+    Ok(sockets)
+}
+
+/// Does something with every address once. `[::]` stands for `0.0.0.0` too where both are listed, as long as the machine
+/// speaks IPv6.
+fn for_each(
+    addresses: &[SocketAddr],
+    mut bind: impl FnMut(SocketAddr) -> Result<(), BindError>,
+) -> Result<(), BindError> {
     for (index, &address) in addresses.iter().enumerate() {
         let repeated = addresses[..index].contains(&address) && address.port() != 0;
         if repeated || dual(addresses, address).is_some_and(|dual| dual != address) {
             continue;
         }
-        let result = bind_address(address, threads, &mut bound);
+        let result = bind(address);
         match (result, dual(addresses, address)) {
             // A machine without IPv6: what was to be served by the dual-stack socket still can be.
             (Err(error), Some(_)) if sys::lacks_family(&error.error) => {
                 tracing::warn!("{error}; serving IPv4 only");
                 let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-                bind_address(v4, threads, &mut bound)?;
+                bind(v4)?;
             }
             (result, _) => result?,
         }
     }
-    Ok(bound)
+    Ok(())
 }
 
 /// The dual-stack address that serves `address` too: if both wildcards of its port are listed.
@@ -125,6 +161,16 @@ fn udp(address: SocketAddr) -> io::Result<udp::Socket> {
     socket.set_read_timeout(Some(Duration::from_millis(UDP_WAKE_MS)))?;
     socket.bind(&SockAddr::from(address))?;
     Ok(udp::Socket { socket: socket.into(), shape })
+}
+
+/// One socket: its connections are told apart by what they carry, so they cannot be spread over several. Another server
+/// that has the port is found out, as there is no SO_REUSEPORT.
+fn quic(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+    sys::set_buffers(&socket, UDP_RECEIVE_BUFFER as i32, UDP_SEND_BUFFER as i32);
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket.into())
 }
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {

@@ -7,7 +7,9 @@
 
 pub mod bind;
 pub mod hickory;
+pub mod streams;
 pub mod sys;
+mod table;
 pub mod tcp;
 pub mod udp;
 

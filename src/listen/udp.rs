@@ -1,17 +1,20 @@
 //! UDP: a thread with a socket of its own; it takes what has arrived, answers each query, and sends the
 //! answers: two system calls a batch. A panic costs the query that caused it, nothing else.
 
+use crate::client::Source;
 use crate::clock;
 use crate::faults;
+use crate::listen::streams::FrontEnds;
 use crate::listen::sys::{self, Batch, Shape};
 use crate::listen::{Respond, Service, fresh_worker, seed, tell_time, worth_a_line};
 use crate::metrics::{Counters, Metrics};
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
 use crate::restart::Part;
+use crate::wire::proxy;
 use crate::worker::Worker;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +37,38 @@ pub struct Threads {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// How a datagram is opened: who asks, and what.
+trait Open: Clone + Send + 'static {
+    /// The query in a datagram that came from there, and who asks it; none: nothing for us.
+    fn open<'a>(&self, datagram: &'a [u8], from: Source) -> Option<(&'a [u8], Source)>;
+}
+
+/// A datagram is a query, of whoever sent it.
+#[derive(Clone)]
+struct Plain;
+
+impl Open for Plain {
+    #[inline(always)]
+    fn open<'a>(&self, datagram: &'a [u8], from: Source) -> Option<(&'a [u8], Source)> {
+        Some((datagram, from))
+    }
+}
+
+/// A datagram comes from one of these front ends, whose PROXY header says who asks.
+#[derive(Clone)]
+struct Proxied(FrontEnds);
+
+impl Open for Proxied {
+    fn open<'a>(&self, datagram: &'a [u8], from: Source) -> Option<(&'a [u8], Source)> {
+        let front_end = IpAddr::from(from.address);
+        if !self.0.iter().any(|network| network.contains(&front_end)) {
+            return None;
+        }
+        let header = proxy::read(datagram).ok()?;
+        Some((datagram.get(header.length..)?, header.source.map_or(from, Source::from)))
+    }
+}
+
 /// Starts a thread for each socket.
 ///
 /// # Errors
@@ -43,13 +78,44 @@ where
     F: Respond<S>,
     S: Send + Sync + 'static,
 {
+    start_with(sockets, service, metrics, &Plain)
+}
+
+/// The same for sockets that front ends send to: each datagram begins with a PROXY header, version 2.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn start_proxied<S, F>(
+    sockets: Vec<Socket>,
+    front_ends: FrontEnds,
+    service: &Service<F, S>,
+    metrics: &Metrics,
+) -> io::Result<Threads>
+where
+    F: Respond<S>,
+    S: Send + Sync + 'static,
+{
+    start_with(sockets, service, metrics, &Proxied(front_ends))
+}
+
+fn start_with<S, F, O>(
+    sockets: Vec<Socket>,
+    service: &Service<F, S>,
+    metrics: &Metrics,
+    open: &O,
+) -> io::Result<Threads>
+where
+    F: Respond<S>,
+    S: Send + Sync + 'static,
+    O: Open,
+{
     let mut running = Threads { stop: Arc::default(), threads: Vec::with_capacity(sockets.len()) };
     for (number, socket) in sockets.into_iter().enumerate() {
         let (service, counters, stop) = (service.clone(), metrics.counters(Transport::Udp), Arc::clone(&running.stop));
-        let (recorder, restarts) = (metrics.recorder(seed()), metrics.restarts().clone());
+        let (recorder, restarts, open) = (metrics.recorder(seed()), metrics.restarts().clone(), open.clone());
         let serve = move || {
             sys::prefer_this_thread();
-            let mut answering = Answering { worker: fresh_worker(&counters), service, counters, recorder };
+            let mut answering = Answering { worker: fresh_worker(&counters), service, counters, recorder, open };
             // The socket is not part of what can panic: queries wait in it.
             restarts.keep(Part::Udp, || answering.serve(&socket, &stop));
         };
@@ -80,14 +146,15 @@ impl Drop for Threads {
 }
 
 /// One thread's state.
-struct Answering<S, F> {
+struct Answering<S, F, O> {
     service: Service<F, S>,
     worker: Worker,
     counters: Arc<Counters>,
     recorder: Recorder,
+    open: O,
 }
 
-impl<S, F: Respond<S>> Answering<S, F> {
+impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
     fn serve(&mut self, socket: &Socket, stop: &AtomicBool) {
         let mut batch = Batch::new(socket.shape);
         self.worker = fresh_worker(&self.counters);
@@ -121,9 +188,9 @@ impl<S, F: Respond<S>> Answering<S, F> {
         let mut next = 0;
         while next < received {
             let (respond, worker, counters) = (&self.service.respond, &mut self.worker, &*self.counters);
-            let recorder = &mut self.recorder;
+            let (recorder, open) = (&mut self.recorder, &self.open);
             let rest = AssertUnwindSafe(|| {
-                answer_from(&mut next, received, batch, counters, |request, out| {
+                answer_from(&mut next, received, batch, (counters, open), |request, out| {
                     let verdict = respond(&state, worker, request, out);
                     if let Verdict::Send(length) = verdict {
                         recorder.answered(worker, request, out, length);
@@ -155,12 +222,16 @@ fn answer_from(
     next: &mut usize,
     received: usize,
     batch: &mut Batch,
-    counters: &Counters,
+    (counters, open): (&Counters, &impl Open),
     mut respond: impl FnMut(&Request<'_>, &mut [u8]) -> Verdict,
 ) {
     for index in *next..received {
         *next = index + 1;
         let usable = batch.answer(index, |bytes, source, out| {
+            let Some((bytes, source)) = open.open(bytes, source) else {
+                counters.silent.add(1);
+                return None;
+            };
             match respond(&Request { bytes, source, transport: Transport::Udp }, out) {
                 Verdict::Send(length) => Some(length),
                 Verdict::Drop => {

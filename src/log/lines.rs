@@ -1,10 +1,12 @@
-//! Lines on their way out. Who logs appends to a buffer; a thread takes all that is in it once a beat.
+//! Lines on their way out. Until there is a thread for it, who logs writes; then who logs appends to a buffer, and the
+//! thread takes all that is in it once a beat.
 //!
 //! One write for many lines, and one waking a beat: ten thousand endpoints that change in a second are as many lines,
 //! and a thread woken for each would take the processors from those who answer.
 
 use crate::limits::{LOG_BEAT_MS, LOG_LAST_MS, LOG_WAITING_MAX};
 use crate::priority;
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,15 +18,16 @@ use tracing_subscriber::fmt::MakeWriter;
 #[derive(Clone, Debug)]
 pub(super) struct Lines(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     waiting: Mutex<Waiting>,
     changed: Condvar,
     lost: AtomicU64,
 }
 
-#[derive(Debug, Default)]
 struct Waiting {
+    /// Where lines go, while no thread has it.
+    out: Option<Box<dyn Write + Send>>,
     text: Vec<u8>,
     /// The thread writes what it took before.
     writing: bool,
@@ -33,16 +36,20 @@ struct Waiting {
 }
 
 impl Lines {
-    /// Starts the thread that writes to `out`. Without one (the system has none to give) lines wait in vain and are
-    /// lost: no reason not to answer.
-    pub(super) fn start(out: impl Write + Send + 'static) -> Self {
-        let shared = Arc::new(Shared::default());
-        let lines = Self(Arc::clone(&shared));
-        let _nobody_writes = thread::Builder::new().name("log".into()).spawn(move || {
+    /// Whose lines go to `out`.
+    pub(super) fn new(out: impl Write + Send + 'static) -> Self {
+        let waiting = Waiting { out: Some(Box::new(out)), text: Vec::new(), writing: false, hurry: false };
+        Self(Arc::new(Shared { waiting: Mutex::new(waiting), changed: Condvar::new(), lost: AtomicU64::new(0) }))
+    }
+
+    /// From now on a thread writes. If the system has none to give, who logs goes on writing.
+    pub(super) fn start_thread(&self) {
+        let shared = Arc::clone(&self.0);
+        let _who_logs_writes = thread::Builder::new().name("log".into()).spawn(move || {
             priority::behind_answers();
-            shared.run(out);
+            let out = shared.lock().out.take();
+            out.into_iter().for_each(|out| shared.run(out));
         });
-        lines
     }
 
     /// Lines that found no room.
@@ -68,6 +75,11 @@ impl Shared {
 
     fn append(&self, line: &[u8]) {
         let mut waiting = self.lock();
+        if let Some(out) = &mut waiting.out {
+            // Nobody is left who could be told.
+            let _closed = out.write_all(line);
+            return;
+        }
         if waiting.text.len() + line.len() > LOG_WAITING_MAX {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
@@ -97,6 +109,12 @@ impl Shared {
             let beat = Duration::from_millis(LOG_BEAT_MS);
             drop(self.changed.wait_timeout_while(waiting, beat, |waiting| !waiting.hurry));
         }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").field("text", &self.text.len()).finish_non_exhaustive()
     }
 }
 
@@ -145,7 +163,14 @@ mod tests {
     #[test]
     fn lines_wait_while_their_reader_does_nothing_and_what_finds_no_room_is_counted() {
         let ((told, said), (leave, awaited)) = (channel(), channel());
-        let lines = Lines::start(Slow(told, awaited));
+        let lines = Lines::new(Slow(told, awaited));
+        leave.send(()).unwrap();
+        lines.0.append(b"early\n");
+        assert_eq!(said.try_recv().unwrap(), b"early\n", "without a thread a line is written by who logs");
+        lines.start_thread();
+        while lines.0.lock().out.is_some() {
+            thread::yield_now();
+        }
         lines.0.append(b"first\n");
         assert_eq!(said.recv().unwrap(), b"first\n", "a line that comes alone is written at once");
         let line = [b'x'; 1 << 20];

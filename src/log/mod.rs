@@ -1,5 +1,5 @@
-//! The program's log: lines on stderr, as text or JSON. A thread of its own writes them ([`lines`]), so that whoever
-//! reads them, or has stopped to, makes nobody wait: neither health nor answers.
+//! The program's log: lines on stderr, as text or JSON. Once it serves, a thread of its own writes them ([`lines`]), so
+//! that whoever reads them, or has stopped to, makes nobody wait: neither health nor answers.
 
 mod lines;
 
@@ -21,7 +21,7 @@ pub struct Log(());
 /// more rarely the more of them there are: strangers must not fill the disk.
 pub fn start(json: bool) -> Log {
     let filter = EnvFilter::try_from_env("GEOSTEER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = LINES.get_or_init(|| Lines::start(io::stderr()));
+    let lines = LINES.get_or_init(|| Lines::new(io::stderr()));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false);
     // A second log in one process (tests) is not an error: the first one stays.
     let _already = if json { log.json().try_init() } else { log.with_ansi(io::stderr().is_terminal()).try_init() };
@@ -34,6 +34,14 @@ pub fn start(json: bool) -> Log {
         }
     }));
     Log(())
+}
+
+impl Log {
+    /// From now on a thread writes the lines: to be called when the process has given up its rights, for the thread
+    /// keeps those that it begins with.
+    pub fn in_a_thread(&self) {
+        LINES.get().into_iter().for_each(Lines::start_thread);
+    }
 }
 
 /// Lines that found no room since the start; `None` if the log is not on.

@@ -2,7 +2,7 @@
 
 use super::histogram::{Buckets, Latency};
 use super::tally::{Ledger, Sums};
-use super::{Count, Limited, Reloads};
+use super::{Certificate, Count, Limited, Reloads};
 use crate::query_log::{self, Recorder, Recorders};
 use crate::respond::Transport;
 use crate::restart::Restarts;
@@ -32,6 +32,10 @@ pub struct Counters {
     pub timed_out: Count,
     /// Times that accepting failed for want of descriptors or memory.
     pub starved: Count,
+    /// Handshakes that failed, and connections of front ends that are none.
+    pub failed: Count,
+    /// Requests that are no query, or could not be answered: HTTP's errors.
+    pub refused: Count,
     /// How long answers took.
     pub latency: Latency,
     /// What is counted by the configuration's words.
@@ -63,6 +67,10 @@ pub struct Totals {
     pub starved: u64,
     /// What became of replies over a limit.
     pub limited: Limited,
+    /// As [`Counters::failed`].
+    pub failed: u64,
+    /// As [`Counters::refused`].
+    pub refused: u64,
 }
 
 /// The counters of all threads, and what is counted beside them; cheap to clone.
@@ -74,6 +82,7 @@ struct Shared {
     threads: Mutex<Vec<(Transport, Arc<Counters>)>>,
     reloads: Reloads,
     restarts: Restarts,
+    certificate: Certificate,
     query_log: Option<Recorders>,
 }
 
@@ -120,6 +129,12 @@ impl Metrics {
         &self.0.restarts
     }
 
+    /// What is known of the certificate of the encrypted transports.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.0.certificate
+    }
+
     /// The sums by the words of a configuration; what was counted under others counts where their words are the same.
     #[must_use]
     pub fn sums(&self, counted: &Arc<Counted>) -> Sums {
@@ -142,8 +157,18 @@ impl Metrics {
     /// The sums.
     #[must_use]
     pub fn totals(&self) -> Totals {
+        self.totals_where(|_| true)
+    }
+
+    /// The sums over the threads of a transport.
+    #[must_use]
+    pub fn totals_of(&self, transport: Transport) -> Totals {
+        self.totals_where(|of| of == transport)
+    }
+
+    fn totals_where(&self, wanted: impl Fn(Transport) -> bool) -> Totals {
         let mut totals = Totals::default();
-        for (_, counters) in self.threads().iter() {
+        for (_, counters) in self.threads().iter().filter(|(of, _)| wanted(*of)) {
             totals.queries += counters.queries.value();
             totals.silent += counters.silent.value();
             totals.unsent += counters.unsent.value();
@@ -154,6 +179,8 @@ impl Metrics {
             totals.timed_out += counters.timed_out.value();
             totals.starved += counters.starved.value();
             counters.ledger.limits().add_to(&mut totals.limited);
+            totals.failed += counters.failed.value();
+            totals.refused += counters.refused.value();
         }
         // Counted as the rest, since it is by far the most.
         totals.replies = totals.queries.saturating_sub(totals.silent + totals.oversize + totals.panics);

@@ -1,8 +1,9 @@
 //! What there is to tell, as plain data: gathered by the control desk, written by [`super::text`].
 
-use super::{Buckets, Process, Reloaded, Sums, Totals};
+use super::{Buckets, CertificateFacts, Process, Reloaded, Sums, Totals};
 use crate::id::PoolId;
 use crate::query_log;
+use crate::snapshot::TRANSPORTS;
 use std::collections::BTreeSet;
 
 /// Everything that one scrape tells.
@@ -30,8 +31,10 @@ pub struct Facts {
     pub confined: [(&'static str, bool); 4],
     /// How often the threads of each part were started again.
     pub restarts: Vec<(&'static str, u64)>,
-    /// How long answers took over UDP and over TCP.
-    pub latency: [Buckets; 2],
+    /// The same by transport.
+    pub by_transport: [Totals; TRANSPORTS.len()],
+    /// How long answers took, by transport.
+    pub latency: [Buckets; TRANSPORTS.len()],
     /// Probes, by the kind of check.
     pub probes: Vec<ProbeFacts>,
     /// Probes that were asked for a load and told none.
@@ -52,6 +55,8 @@ pub struct Facts {
     pub reloads: Reloaded,
     /// Blocks of addresses that are over a limit, if replies are limited.
     pub limited_blocks: Option<usize>,
+    /// The certificate of the encrypted transports, if there are any.
+    pub certificate: Option<CertificateFacts>,
     /// What became of the query log's entries, if there is one.
     pub query_log: Option<query_log::Told>,
     /// The state directory cannot be written.

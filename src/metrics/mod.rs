@@ -10,6 +10,7 @@
 //! Each thread that answers has its own counts and is their only writer: an increment is a plain add. What there is to
 //! count follows from the configuration alone ([`crate::snapshot::Counted`]).
 
+mod certificate;
 mod counters;
 mod facts;
 mod histogram;
@@ -20,6 +21,7 @@ mod tally;
 mod text;
 mod writing;
 
+pub use certificate::{Certificate, CertificateFacts};
 pub use counters::{Counters, Metrics, Totals};
 pub use facts::{
     CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts, SignedFacts,

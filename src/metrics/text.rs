@@ -1,11 +1,13 @@
 //! Every metric: its name, what it says, and where its samples come from.
 
+use super::Totals;
 use super::facts::Facts;
 use super::limits::Limited;
 use super::writing::{Labels, Page};
 use crate::cookies::Standing;
+use crate::respond::Transport;
 use crate::rrl::{Class, Fate};
-use crate::snapshot::Label;
+use crate::snapshot::{Label, TRANSPORTS};
 
 /// One metric.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +59,13 @@ metrics! {
     BLOCKS "geosteer_rrl_blocks" "gauge" [] "Blocks of addresses, with class and zone or client subnet, that are over a limit now; only with [rrl]."
     COOKIES "geosteer_dns_cookies_total" "counter" ["standing"] "Queries with a cookie (RFC 7873), by what it shows (known: we made it for this client, new: a client cookie alone, unknown: any other)."
     BAD_COOKIES "geosteer_dns_badcookie_total" "counter" [] "Replies that say BADCOOKIE: come again with the cookie in it."
+    ENC_ACCEPTED "geosteer_encrypted_accepted_total" "counter" ["transport"] "Encrypted connections accepted, by transport (tls, https, quic)."
+    ENC_FAILED "geosteer_encrypted_handshakes_failed_total" "counter" ["transport"] "Handshakes of encrypted transports that failed."
+    ENC_EVICTED "geosteer_encrypted_evicted_total" "counter" ["transport"] "Encrypted connections, and bodies of HTTP requests, given up to make room for others."
+    ENC_TIMED_OUT "geosteer_encrypted_timed_out_total" "counter" ["transport"] "Encrypted connections closed by a time limit."
+    ENC_REFUSED "geosteer_encrypted_refused_total" "counter" ["transport"] "Requests over HTTPS that got an error of HTTP, and QUIC connections closed for what they sent."
+    ENC_CERTIFICATE "geosteer_tls_certificate_expiry_timestamp_seconds" "gauge" [] "When the certificate of the encrypted transports expires; only with one."
+    ENC_CURRENT "geosteer_tls_certificate_current" "gauge" [] "0 if the files hold a certificate that cannot be used, so that the one before is still shown; only with one."
     PROBES "geosteer_probes_total" "counter" ["type", "outcome"] "Probes that ended, by type of check and outcome (pass, fail, inconclusive)."
     PROBED "geosteer_probe_duration_seconds" "histogram" ["type"] "Time that probes take, by type of check."
     LOADS_MISSED "geosteer_probe_loads_missed_total" "counter" [] "Probes that passed and told no load although one was asked for."
@@ -177,7 +186,7 @@ fn sums(page: &mut Page, facts: &Facts) {
 
 fn threads(page: &mut Page, facts: &Facts) {
     page.begin(&LATENCY);
-    for (transport, buckets) in crate::snapshot::TRANSPORTS.into_iter().zip(&facts.latency) {
+    for (transport, buckets) in TRANSPORTS.into_iter().zip(&facts.latency) {
         // 512 ns to 17 ms.
         page.histogram(&LATENCY, ("transport", transport), buckets, (1 << 9, 1 << 24, 4));
     }
@@ -190,9 +199,10 @@ fn threads(page: &mut Page, facts: &Facts) {
     for &(thread, count) in &facts.restarts {
         page.sample(&RESTARTS, &[("thread", thread)], count);
     }
-    page.only(&ACCEPTED, totals.accepted);
-    page.only(&EVICTED, totals.evicted);
-    page.only(&TIMED_OUT, totals.timed_out);
+    let tcp = &facts.by_transport[Transport::Stream as usize];
+    page.only(&ACCEPTED, tcp.accepted);
+    page.only(&EVICTED, tcp.evicted);
+    page.only(&TIMED_OUT, tcp.timed_out);
     page.only(&STARVED, totals.starved);
     page.begin(&COOKIES);
     for standing in Standing::ALL {
@@ -202,6 +212,7 @@ fn threads(page: &mut Page, facts: &Facts) {
     if let Some(blocks) = facts.limited_blocks {
         limits(page, &totals.limited, blocks);
     }
+    encrypted(page, facts);
 }
 
 fn limits(page: &mut Page, limited: &Limited, blocks: usize) {
@@ -213,6 +224,26 @@ fn limits(page: &mut Page, limited: &Limited, blocks: usize) {
     }
     page.only(&CROWDED, limited.crowded);
     page.only(&BLOCKS, blocks);
+}
+
+fn encrypted(page: &mut Page, facts: &Facts) {
+    let of = [Transport::Tls, Transport::Https, Transport::Quic].map(|transport| transport as usize);
+    let mut tell = |metric: &Metric, value: fn(&Totals) -> u64| {
+        page.begin(metric);
+        for transport in of {
+            let labels = [("transport", TRANSPORTS[transport])];
+            page.sample(metric, &labels, value(&facts.by_transport[transport]));
+        }
+    };
+    tell(&ENC_ACCEPTED, |totals| totals.accepted);
+    tell(&ENC_FAILED, |totals| totals.failed);
+    tell(&ENC_EVICTED, |totals| totals.evicted);
+    tell(&ENC_TIMED_OUT, |totals| totals.timed_out);
+    tell(&ENC_REFUSED, |totals| totals.refused);
+    if let Some(certificate) = facts.certificate {
+        page.only_if(&ENC_CERTIFICATE, certificate.expires);
+        page.only(&ENC_CURRENT, u8::from(!certificate.is_refused));
+    }
 }
 
 fn probes(page: &mut Page, facts: &Facts) {

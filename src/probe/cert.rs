@@ -1,7 +1,7 @@
 //! The end of a certificate's validity, read from its DER form (X.509, RFC 5280 §4.1).
 
 /// Seconds since 1970 at which the certificate expires; none if the bytes are not a certificate.
-pub(super) fn not_after(der: &[u8]) -> Option<i64> {
+pub(crate) fn not_after(der: &[u8]) -> Option<i64> {
     let (_, certificate, _) = element(der)?;
     let (_, mut rest, _) = element(certificate)?;
     // version [0] is optional; then serialNumber, signature, issuer, validity.

@@ -13,7 +13,7 @@
 //! probe that failed for a reason of ours (descriptors, ports or routes ran out, a deadline that fired late)
 //! is `Inconclusive`: it never votes.
 
-mod cert;
+pub(crate) mod cert;
 mod connect;
 mod dns;
 mod driver;

@@ -3,7 +3,7 @@
 use super::reply::Reply;
 use super::ring::Entry;
 use super::{Format, digits, put};
-use crate::snapshot::Counted;
+use crate::snapshot::{Counted, TRANSPORTS};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -66,7 +66,7 @@ impl Lines {
 impl Line<'_> {
     /// What every line begins with: of a text without keys.
     fn head(&mut self, moment: &str, entry: &Entry<'_>) {
-        let transport = if entry.is_stream { "tcp" } else { "udp" };
+        let transport = TRANSPORTS.get(usize::from(entry.transport)).copied().unwrap_or_default();
         let ms = entry.at_ms % 1_000;
         let digits = [100, 10, 1].map(|unit| char::from(b'0' + (ms / unit % 10) as u8));
         let client = IpAddr::from(entry.client);
@@ -179,8 +179,7 @@ mod tests {
     fn line(reply: &[u8]) -> String {
         let client = Bits::from(IpAddr::from([192, 0, 2, 1]));
         let at_ms = 951_782_400_007;
-        let entry =
-            Entry { at_ms, generation: 1, client, port: 5_353, is_stream: false, responses: 0, answer: 0, reply };
+        let entry = Entry { at_ms, generation: 1, client, port: 5_353, transport: 0, responses: 0, answer: 0, reply };
         let mut out = String::new();
         Lines::new(Format::Text).write(&entry, None, &mut out);
         out

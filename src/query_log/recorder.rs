@@ -3,7 +3,7 @@
 use super::filter::Filter;
 use super::ring::{Entry, Ring};
 use crate::clock;
-use crate::respond::{Request, Transport};
+use crate::respond::Request;
 use crate::worker::{Draw, Worker};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -68,7 +68,7 @@ impl Recorder {
             generation: worker.generation,
             client: request.source.address,
             port: request.source.port,
-            is_stream: request.transport == Transport::Stream,
+            transport: request.transport as u8,
             responses: trace.responses.into(),
             answer: trace.answer.into(),
             reply,

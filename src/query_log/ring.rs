@@ -23,8 +23,8 @@ pub(super) struct Entry<'a> {
     pub(super) client: Bits,
     /// From which port.
     pub(super) port: u16,
-    /// Over a stream.
-    pub(super) is_stream: bool,
+    /// How: the place among [`crate::respond::Transport::ALL`].
+    pub(super) transport: u8,
     /// The indices of what was counted: see [`crate::worker::Trace`].
     pub(super) responses: u64,
     /// The same of the answer.
@@ -66,7 +66,7 @@ impl Ring {
         }
         let slot = self.slot(head);
         let reply = &entry.reply[..entry.reply.len().min(UDP_REPLY_MAX)];
-        let flags = u64::from(entry.is_stream) | u64::from(entry.client.family == Family::V6) << 1;
+        let flags = u64::from(entry.transport) << 1 | u64::from(entry.client.family == Family::V6);
         let head_words = [
             entry.at_ms,
             entry.generation,
@@ -100,13 +100,13 @@ impl Ring {
         for (at, octets) in reply[..length.next_multiple_of(8)].chunks_exact_mut(8).enumerate() {
             octets.copy_from_slice(&word(HEAD + at).to_le_bytes());
         }
-        let family = if word(4) >> 17 & 1 == 1 { Family::V6 } else { Family::V4 };
+        let family = if word(4) >> 16 & 1 == 1 { Family::V6 } else { Family::V4 };
         let entry = Entry {
             at_ms: word(0),
             generation: word(1),
             client: Bits { high: word(2), low: word(3), family },
             port: word(4) as u16,
-            is_stream: word(4) >> 16 & 1 == 1,
+            transport: (word(4) >> 17) as u8,
             responses: word(5),
             answer: word(6),
             reply: &reply[..length],
@@ -128,7 +128,7 @@ mod tests {
 
     fn entry(at_ms: u64, reply: &[u8]) -> Entry<'_> {
         let client = Bits::from(std::net::IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 9_u16]));
-        Entry { at_ms, generation: 3, client, port: 4_242, is_stream: true, responses: 44, answer: 70, reply }
+        Entry { at_ms, generation: 3, client, port: 4_242, transport: 4, responses: 44, answer: 70, reply }
     }
 
     #[test]

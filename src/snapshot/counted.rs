@@ -13,12 +13,13 @@ use super::ZoneSpec;
 use crate::client::Family;
 use crate::id::{PolicyId, PoolId, ZoneId};
 use crate::pool::Pool;
+use crate::respond::Transport;
 use crate::steer::{BalancedName, Plan, Policy, Reason, Route};
 use crate::wire::code::{rcode, rtype};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How queries come in.
-pub const TRANSPORTS: [&str; 2] = ["udp", "tcp"];
+pub const TRANSPORTS: [&str; Transport::ALL.len()] = ["udp", "tcp", "tls", "https", "quic"];
 /// The families of the addresses that they come from.
 pub const FAMILIES: [&str; 2] = ["4", "6"];
 /// What they ask for; the last one is every other type, and what is no query.
@@ -67,10 +68,10 @@ const fn kinds() -> [u8; 257] {
 
 /// The index of a request's count.
 #[inline(always)]
-pub(crate) fn request(is_stream: bool, family: Family, qtype: u16) -> usize {
+pub(crate) fn request(transport: Transport, family: Family, qtype: u16) -> usize {
     // What nearly everybody asks for needs no table.
     let kind = if qtype == rtype::A { 0 } else { usize::from(KINDS[usize::from(qtype.min(256))]) };
-    (usize::from(is_stream) * FAMILIES.len() + family as usize) * KIND_PLACES + kind
+    (transport as usize * FAMILIES.len() + family as usize) * KIND_PLACES + kind
 }
 
 /// A place among the requests that no query has: where an answer is counted that is none.
@@ -329,10 +330,13 @@ mod tests {
     fn each_type_transport_and_family_has_a_count_of_its_own() {
         let counted = Counted { names_at: usize::MAX, ..Counted::default() };
         let label = |index| counted.label(index).unwrap();
-        assert_eq!(label(request(false, Family::V4, rtype::A)), Label::Request("udp", "4", "A"));
-        assert_eq!(label(request(true, Family::V6, rtype::HTTPS)), Label::Request("tcp", "6", "HTTPS"));
+        assert_eq!(label(request(Transport::Udp, Family::V4, rtype::A)), Label::Request("udp", "4", "A"));
+        assert_eq!(label(request(Transport::Stream, Family::V6, rtype::HTTPS)), Label::Request("tcp", "6", "HTTPS"));
+        for (transport, word) in Transport::ALL.into_iter().zip(TRANSPORTS) {
+            assert_eq!(label(request(transport, Family::V4, rtype::NS)), Label::Request(word, "4", "NS"));
+        }
         for qtype in [0, rtype::DS, 256, u16::MAX] {
-            assert_eq!(label(request(false, Family::V6, qtype)), Label::Request("udp", "6", "other"));
+            assert_eq!(label(request(Transport::Udp, Family::V6, qtype)), Label::Request("udp", "6", "other"));
         }
     }
 
@@ -341,7 +345,7 @@ mod tests {
         let zones: Box<[Box<str>]> = ["a.", "b."].map(Box::from).into();
         let names_at = RESPONSES + 3 * OF_ZONE;
         let counted = Counted { zones, names_at, ..Counted::default() };
-        let asked = request(true, Family::V6, rtype::SOA);
+        let asked = request(Transport::Stream, Family::V6, rtype::SOA);
         let in_zones = [None, Some(ZoneId::new(0)), Some(ZoneId::new(1))];
         for (zone, word) in in_zones.into_iter().zip(["none", "a.", "b."]) {
             let place = responses(zone) + usual(asked);

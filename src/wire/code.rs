@@ -94,6 +94,10 @@ pub mod option {
     pub const SUBNET: u16 = 8;
     /// Cookie (RFC 7873).
     pub const COOKIE: u16 = 10;
+    /// How long a connection may be idle (RFC 7828).
+    pub const KEEPALIVE: u16 = 11;
+    /// Padding (RFC 7830).
+    pub const PADDING: u16 = 12;
     /// Extended DNS error (RFC 8914).
     pub const ERROR: u16 = 15;
 }

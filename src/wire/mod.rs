@@ -7,7 +7,10 @@
 pub mod builder;
 pub mod code;
 pub mod edns;
+pub mod lifetime;
 pub mod name;
+pub mod padding;
+pub mod proxy;
 pub mod query;
 pub mod reply;
 pub mod span;

@@ -1,6 +1,11 @@
 //! The transports over real sockets, with a toy in the place of `respond`: what they promise does not depend on
 //! how a decision is made.
 
+mod encrypted;
+mod https;
+mod quic;
+#[path = "../secure/mod.rs"]
+mod secure;
 mod tcp;
 mod udp;
 

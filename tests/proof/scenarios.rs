@@ -1,5 +1,5 @@
 //! Scenarios as data: `scenarios/*.toml` hold a zone, which targets are down, and what each client must be
-//! answered. Each is run in this process, over UDP and over TCP, with the same expectations.
+//! answered. Each is run in this process and over every transport, with the same expectations.
 
 use crate::common::ask::{Ask, rtype};
 use crate::common::reply::Reply;
@@ -74,7 +74,7 @@ fn noerror() -> String {
 }
 
 #[test]
-fn every_scenario_holds_in_process_and_over_udp_and_tcp() {
+fn every_scenario_holds_in_process_and_over_every_transport() {
     let files = files();
     assert!(files.len() >= 8, "scenarios are missing: {files:?}");
     for file in files {
@@ -104,12 +104,19 @@ impl Scenario {
             for case in &situation.ask {
                 let what = format!("{file}, {}: {} {} {:?}", situation.when, case.name, case.rtype, case.client);
                 let bytes = case.ask().bytes();
-                for transport in [Transport::Udp, Transport::Stream] {
+                for transport in Transport::ALL {
                     let reply = crate::common::send(&state, &mut worker, &bytes, transport).expect("a reply");
                     case.check(&Reply::read(&reply), &format!("{what}, in process as {transport:?}"));
                 }
                 case.check(&Reply::read(&server.udp(&bytes)), &format!("{what}, over UDP"));
                 case.check(&Reply::read(&server.tcp(&bytes)), &format!("{what}, over TCP"));
+                case.check(&Reply::read(&server.tls(&bytes)), &format!("{what}, over TLS"));
+                // Over QUIC the ID is 0 (RFC 9250 §4.2.1).
+                let anonymous = [&[0, 0], &bytes[2..]].concat();
+                case.check(&Reply::read(&server.quic(&anonymous)), &format!("{what}, over QUIC"));
+                for reply in server.https(&bytes) {
+                    case.check(&Reply::read(&reply), &format!("{what}, over HTTPS"));
+                }
             }
         }
     }

@@ -117,3 +117,71 @@ fn limits_that_are_tried_are_counted_and_told() {
     assert_eq!((&*event.subject, &*event.to), ("127.1.4.0/24 response", "would be limited"));
     server.stop();
 }
+
+/// A query with this cookie.
+fn with_cookie(cookie: &[u8]) -> Vec<u8> {
+    query("www.example.com", "A").option(10, cookie).build()
+}
+
+/// The whole cookie that a client is given: the last option of its reply.
+fn whole_cookie(client: &Client) -> Vec<u8> {
+    client.0.send(&with_cookie(&[7; 8])).unwrap();
+    let mut reply = [0; 1_232];
+    let length = client.0.recv(&mut reply).unwrap();
+    let cookie = reply[length - 24..length].to_vec();
+    assert_eq!(cookie[..8], [7; 8]);
+    cookie
+}
+
+#[test]
+fn over_sockets_who_shows_a_cookie_loses_nothing_beside_a_flood() {
+    let server = start(Rules { per_second: [5, 0, 0, 0, 0, 0], slip: 1, ..Rules::default() });
+    let (flood, honest) = (Client::at("127.1.5.1", &server), Client::at("127.1.5.2", &server));
+    let message = with_cookie(&whole_cookie(&honest));
+    let plain = plain("www.example.com", "A");
+    let limited = (0..1_000).filter(|_| {
+        assert!(honest.asks(&message));
+        !flood.asks(&plain)
+    });
+    assert!(limited.count() > 0);
+    server.stop();
+}
+
+#[test]
+fn a_cookie_is_known_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut options = Options::for_text("example.toml", ZONE);
+        options.state = Some(folder.path().to_owned());
+        Server::start(options).unwrap()
+    };
+    let server = start();
+    let cookie = whole_cookie(&Client::at("127.1.6.1", &server));
+    server.stop();
+    let server = start();
+    assert!(Client::at("127.1.6.1", &server).asks(&with_cookie(&cookie)));
+    assert_eq!(server.totals().limited.cookies, [1, 0, 0]);
+    server.stop();
+}
+
+#[test]
+fn a_reload_switches_limits_on_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, zone) = (folder.path().join("geosteer.toml"), folder.path().join("zone.toml"));
+    std::fs::write(&zone, ZONE).unwrap();
+    std::fs::write(&file, "").unwrap();
+    let mut options = Options::for_paths(vec![zone]);
+    options.sources.server = ServerSource::File(file.clone());
+    options.state = Some(folder.path().join("state"));
+    let server = Server::start(options).unwrap();
+    let (client, message) = (Client::at("127.1.7.1", &server), plain("www.example.com", "A"));
+    (0..500).for_each(|_| assert!(client.asks(&message)));
+    std::fs::write(&file, "[rrl]\nresponses_per_second = 5\nslip = 1\n").unwrap();
+    let reloaded = server.reload().unwrap();
+    assert!(reloaded.changes.iter().any(|change| change.name == "rrl"), "{:?}", reloaded.changes);
+    assert!((0..2_000).any(|_| !client.asks(&message)));
+    std::fs::write(&file, "").unwrap();
+    server.reload().unwrap();
+    (0..500).for_each(|_| assert!(client.asks(&message)));
+    server.stop();
+}

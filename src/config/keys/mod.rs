@@ -8,7 +8,7 @@ mod tests_file;
 
 pub use load::LOAD;
 pub use server::{
-    ADMIN, COOKIES, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROCESS, QUERY_LOG,
+    ADMIN, COOKIES, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROCESS, PROXY, QUERY_LOG,
     QUERY_LOG_FILTER, RRL, SERVER, TLS, WATCH,
 };
 pub use tests_file::{TEST, TESTS};
@@ -505,6 +505,7 @@ pub static TABLES: &[&Table] = &[
     &FLEET_SERVER,
     &RRL,
     &COOKIES,
+    &PROXY,
 ];
 
 impl Table {

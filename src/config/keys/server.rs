@@ -25,8 +25,9 @@ pub static SERVER: Table = Table {
         "rrl",
         "cookies",
         "process",
+        "proxy",
     ],
-    later: &["proxy", "tsig"],
+    later: &["tsig"],
     words: &[
         ("zone", "zones"),
         ("zones_dir", "zones"),
@@ -87,6 +88,9 @@ pub static DNS: Table = Table {
         ("server_id", "nsid"),
         ("identity", "nsid"),
         ("max_tcp_clients", "tcp_connections"),
+        ("dot_listen", "tls_listen"),
+        ("doh_listen", "https_listen"),
+        ("doq_listen", "quic_listen"),
     ],
 };
 
@@ -138,9 +142,31 @@ pub static EVENTS: Table = Table {
 pub static TLS: Table = Table {
     what: "[tls]",
     path: "[tls]",
-    keys: &["certificate", "key"],
+    keys: &["certificate", "key", "connections", "connections_per_client", "idle"],
     later: &[],
-    words: &[("cert", "certificate"), ("certificate_file", "certificate"), ("private_key", "key"), ("key_file", "key")],
+    words: &[
+        ("cert", "certificate"),
+        ("certificate_file", "certificate"),
+        ("private_key", "key"),
+        ("key_file", "key"),
+        ("max_connections", "connections"),
+        ("idle_timeout", "idle"),
+    ],
+};
+
+/// `[proxy]`.
+pub static PROXY: Table = Table {
+    what: "[proxy]",
+    path: "[proxy]",
+    keys: &["listen", "tls_listen", "https_listen", "allow"],
+    later: &[],
+    words: &[
+        ("from", "allow"),
+        ("trusted", "allow"),
+        ("proxy_protocol_from", "allow"),
+        ("address", "listen"),
+        ("bind", "listen"),
+    ],
 };
 
 /// `[log]`.

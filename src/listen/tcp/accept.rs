@@ -3,10 +3,10 @@
 //! is done for a few at a time between two looks at the kernel's queue.
 
 use super::connection::{Connection, Fresh};
-use super::table::Client;
 use super::{Hub, pause};
 use crate::faults;
 use crate::limits::{TCP_AHEAD, TCP_SETTLED};
+use crate::listen::table::Client;
 use crate::listen::{Respond, sys, worth_a_line};
 use crate::restart::{Part, caught};
 use std::collections::VecDeque;
@@ -17,23 +17,28 @@ use std::rc::Rc;
 use tokio::io::unix::AsyncFd;
 
 /// A listening socket (a non-blocking one).
-pub(super) struct Listener(AsyncFd<std::net::TcpListener>);
+pub(in crate::listen) struct Listener(AsyncFd<std::net::TcpListener>);
 
 impl Listener {
     /// Registers it with the runtime.
-    pub(super) fn new(listener: std::net::TcpListener) -> io::Result<Self> {
+    pub(in crate::listen) fn new(listener: std::net::TcpListener) -> io::Result<Self> {
         sys::watch(listener).map(Self)
     }
 
+    /// The socket.
+    pub(in crate::listen) fn socket(&self) -> &std::net::TcpListener {
+        self.0.get_ref()
+    }
+
     /// The next connection in the kernel's queue; `WouldBlock` if there is none.
-    fn take(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    pub(in crate::listen) fn take(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = self.0.get_ref().accept()?;
         stream.set_nonblocking(true)?;
         Ok((stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())))
     }
 
     /// The next connection, when there is one.
-    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    pub(in crate::listen) async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
         loop {
             let mut ready = self.0.readable().await?;
             match self.take() {

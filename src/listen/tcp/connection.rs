@@ -10,9 +10,9 @@
 
 use super::Hub;
 use super::stream::Stream;
-use super::table::ConnectionId;
 use crate::clock;
 use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE};
+use crate::listen::table::ConnectionId;
 use crate::listen::{Respond, fresh_worker, worth_a_line};
 use crate::metrics::Counters;
 use crate::query_log::Recorder;

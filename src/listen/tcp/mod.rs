@@ -3,15 +3,15 @@
 //!
 //! ```text
 //! accept.rs ─ fresh connection, answered at once ─► connection.rs ─► respond
-//!     └─ table.rs: who is here, who goes             └─ stream.rs: without waiting
+//!     └─ table: who is here, who goes                └─ stream.rs: without waiting
 //! ```
 
-mod accept;
+pub(super) mod accept;
 mod connection;
 mod stream;
-mod table;
 
 use crate::limits;
+use crate::listen::table::Table;
 use crate::listen::{Respond, Service, sys};
 use crate::metrics::{Counters, Metrics};
 use crate::respond::Transport;
@@ -23,7 +23,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use table::Table;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
 
@@ -167,6 +166,6 @@ impl<S: Send + Sync + 'static, F: Respond<S>> Hub<S, F> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "nothing tells us when the system has descriptors again")]
-async fn pause(time: Duration) {
+pub(super) async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -6,6 +6,8 @@ pub(crate) mod ask;
 pub(crate) mod examples;
 pub(crate) mod oracle;
 pub(crate) mod reply;
+#[path = "../../secure/mod.rs"]
+pub(crate) mod secure;
 pub(crate) mod server;
 pub(crate) mod state;
 

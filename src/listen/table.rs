@@ -9,10 +9,10 @@ const NONE: u32 = u32::MAX;
 
 /// Who counts as one client: an IPv4 address, or an IPv6 /64.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Client(u64, bool);
+pub(in crate::listen) struct Client(u64, bool);
 
 impl Client {
-    pub(super) fn of(address: IpAddr) -> Self {
+    pub(in crate::listen) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self(u64::from(v4.to_bits()), false),
             IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64, true),
@@ -22,7 +22,7 @@ impl Client {
 
 /// A connection's place in the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct ConnectionId(u32);
+pub(in crate::listen) struct ConnectionId(u32);
 
 #[derive(Debug)]
 struct Entry {
@@ -36,7 +36,7 @@ struct Entry {
 
 /// The table.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(in crate::listen) struct Table {
     entries: Vec<Entry>,
     free: Vec<u32>,
     oldest: u32,
@@ -46,23 +46,23 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new() -> Self {
+    pub(in crate::listen) fn new() -> Self {
         let (entries, free) = (Vec::new(), Vec::new());
         Self { entries, free, oldest: NONE, newest: NONE, listed: 0, clients: HashMap::new() }
     }
 
     /// Connections that are open and not on their way out.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::listen) fn len(&self) -> usize {
         self.listed
     }
 
     /// Those of one client.
-    pub(super) fn of_client(&self, client: Client) -> usize {
+    pub(in crate::listen) fn of_client(&self, client: Client) -> usize {
         self.clients.get(&client).copied().unwrap_or(0)
     }
 
     /// Adds a connection as the most recently active.
-    pub(super) fn insert(&mut self, client: Client) -> ConnectionId {
+    pub(in crate::listen) fn insert(&mut self, client: Client) -> ConnectionId {
         let entry = Entry { client, older: NONE, newer: NONE, listed: true, task: None };
         let at = if let Some(at) = self.free.pop() {
             self.entries[at as usize] = entry;
@@ -78,17 +78,22 @@ impl Table {
     }
 
     /// Whether a connection was not evicted.
-    pub(super) fn is_listed(&self, id: ConnectionId) -> bool {
+    pub(in crate::listen) fn is_listed(&self, id: ConnectionId) -> bool {
         self.entries[id.0 as usize].listed
     }
 
     /// Names the task that ends when the connection is evicted.
-    pub(super) fn set_task(&mut self, id: ConnectionId, task: AbortHandle) {
+    pub(in crate::listen) fn set_task(&mut self, id: ConnectionId, task: AbortHandle) {
         self.entries[id.0 as usize].task = Some(task);
     }
 
+    /// The task that was named, if there is one: from now on it does not end when the connection is evicted.
+    pub(in crate::listen) fn take_task(&mut self, id: ConnectionId) -> Option<AbortHandle> {
+        self.entries[id.0 as usize].task.take()
+    }
+
     /// The connection brought a query: it is now the most recently active.
-    pub(super) fn touch(&mut self, id: ConnectionId) {
+    pub(in crate::listen) fn touch(&mut self, id: ConnectionId) {
         if self.entries[id.0 as usize].listed && self.newest != id.0 {
             self.unlink(id.0);
             self.link(id.0);
@@ -96,20 +101,20 @@ impl Table {
     }
 
     /// The connection's task has ended; its place can be used again.
-    pub(super) fn remove(&mut self, id: ConnectionId) {
+    pub(in crate::listen) fn remove(&mut self, id: ConnectionId) {
         self.delist(id.0);
         self.entries[id.0 as usize].task = None;
         self.free.push(id.0);
     }
 
     /// Ends the longest idle connection; false if there is none.
-    pub(super) fn evict_oldest(&mut self) -> bool {
+    pub(in crate::listen) fn evict_oldest(&mut self) -> bool {
         let oldest = self.oldest;
         self.evict(oldest)
     }
 
     /// Ends the longest idle connection of a client; false if it has none.
-    pub(super) fn evict_oldest_of(&mut self, client: Client) -> bool {
+    pub(in crate::listen) fn evict_oldest_of(&mut self, client: Client) -> bool {
         let mut at = self.oldest;
         while at != NONE && self.entries[at as usize].client != client {
             at = self.entries[at as usize].newer;

@@ -1,0 +1,82 @@
+//! Taking connections in: each gets a place among those whose handshake is not over, and a task.
+
+use super::{FrontEnds, Hub, Place, Speaks};
+use crate::limits::TCP_AHEAD;
+use crate::listen::table::Client;
+use crate::listen::tcp::accept::Listener;
+use crate::listen::tcp::pause;
+use crate::listen::{sys, worth_a_line};
+use crate::restart::caught;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+impl Hub {
+    /// Takes connections in until the task is aborted.
+    pub(super) async fn accept(self: Rc<Self>, door: (Listener, Speaks, Option<FrontEnds>)) {
+        while caught(self.accept_until_panic(&door)).await.is_none() {
+            self.note_fault();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn accept_until_panic(
+        self: &Rc<Self>,
+        (listener, speaks, front_ends): &(Listener, Speaks, Option<FrontEnds>),
+    ) {
+        let speaks = *speaks;
+        loop {
+            let mut taken = listener.next().await;
+            for _ in 0..TCP_AHEAD {
+                match taken {
+                    Ok((stream, peer)) => self.admit(stream, peer, speaks, front_ends.as_ref()),
+                    Err(error) if sys::is_shortage(&error) => {
+                        self.make_room(speaks, &error).await;
+                        break;
+                    }
+                    // The queue is empty, or the client was gone before we came, and the like.
+                    Err(_) => break,
+                }
+                taken = listener.take();
+            }
+            // The tasks of those that came begin, and those that had to go let go of their descriptors.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Takes a connection in, at the cost of the oldest unfinished handshake if need be.
+    fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, speaks: Speaks, front_ends: Option<&FrontEnds>) {
+        let counters = self.counters(speaks.transport());
+        let (limits, is_proxied) = (&self.limits, front_ends.is_some());
+        if front_ends.is_some_and(|allowed| !allowed.iter().any(|network| network.contains(&peer.ip()))) {
+            counters.failed.add(1);
+            return;
+        }
+        counters.accepted.add(1);
+        // A front end brings many clients, and counts as none.
+        let per_client = if is_proxied { usize::MAX } else { limits.handshakes_per_client };
+        let client = Client::of(peer.ip());
+        let (place, evicted) = Place::take(self, |hub| &hub.greeting, client, (limits.handshakes, per_client));
+        counters.evicted.add(u64::from(evicted));
+        let id = place.id;
+        let task = tokio::task::spawn_local(Rc::clone(self).greet(stream, peer, (speaks, is_proxied), place));
+        self.greeting.borrow_mut().set_task(id, task.abort_handle());
+    }
+
+    /// The system gives no more descriptors or memory: who is not known yet, or the longest idle, gives its own back.
+    async fn make_room(&self, speaks: Speaks, error: &io::Error) {
+        let counters = self.counters(speaks.transport());
+        counters.starved.add(1);
+        let count = counters.starved.value();
+        if worth_a_line(count) {
+            tracing::warn!(count, %error, transport = ?speaks, "cannot accept a connection; closing the oldest one");
+        }
+        if self.greeting.borrow_mut().evict_oldest() || self.open.borrow_mut().evict_oldest() {
+            counters.evicted.add(1);
+        } else {
+            // Others of this process hold them all; the client waits in the kernel's queue.
+            pause(Duration::from_millis(20)).await;
+        }
+    }
+}
