@@ -8,6 +8,7 @@ use geosteer::store::{keys_folder, write_key};
 use geosteer::wire::Name;
 use hickory_proto::rr::{Name as HickoryName, RData, Record};
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -45,7 +46,8 @@ fn has(program: &str) -> bool {
     let run = Command::new(program).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if run.is_err() {
         // Past the capture of output: a test that did not run must be seen.
-        eprintln!("dnssec: SKIPPED, {program} is not installed");
+        let line = format!("dnssec: SKIPPED, {program} is not installed\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
     run.is_ok()
 }

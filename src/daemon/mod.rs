@@ -310,12 +310,10 @@ impl Server {
         let control = operators.start(&published, (events.clone(), hears), desk, Arc::clone(&over))?;
         before.answers_until(&serving, &snapshot);
         let service = Service { published: Arc::clone(&published), respond };
-        let (watched, told) = (Arc::clone(&published), happened.clone());
-        let keeping = signing::Keeping { published: watched, happened: told, reloads: reloads.clone(), state: keys };
         let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
-            keeper: Some(signing::Keeper::start(keeping)?),
+            keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys)?),
             limiting: None,
             addresses: bound.addresses,
             published,

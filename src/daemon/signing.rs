@@ -112,16 +112,22 @@ pub(super) struct Keeper {
 }
 
 /// What the thread knows, and whom it tells.
-pub(super) struct Keeping {
-    pub(super) published: Arc<Published>,
-    pub(super) happened: Events,
-    pub(super) reloads: Reloads,
+struct Keeping {
+    published: Arc<Published>,
+    happened: Events,
+    reloads: Reloads,
     /// The state directory.
-    pub(super) state: Option<PathBuf>,
+    state: Option<PathBuf>,
 }
 
 impl Keeper {
-    pub(super) fn start(keeping: Keeping) -> io::Result<Self> {
+    /// Starts it. `state`: the state directory.
+    pub(super) fn start(
+        (published, happened, reloads): (&Arc<Published>, &Events, &Reloads),
+        state: Option<PathBuf>,
+    ) -> io::Result<Self> {
+        let (published, happened) = (Arc::clone(published), happened.clone());
+        let keeping = Keeping { published, happened, reloads: reloads.clone(), state };
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("signer".into()).spawn(move || keeping.run(&stopped))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })

@@ -11,7 +11,7 @@ use crate::id::{CheckId, ClassId, EndpointId, MapId, NameId, TargetId};
 use crate::limits::{HASHES_WRITTEN_DOWN, TIES_WRITTEN_DOWN, VIEWS_SIZE};
 use crate::pool::rendezvous::name_bits;
 use crate::pool::{Address, Balance, Endpoint, Pool};
-use crate::steer::{BalancedName, Compiler, Groups, Route, Sources, lanes};
+use crate::steer::{BalancedName, Compiler, Groups, Policy, Route, Sources, lanes};
 use crate::zone::{BalancedOwner, Zones};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -62,10 +62,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         |balance: Balance| pools.iter().filter(|pool| pool.balance == balance && pool.answers == 1).count();
     let writes_hashes_down = of_one_answer(Balance::Hash) <= HASHES_WRITTEN_DOWN;
     let writes_ties_down = of_one_answer(Balance::Nearest) <= TIES_WRITTEN_DOWN;
-    pools.shrink_to_fit();
-    endpoints.shrink_to_fit();
-    policies.shrink_to_fit();
-    names.shrink_to_fit();
+    shrink((&mut pools, &mut endpoints), (&mut policies, &mut names));
     Ok(Snapshot {
         zones: tree,
         signs,
@@ -102,7 +99,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
 fn groups(
     zones: &[ZoneSpec],
     names: &[BalancedName],
-    policies: &[crate::steer::Policy],
+    policies: &[Policy],
     pools: &[Pool],
     endpoints: &[Endpoint],
 ) -> Vec<Groups> {
@@ -164,6 +161,17 @@ fn lay_out_views(views: Vec<(MapId, Vec<ClassId>)>, maps: &[Arc<GeoMap>]) -> Vec
         (Arc::clone(map), view)
     };
     views.into_iter().map(lay_out).collect()
+}
+
+/// Gives room back that tables do not need.
+fn shrink(
+    (pools, endpoints): (&mut Vec<Pool>, &mut Vec<Endpoint>),
+    (policies, names): (&mut Vec<Policy>, &mut Vec<BalancedName>),
+) {
+    pools.shrink_to_fit();
+    endpoints.shrink_to_fit();
+    policies.shrink_to_fit();
+    names.shrink_to_fit();
 }
 
 /// Room for what is signed of each balanced name.
