@@ -11,9 +11,11 @@
 mod state;
 mod support;
 
+use geosteer::dnssec::{Algorithm, Key, Role, Signer};
 use geosteer::health;
 use geosteer::limits::UDP_REPLY_MAX;
 use geosteer::respond::{Request, Transport, Verdict, respond};
+use geosteer::snapshot::{Signing, Snapshot};
 use geosteer::state::State;
 use geosteer::steer::Observed;
 use geosteer::worker::Worker;
@@ -41,7 +43,7 @@ fn main() {
     let (engine, server) = (support::flag("--engine"), support::flag("--server"));
     if engine || !server {
         let mut table = Table::new("instructions a query: respond alone", &["queries", "instructions"]);
-        for zone in ["small", "methods", "equally near", "100k"] {
+        for zone in ["small", "methods", "equally near", "100k", "signed"] {
             for (stream, count) in streams(zone).iter().zip(engine_counts(zone)) {
                 table.row(vec![stream.name.clone(), count.to_string()]);
             }
@@ -50,8 +52,10 @@ fn main() {
     }
     if server || !engine {
         let mut table = Table::new("instructions a query: the whole server", &["queries", "instructions"]);
-        for stream in streams("small") {
-            table.row(vec![stream.name.clone(), server_slope(&stream).to_string()]);
+        for zone in ["small", "signed"] {
+            for stream in streams(zone) {
+                table.row(vec![stream.name.clone(), server_slope(zone, &stream).to_string()]);
+            }
         }
         table.print();
     }
@@ -64,6 +68,7 @@ fn queries() -> u64 {
 fn zone_text(zone: &str) -> String {
     match zone {
         "small" => zones::three_regions(),
+        "signed" => zones::three_regions_signed(),
         "methods" => zones::methods(),
         "equally near" => zones::equally_near(),
         "100k" => zones::many_names(NAMES, POLICIES),
@@ -79,6 +84,11 @@ fn streams(zone: &str) -> Vec<Stream> {
             Stream::same("geo, resolver's address", &Ask::new("www.example.com", 1).edns()),
             Stream::subnets("geo + subnet", "www.example.com", 100_000),
             Stream::missing("NXDOMAIN", 50_000),
+        ],
+        "signed" => vec![
+            Stream::same("signed: static", &Ask::new("static.example.com", 1).dnssec_ok()),
+            Stream::signed_subnets("signed: geo + subnet", "www.example.com", 100_000),
+            Stream::subnets("signed zone, nobody asks for signatures: geo + subnet", "www.example.com", 100_000),
         ],
         "methods" => {
             let stream =
@@ -108,7 +118,13 @@ fn inner(zone: &str) {
 
 /// Every endpoint is up, and has told a load and a time.
 fn state_with_numbers(zone: &str) -> State {
-    State::offline_with(Arc::new(state::snapshot(zone)), |id| {
+    let mut spec = state::spec(zone);
+    for zone in spec.zones.iter_mut().filter(|zone| zone.signing.wanted().is_some()) {
+        let key = Key::generate(Algorithm::EcdsaP256Sha256, Role::Entry).expect("the library makes keys");
+        zone.signing = Signing::On(Arc::new(Signer::new(&zone.apex, vec![key], 1_800_000_000)));
+    }
+    let snapshot = Snapshot::build(spec, state::databases()).expect("the zone compiles");
+    State::offline_with(Arc::new(snapshot), |id| {
         let number = 1 + id.index() as u32 * 7 % 10;
         let time_us = [Some(10_000 + 300 * number); 2];
         Observed { load: health::Load::new(f64::from(number)), time_us, ..Observed::UP }
@@ -135,19 +151,19 @@ fn one(state: &State, worker: &mut Worker, message: &[u8], out: &mut [u8]) {
 }
 
 /// Instructions a query of the server's process.
-fn server_slope(stream: &Stream) -> u64 {
+fn server_slope(zone: &str, stream: &Stream) -> u64 {
     let (short, long) = (queries() / 4, queries());
-    let [(few, less), (many, more)] = [short, long].map(|count| server_count(stream, count));
+    let [(few, less), (many, more)] = [short, long].map(|count| server_count(zone, stream, count));
     (more - less) / (many - few)
 }
 
 /// Answers and instructions of one life of the server.
-fn server_count(stream: &Stream, count: u64) -> (u64, u64) {
+fn server_count(zone: &str, stream: &Stream, count: u64) -> (u64, u64) {
     let directory = tempfile::tempdir().expect("a scratch directory");
     let out = directory.path().join("counts");
     let wrapper =
         ["valgrind".to_owned(), "--tool=callgrind".to_owned(), format!("--callgrind-out-file={}", out.display())];
-    let zone = zones::three_regions();
+    let zone = zone_text(zone);
     let start = Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() };
     let server = Server::start_with(&start, &support::option("--tables").unwrap_or_default());
     let load = Load { sockets: 4, window: 16, until: Until::Answers(count), ..Load::default() };

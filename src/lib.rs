@@ -23,6 +23,7 @@ pub mod config;
 pub mod control;
 pub mod cookies;
 pub mod daemon;
+pub mod dnssec;
 pub mod error;
 pub mod events;
 pub mod faults;

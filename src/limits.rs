@@ -475,3 +475,22 @@ pub const SERVING_TIMEOUT_MS: u64 = 500;
 pub const SERVING_REPLIES: u32 = 4;
 /// A server that cannot ask itself says so after this many rounds of tries, and goes on trying.
 pub const SERVING_ROUNDS_TOLD: u32 = 3;
+
+/// How long a signature of DNSSEC holds, seconds: two weeks, as is usual. It is made anew at half of that.
+pub const SIGNATURE_LIFE_S: u64 = 14 * 86_400;
+/// By how much a resolver's clock may be behind ours before it takes a new signature for one of the future, seconds.
+pub const SIGNATURE_SKEW_S: u64 = 3_600;
+/// Over how long signatures that were made at the same time are made anew, seconds.
+pub const SIGNATURE_JITTER_S: u64 = 2 * 86_400;
+/// Most answers of several members that a pool has in a signed zone.
+pub const SIGNED_SETS: u32 = 64;
+/// How often signatures are looked at, whether they are to be made anew, seconds.
+pub const RENEW_LOOK_S: u64 = 60;
+/// Largest file of a key that is read, octets.
+pub const KEY_FILE_MAX: u64 = 16_384;
+/// TTL of DS records at a parent unless it is told, seconds: that of most registries is no longer.
+pub const DS_TTL_S: u64 = 86_400;
+/// Largest TTL of a zone whose file is not at hand, seconds.
+pub const ZONE_TTL_S: u64 = 86_400;
+/// TTL of DNSKEY, CDS and CDNSKEY records, seconds: how long a change of keys takes to be known.
+pub const DNSKEY_TTL_S: u32 = 3_600;

@@ -5,8 +5,10 @@ mod aside;
 mod asked;
 mod explain;
 mod limited;
+mod proofs;
 mod records;
 mod services;
+mod signed;
 
 use crate::client::{Client, Family, Heeded, Source, Wish};
 use crate::id::NameId;
@@ -18,7 +20,8 @@ use crate::wire::code::{class, extended, rcode, rtype};
 use crate::wire::reply::{QUESTION, Section};
 use crate::wire::{Asked, Fault, Query, Reply, SubnetOption};
 use crate::worker::Worker;
-use crate::zone::{At, Holder, NodeId, Outcome, Usual};
+use crate::zone::{At, Found, Holder, NodeId, Outcome, Usual};
+use proofs::Book;
 
 /// How a query came in: the answer depends on whether it was UDP, counts and logs on the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -127,6 +130,9 @@ fn answer_usual(
 ) -> Verdict {
     let zones = &state.snapshot.zones;
     let node = place.map(|at| at.id);
+    if query.edns.dnssec_ok && state.snapshot.signs {
+        return signed::answer_usual(state, worker, request, query, place, out);
+    }
     if let Some(at) = place
         && query.qclass() == class::IN
     {
@@ -181,9 +187,24 @@ fn answer_any(
         return finish(state, worker, request, &query, reply, ending);
     };
     worker.found(found.zone);
+    if state.snapshot.is_locked(found.zone) {
+        let ending = Ending::explained(rcode::SERVFAIL, extended::NOT_READY, "the zone's keys are missing");
+        return finish(state, worker, request, &query, reply, ending);
+    }
     let subnet = heed_subnet(state, Holder { zone: found.zone, believes_all: false }, request, &query);
     if subnet.wish == Wish::Malformed {
         return finish(state, worker, request, &query, reply, Ending::plain(rcode::FORMERR));
+    }
+    let book = Book { zones, signed: query.edns.dnssec_ok && state.snapshot.signs };
+    if book.signs(found.zone) && signed::is_special(&found, &query) {
+        return signed::answer(
+            state,
+            worker,
+            request,
+            (found, Question::about(&found, node, query.qtype(), subnet)),
+            query,
+            out,
+        );
     }
     let (name, want) = match found.outcome {
         Outcome::Addresses(name) => (name, Want::Addresses(family(query.qtype()))),
@@ -201,7 +222,7 @@ fn answer_any(
                 }
             }
             reply.scope = scope(subnet.wish, 0);
-            let ending = records::answer(zones, &query, &found, &mut reply);
+            let ending = records::answer(book, &query, &found, &mut reply);
             return finish(state, worker, request, &query, reply, ending);
         }
     };
@@ -239,6 +260,18 @@ struct Question {
     /// Where the name was found.
     node: Option<NodeId>,
     subnet: Heeded,
+}
+
+impl Question {
+    /// What steering is asked for where this was found; nothing if it has no say.
+    fn about(found: &Found, node: Option<NodeId>, qtype: u16, subnet: Heeded) -> Option<Self> {
+        let (name, want) = match found.outcome {
+            Outcome::Addresses(name) => (name, Want::Addresses(family(qtype))),
+            Outcome::Target(name) | Outcome::Service(name) => (name, Want::Target),
+            _ => return None,
+        };
+        Some(Self { name, want, node, subnet })
+    }
 }
 
 /// Answers with what steering decides for a balanced name.
@@ -312,7 +345,7 @@ fn nothing(
     let ending = match answer {
         // A row that has nothing live answers NODATA where another row has records: the scope says for whom.
         Answer::NoData => match zones.find_from(node, query.name(), query.qtype()) {
-            Some(found) => records::no_data(zones, &query, found, &mut reply),
+            Some(found) => records::no_data(Book { zones, signed: false }, &query, found, &mut reply),
             None => Ending::plain(rcode::SERVFAIL),
         },
         Answer::ServFail => Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy"),

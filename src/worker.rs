@@ -1,6 +1,7 @@
 //! What one thread keeps between queries: its random generator, its cursors and its counts.
 
 use crate::cookies::Standing;
+use crate::dnssec::RrSet;
 use crate::id::{NameId, PoolId, ZoneId};
 use crate::metrics::{Count, Ledger, Tally};
 use crate::pool::Picked;
@@ -23,6 +24,8 @@ pub struct Worker {
     pub generation: u64,
     /// What the last decision picked: kept here, so that no query clears or copies the room for it.
     pub(crate) picked: Picked,
+    /// The RRset whose signature was looked for last: its room is used again.
+    pub(crate) rrset: RrSet,
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
     /// When the queries came that are being answered, nanoseconds; kept only where [`Worker::wants_time`].
@@ -60,6 +63,7 @@ impl Worker {
             cursors: Vec::new(),
             generation: u64::MAX,
             picked: Picked::new(),
+            rrset: RrSet::default(),
             trace: Trace::NEW,
             now: 0,
             // Until it has seen a state.
@@ -206,6 +210,18 @@ impl Draw {
         Self(seed)
     }
 
+    /// A generator whose first number is this: the function of [`Draw::next`], undone step by step.
+    #[must_use]
+    pub const fn beginning_with(first: u64) -> Self {
+        let mut z = first;
+        z ^= (z >> 31) ^ (z >> 62);
+        z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
+        z ^= (z >> 27) ^ (z >> 54);
+        z = z.wrapping_mul(0x96de_1b17_3f11_9089);
+        z ^= (z >> 30) ^ (z >> 60);
+        Self(z.wrapping_sub(0x9e37_79b9_7f4a_7c15))
+    }
+
     /// The next 64 random bits.
     #[expect(clippy::should_implement_trait, reason = "an endless source of numbers is no sequence to walk")]
     pub fn next(&mut self) -> u64 {
@@ -219,5 +235,17 @@ impl Draw {
     /// A number in `0..bound` (Lemire's multiplication; the bias is below 2⁻³² for our bounds).
     pub fn below(&mut self, bound: u32) -> u32 {
         (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_can_begin_with_any_number() {
+        for first in [0, 1, 77, u64::MAX, 1 << 63, 0x0123_4567_89ab_cdef] {
+            assert_eq!(Draw::beginning_with(first).next(), first);
+        }
     }
 }

@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "address",
     "overrides",
     "simulate",
+    "dnssec",
 ];
 
 /// The table "What may know what"; the reasons stand at the modules.
@@ -152,7 +153,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("httparse", &["src/probe/http/message.rs"]),
     ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs", "src/listen/streams/https/"]),
     ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs", "src/listen/streams/https/"]),
-    ("base64", &["src/listen/streams/https/"]),
+    ("base64", &["src/listen/streams/https/", "src/dnssec/", "src/cli/dnssec/"]),
     ("quinn", &["src/listen/streams/quic/"]),
     ("rustix", &["src/probe/exec.rs", "src/probe/push/file.rs", "src/priority.rs", "src/rights/"]),
     ("landlock", &["src/rights/files.rs"]),

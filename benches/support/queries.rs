@@ -21,12 +21,17 @@ impl Stream {
 
     /// `count` queries for `owner` with random public /24 subnets.
     pub(crate) fn subnets(name: &str, owner: &str, count: usize) -> Self {
-        Self::each(name, count, |_| owner.to_owned())
+        Self::each(name, count, Ask::edns, |_| owner.to_owned())
+    }
+
+    /// The same from a resolver that asks for signatures.
+    pub(crate) fn signed_subnets(name: &str, owner: &str, count: usize) -> Self {
+        Self::each(name, count, Ask::dnssec_ok, |_| owner.to_owned())
     }
 
     /// `count` queries for random names of the large zone, with random public /24 subnets.
     pub(crate) fn many_names(name: &str, names: u32, count: usize) -> Self {
-        Self::each(name, count, |draw| format!("n{}.example.com", draw.below(names)))
+        Self::each(name, count, Ask::edns, |draw| format!("n{}.example.com", draw.below(names)))
     }
 
     /// `count` queries for names that do not exist.
@@ -36,10 +41,10 @@ impl Stream {
         Self { name: name.to_owned(), messages: (0..count).map(ask).collect() }
     }
 
-    fn each(name: &str, count: usize, mut owner: impl FnMut(&mut Draw) -> String) -> Self {
+    fn each(name: &str, count: usize, kind: fn(Ask) -> Ask, mut owner: impl FnMut(&mut Draw) -> String) -> Self {
         let mut draw = Worker::new(7).draw;
         let ask = |_| {
-            let mut ask = Ask::new(&owner(&mut draw), 1).edns();
+            let mut ask = kind(Ask::new(&owner(&mut draw), 1));
             ask.edns.get_or_insert_default().subnet = Some((IpAddr::V4(public(&mut draw)), 24));
             ask.bytes()
         };

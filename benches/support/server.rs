@@ -4,6 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "waiting for a process and measuring it takes a clock")]
 
 use super::ask::Ask;
+use geosteer::dnssec::{Algorithm, Key, Role};
+use geosteer::store::{keys_folder, write_key};
+use geosteer::wire::Name;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -56,6 +59,13 @@ pub(crate) fn has(program: &str) -> bool {
     run.is_ok_and(|status| status.success())
 }
 
+/// The key of a signed zone.
+fn make_key(state: &Path) {
+    let key = Key::generate(Algorithm::EcdsaP256Sha256, Role::Entry).expect("the library makes keys");
+    let zone = Name::parse("example.com").expect("a name");
+    write_key(&keys_folder(state), &zone, &key).expect("room for a key");
+}
+
 impl Server {
     /// Starts the server and waits for its first right answer.
     pub(crate) fn start(start: &Start<'_>) -> Self {
@@ -84,6 +94,9 @@ impl Server {
             "zones = [\"zones\"]\nstate = \"state\"\n[dns]\nlisten = [\"{listen}:{port}\"]\nthreads = 1\n{tables}"
         );
         std::fs::write(directory.path().join("geosteer.toml"), config).expect("room for the configuration");
+        if start.zone.contains("[dnssec]") {
+            make_key(&directory.path().join("state"));
+        }
         let began = Instant::now();
         let child = command(start.wrapper, directory.path(), admin).spawn().expect("the server starts");
         let address = ([127, 0, 0, 1], port).into();

@@ -42,6 +42,11 @@ pub(crate) fn three_regions() -> String {
     zone
 }
 
+/// The same, signed.
+pub(crate) fn three_regions_signed() -> String {
+    format!("{}\n[dnssec]\nenabled = true\n", three_regions())
+}
+
 /// The methods that a pool can pick by, with the name that is balanced by each.
 pub(crate) const METHODS: [(&str, &str); 10] = [
     ("weighted", "weighted"),

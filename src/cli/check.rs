@@ -5,6 +5,7 @@ use crate::config::{self, DatabaseRef, Loaded, Options, Report, Server};
 use crate::daemon;
 use crate::error::Exit;
 use crate::health::Check;
+use crate::id::ZoneId;
 use crate::routing_tests;
 use crate::snapshot::Spec;
 use serde::Serialize;
@@ -161,6 +162,9 @@ fn summary(spec: &Spec) -> String {
             };
             out.push_str(&format!("  check {:<width$}  {line}\n", check.name));
         }
+        if let Some(sets) = facts.signed_sets {
+            out.push_str(&format!("  signed: at most {} of balanced names at a time\n", count(sets, "RRset")));
+        }
         for without in facts.without_rows.iter().take(8) {
             out.push_str(&format!("  policy {} has no row for {}\n", without.policy, without.regions.join(", ")));
         }
@@ -186,6 +190,9 @@ struct ZoneView<'a> {
     endpoints: usize,
     regions: usize,
     records: usize,
+    /// How many RRsets its balanced names can be answered with at a time, if it is signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_sets: Option<usize>,
     checks: Vec<CheckView<'a>>,
     without_rows: Vec<WithoutRows<'a>>,
 }
@@ -224,6 +231,7 @@ impl<'a> ZoneView<'a> {
             endpoints: pools().map(|pool| usize::from(pool.count)).sum(),
             regions: zone.regions.len(),
             records: zone.records.len(),
+            signed_sets: zone.signing.wanted().map(|_| spec.sets_of(ZoneId::new(index))),
             checks: used.iter().map(|&check| CheckView::of(&spec.checks[check])).collect(),
             without_rows: policies().filter_map(|policy| WithoutRows::of(&zone.regions, policy)).collect(),
         }

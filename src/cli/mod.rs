@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod diff;
+pub mod dnssec;
 pub mod doctor;
 pub mod explain;
 pub mod fmt;
@@ -55,6 +56,8 @@ enum Verb {
     Probe(probe::Args),
     /// Look at what stands between the server and the world: ports, delegation, sizes, clock, databases, limits
     Doctor(doctor::Args),
+    /// Make, move and publish the keys of signed zones
+    Dnssec(dnssec::Args),
     /// Ask the geographic databases
     Geo(geo::Args),
     /// Take a pool or an endpoint out of new answers of the running server; it is still probed
@@ -115,6 +118,7 @@ pub fn main() -> Exit {
         Verb::Test(args) => test::run(args),
         Verb::Probe(args) => probe::run(args),
         Verb::Doctor(args) => doctor::run(args),
+        Verb::Dnssec(args) => dnssec::run(args),
         Verb::Geo(args) => geo::run(args),
         Verb::Drain(args) => operate::drain(args),
         Verb::Undrain(args) => operate::undrain(args),

@@ -1,12 +1,13 @@
-//! Settings that a zone and the server share: client subnets, and what is not served yet.
+//! Settings that a zone and the server share: client subnets, and how a zone is signed.
 
 use super::Code;
 use super::diagnostic::Diagnostic;
 use super::keys;
 use super::walk::{Ctx, Fields, Node};
+use crate::dnssec::Algorithm;
 use crate::geo::ScopeLimits;
 use crate::limits::{SCOPE_V4, SCOPE_V6};
-use crate::snapshot::Ecs;
+use crate::snapshot::{Ecs, Signing};
 use ipnet::IpNet;
 
 /// Client subnets are believed from everyone and answered up to /24 and /56.
@@ -65,21 +66,18 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     }
 }
 
-/// `[dnssec]` may say that it is off; anything else is not in this version.
-pub(super) fn refuse_dnssec(ctx: &mut Ctx, fields: &Fields<'_>) {
-    let Some((key, node)) = fields.entry("dnssec") else { return };
-    let Some(entries) = node.entries() else {
-        return ctx.wrong_type(node, "dnssec", "a table");
+/// `[dnssec]`.
+pub(super) fn dnssec(ctx: &mut Ctx, fields: &Fields<'_>) -> Signing {
+    let Some(fields) = fields.value("dnssec").and_then(|node| ctx.fields(node, &keys::DNSSEC)) else {
+        return Signing::Off;
     };
-    let mut off = false;
-    for (key, node) in entries {
-        match key.text {
-            "enabled" => off = ctx.boolean(node, "dnssec.enabled") == Some(false),
-            "algorithm" | "keys" | "nsec3" => {}
-            _ => ctx.unknown_key(key, &keys::DNSSEC),
-        }
-    }
-    if !off {
-        ctx.later(key, "DNSSEC");
-    }
+    let enabled = fields.value("enabled").and_then(|node| ctx.boolean(node, "dnssec.enabled")).unwrap_or(false);
+    let algorithm = fields.value("algorithm").and_then(|node| algorithm(ctx, node)).unwrap_or_default();
+    if enabled { Signing::Wanted(algorithm) } else { Signing::Off }
+}
+
+/// How new keys sign.
+fn algorithm(ctx: &mut Ctx, node: Node<'_>) -> Option<Algorithm> {
+    let names = Algorithm::ALL.map(Algorithm::name);
+    ctx.word(node, "algorithm", &names, &[]).map(|index| Algorithm::ALL[index])
 }

@@ -222,14 +222,14 @@ fn read_sections<'a>(
 ) {
     let Some((apex_span, apex)) = apex(ctx, main, fields) else { return };
     format_version(ctx, fields);
-    settings::refuse_dnssec(ctx, fields);
+    let signing = settings::dnssec(ctx, fields);
     let ecs = settings::ecs(ctx, fields.value("ecs"), &options.ecs);
     let ttl = fields.value("ttl").and_then(|node| ctx.seconds(node, "ttl", 0..=TTL_MAX)).unwrap_or(TTL_BALANCED);
     let records = Records::read(&mut Origin { ctx, files: &mut *files, apex: &apex, zone: apex_span, fields });
     let id = ZoneId::new(spec.zones.len());
     let file = ctx.report.sources.path(main).into();
     let first_policy = spec.policies.len();
-    spec.zones.push(ZoneSpec { apex: apex.clone(), file, records: Vec::new(), regions: Vec::new(), ecs });
+    spec.zones.push(ZoneSpec { apex: apex.clone(), file, records: Vec::new(), regions: Vec::new(), ecs, signing });
     let mut zone = Zone {
         ctx,
         spec,

@@ -7,6 +7,7 @@ use crate::health::{Guard, Load, TargetState};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::metrics::{
     Buckets, CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, Metrics, OverrideFacts, PoolFacts, Process,
+    SignedFacts,
 };
 use crate::overrides::Said;
 use crate::pool::Pool;
@@ -14,6 +15,7 @@ use crate::probe;
 use crate::respond::Transport;
 use crate::restart::{Part, Restarts};
 use crate::rights::Report;
+use crate::snapshot::ZoneSpec;
 use crate::state::State;
 use crate::writer::{Metered, Survey, Writer};
 use std::sync::Arc;
@@ -45,6 +47,19 @@ impl Meters {
     }
 }
 
+/// What there is to tell of a zone's signatures.
+fn signed(zone: &ZoneSpec) -> Option<SignedFacts> {
+    zone.signing.wanted()?;
+    let signer = zone.signing.signer();
+    Some(SignedFacts {
+        zone: zone.apex.to_lowercase().to_string().into(),
+        signed: signer.is_some(),
+        keys_missing: signer.is_none_or(|signer| signer.keys_are_missing()),
+        sets: signer.map_or(0, |signer| signer.len()),
+        ends: signer.and_then(|signer| signer.ends()),
+    })
+}
+
 impl Desk {
     /// Everything that metrics tell; `None`: the writer has ended, or has no time.
     pub(super) fn facts(&self) -> Option<Facts> {
@@ -60,6 +75,7 @@ impl Desk {
             now: clock::unix_seconds(),
             generation: state.generation,
             zones: [snapshot.settings.len(), snapshot.names.len()],
+            signed: snapshot.settings.iter().filter_map(signed).collect(),
             sums: metrics.sums(&snapshot.counted),
             counts: state.live.counts(snapshot),
             totals: metrics.totals(),

@@ -11,7 +11,7 @@ use crate::priority;
 use crate::publish::Published;
 use crate::rrl::{HeldRow, Limiter, Rules};
 use crate::state::State;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,7 +80,7 @@ struct Telling {
     /// Rows whose beginning was told, by key, in words.
     told: HashMap<u64, String>,
     /// Rows whose beginning was passed over.
-    passed: HashMap<u64, ()>,
+    passed: HashSet<u64>,
     looks: u32,
     /// Beginnings that may still be told in this minute, and those passed over in it.
     left: u32,
@@ -89,37 +89,43 @@ struct Telling {
 
 impl Telling {
     fn new(happened: Events) -> Self {
-        Self { happened, told: HashMap::new(), passed: HashMap::new(), looks: 0, left: RRL_TOLD, more: 0 }
+        Self { happened, told: HashMap::new(), passed: HashSet::new(), looks: 0, left: RRL_TOLD, more: 0 }
     }
 
     /// Tells whose limits began and ended since the last look.
     fn look(&mut self, state: &State, now: u64) {
         self.looks += 1;
-        let Some(limiter) = &state.identity.limiter else {
-            self.told.clear();
-            self.passed.clear();
-            return;
-        };
-        let is_tried = limiter.rules().log_only;
-        let old = limiter.held().forget(now.saturating_sub(RRL_HELD_MS * 1_000_000));
-        for row in limiter.held().rows() {
-            self.begin(state, &row, is_tried);
-        }
-        for row in old {
-            self.end(&row);
-        }
+        let limiter = state.identity.limiter.as_ref();
+        let quiet = now.saturating_sub(RRL_HELD_MS * 1_000_000);
+        let old = limiter.map_or_else(Vec::new, |limiter| limiter.held().forget(quiet));
+        let rows = limiter.map_or_else(Vec::new, |limiter| limiter.held().rows());
+        let is_tried = limiter.is_some_and(|limiter| limiter.rules().log_only);
+        rows.iter().for_each(|row| self.begin(state, row, is_tried));
+        old.iter().for_each(|row| self.end(row));
+        self.forget_others(&rows);
         if self.looks.is_multiple_of(SWEEP_LOOKS) {
             self.minute();
-            limiter.sweep(now);
+            if let Some(limiter) = limiter {
+                limiter.sweep(now);
+            }
+        }
+    }
+
+    /// Rows of limits that are no more, since a reload has switched them off or made another table.
+    fn forget_others(&mut self, rows: &[HeldRow]) {
+        let known: HashSet<u64> = rows.iter().map(HeldRow::key).collect();
+        self.passed.retain(|key| known.contains(key));
+        for (_, subject) in self.told.extract_if(|key, _| !known.contains(key)) {
+            self.happened.push(Kind::Limit, &subject, "limited", "within limits", "the limits have changed");
         }
     }
 
     fn begin(&mut self, state: &State, row: &HeldRow, is_tried: bool) {
-        if self.told.contains_key(&row.key()) || self.passed.contains_key(&row.key()) {
+        if self.told.contains_key(&row.key()) || self.passed.contains(&row.key()) {
             return;
         }
         if self.left == 0 {
-            self.passed.insert(row.key(), ());
+            self.passed.insert(row.key());
             self.more += 1;
             return;
         }
@@ -160,5 +166,89 @@ impl Telling {
                 "more than are told one by one",
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Bits;
+    use crate::geo::Databases;
+    use crate::rrl::{Class, Said};
+    use crate::snapshot::{Snapshot, Spec};
+    use crate::state::Identity;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn state(rules: Option<Rules>, before: Option<&Limiter>) -> State {
+        let snapshot = Snapshot::build(Spec::default(), Arc::new(Databases::new(Vec::new()))).unwrap();
+        let identity = Identity { limiter: limiter(rules.as_ref(), before), ..Identity::default() };
+        State { identity: Arc::new(identity), ..State::offline(Arc::new(snapshot), &[]) }
+    }
+
+    /// So many blocks ask for more errors than they get.
+    fn flood(state: &State, blocks: u32, now: u64) {
+        for block in 0..blocks {
+            let source = Bits::v4(0x0a00_0000 | block << 8);
+            let said = Said { class: Class::Error, zone: 0, source: &source, subnet: None };
+            for _ in 0..100 {
+                let _judged = state.identity.limiter.as_ref().map(|limiter| limiter.judge(now, &said));
+            }
+        }
+    }
+
+    fn told(telling: &Telling) -> Vec<(String, String)> {
+        let events = telling.happened.after(Some(0), usize::MAX).into_iter();
+        events.map(|event| (event.subject.into(), event.to.into())).collect()
+    }
+
+    #[test]
+    fn a_limit_is_told_when_it_begins_and_when_it_is_over() {
+        let state = state(Some(Rules::default()), None);
+        let mut telling = Telling::new(Events::default());
+        flood(&state, 1, 100 * SECOND);
+        for second in 100..=110 {
+            telling.look(&state, second * SECOND);
+        }
+        let block = "10.0.0.0/24 error".to_owned();
+        assert_eq!(told(&telling), [(block.clone(), "limited".to_owned())]);
+        telling.look(&state, 111 * SECOND);
+        assert_eq!(told(&telling)[1..], [(block, "within limits".to_owned())]);
+        assert!(telling.told.is_empty());
+    }
+
+    #[test]
+    fn of_many_limits_a_few_are_told_and_the_others_counted() {
+        let state = state(Some(Rules::default()), None);
+        let mut telling = Telling::new(Events::default());
+        flood(&state, 100, 100 * SECOND);
+        for second in 100..200 {
+            telling.look(&state, second * SECOND);
+        }
+        let told = told(&telling);
+        let of = |to: &str| told.iter().filter(|(_, is)| is == to).count();
+        assert_eq!((of("limited"), of("within limits")), (RRL_TOLD as usize + 1, RRL_TOLD as usize));
+        assert!(told.iter().any(|(subject, _)| subject == "90 more blocks"), "{told:?}");
+        assert!(telling.passed.is_empty() && telling.told.is_empty());
+    }
+
+    #[test]
+    fn limits_that_a_reload_takes_away_are_over() {
+        let on = state(Some(Rules::default()), None);
+        let mut telling = Telling::new(Events::default());
+        flood(&on, 1, 100 * SECOND);
+        telling.look(&on, 100 * SECOND);
+        telling.look(&state(None, on.identity.limiter.as_ref()), 101 * SECOND);
+        assert_eq!(told(&telling).last().unwrap().1, "within limits");
+    }
+
+    #[test]
+    fn buckets_outlive_a_reload_unless_the_table_is_another() {
+        let on = state(Some(Rules::default()), None);
+        flood(&on, 1, 100 * SECOND);
+        let before = on.identity.limiter.as_ref();
+        let rows = |rules: Rules| state(Some(rules), before).identity.limiter.as_ref().unwrap().held().rows().len();
+        assert_eq!(rows(Rules { slip: 1, ..Rules::default() }), 1);
+        assert_eq!(rows(Rules { table_size: 1 << 11, ..Rules::default() }), 0);
     }
 }

@@ -1,15 +1,16 @@
 //! Files → snapshot. Zones and databases are read side by side, whole, and checked; what comes out is a
 //! configuration that can serve, or every reason why not.
 
+use super::signing::{self, Keyring};
 use super::{cookies, limiting};
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
-use crate::limits::{METRICS_NAMES, MMDB_MAX};
+use crate::limits::{DNSKEY_TTL_S, METRICS_NAMES, MMDB_MAX};
 use crate::report;
 use crate::rights::others_may_read;
 use crate::routing_tests;
-use crate::snapshot::{Snapshot, Spec};
+use crate::snapshot::{Signing, Snapshot, Spec};
 use crate::state::{Explain, Identity, State};
 use crate::wire::Name;
 use std::fmt;
@@ -153,7 +154,18 @@ pub fn server(source: &ServerSource) -> Result<(config::Server, Vec<String>), Lo
 /// # Errors
 /// Any mistake anywhere: mistakes in the files before those of the databases.
 pub fn load(server: &config::Server, zones: Option<&Zones>) -> Result<Configuration, LoadError> {
-    load_again(server, zones, None)
+    assemble(server, zones, None, None)
+}
+
+/// The same to be served: with the keys of the zones that are signed, and their signatures made.
+pub(super) fn load_to_serve(
+    server: &config::Server,
+    zones: Option<&Zones>,
+    keyring: &Keyring,
+) -> Result<Configuration, LoadError> {
+    let configuration = assemble(server, zones, None, Some(keyring))?;
+    signing::sign_ahead(&configuration.snapshot);
+    Ok(configuration)
 }
 
 /// Compiles a specification that was read before against the server's databases.
@@ -165,12 +177,26 @@ pub fn compiled(server: &config::Server, spec: Spec) -> Result<Arc<Snapshot>, Lo
     Ok(Arc::new(Snapshot::build(spec, databases).map_err(|error| LoadError::Build(error.0))?))
 }
 
-/// As [`load`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded database is kept, which cannot have changed, and what is known of who
-/// is over a limit.
+/// As [`load_to_serve`], with the routing tests that lie beside the zones; `before` is what serves now: of it the embedded
+/// database is kept, which cannot have changed, and what is known of who is over a limit.
 pub(super) fn load_again(
     server: &config::Server,
     zones: Option<&Zones>,
+    before: &State,
+    keyring: &Keyring,
+) -> Result<Configuration, LoadError> {
+    let configuration = assemble(server, zones, Some(before), Some(keyring))?;
+    test(server, zones, &configuration.snapshot)?;
+    signing::sign_ahead(&configuration.snapshot);
+    Ok(configuration)
+}
+
+/// Reads and compiles. `before`: what serves now.
+fn assemble(
+    server: &config::Server,
+    zones: Option<&Zones>,
     before: Option<&State>,
+    keyring: Option<&Keyring>,
 ) -> Result<Configuration, LoadError> {
     let kept = before.map(|before| Arc::clone(&before.snapshot.databases));
     let (spec, databases) = thread::scope(|scope| {
@@ -182,11 +208,11 @@ pub(super) fn load_again(
         let databases = databases.join().unwrap_or_else(|_| Err(LoadError::Geo("reading a database panicked".into())));
         (spec, databases)
     });
-    let (spec, warnings, mut read) = spec?;
-    let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
-    if before.is_some() {
-        test(server, zones, &snapshot)?;
+    let (mut spec, mut warnings, mut read) = spec?;
+    if let Some(keyring) = keyring {
+        warnings.append(&mut keyring.open(&mut spec.zones));
     }
+    let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
     let networks = server.dns.explain_from.clone();
     let explain = (!networks.is_empty()).then_some(Explain { networks, strings: report::strings });
     let limiter = limiting::limiter(server.rrl.as_ref(), before.and_then(|before| before.identity.limiter.as_ref()));
@@ -242,6 +268,21 @@ pub(super) fn zone_paths(server: &config::Server, zones: Option<&Zones>) -> Vec<
 pub fn apexes(server: &config::Server) -> Result<Vec<Name>, config::Report> {
     let loaded = config::load(&zone_paths(server, None), &options(server))?;
     Ok(loaded.spec.zones.into_iter().map(|zone| zone.apex).collect())
+}
+
+/// How the zones that the server file leads to are signed, each with its largest TTL, seconds.
+///
+/// # Errors
+/// Any mistake in them.
+pub fn signings(server: &config::Server) -> Result<Vec<(Name, Signing, u32)>, config::Report> {
+    let loaded = config::load(&zone_paths(server, None), &options(server))?;
+    let spec = loaded.spec;
+    let largest = |index: usize| {
+        let names = spec.names.iter().filter(move |name| name.zone.index() == index).map(|name| name.ttl);
+        spec.zones[index].records.iter().map(|record| record.ttl).chain(names).max().unwrap_or(0).max(DNSKEY_TTL_S)
+    };
+    let zones = spec.zones.iter().enumerate();
+    Ok(zones.map(|(index, zone)| (zone.apex.clone(), zone.signing.clone(), largest(index))).collect())
 }
 
 fn options(server: &config::Server) -> config::Options {

@@ -15,6 +15,7 @@ mod operators;
 mod people;
 mod reload;
 mod rights;
+mod signing;
 mod supervised;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,9 @@ mod vanished;
 mod watch;
 mod writing;
 
-pub use load::{Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server};
+pub use load::{
+    Configuration, Files, LoadError, ServerSource, Sources, Zones, apexes, compiled, load, server, signings,
+};
 pub use rights::GiveUp;
 pub use supervised::supervise;
 pub use transports::Listening;
@@ -176,6 +179,7 @@ pub struct Server {
     webhook: Option<Webhook>,
     limiting: Option<limiting::Thread>,
     query_log: Option<Arc<Log>>,
+    keeper: Option<signing::Keeper>,
     events: Option<Sender<Event>>,
     helpers: Vec<JoinHandle<()>>,
 }
@@ -195,7 +199,10 @@ impl Server {
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin)?;
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
-        let configuration = load(&file, options.sources.zones.as_ref()).map_err(StartError::Load)?;
+        let keys = operators::folder(options.state.as_deref(), &file, &options.sources.server);
+        let keyring = signing::Keyring { state: keys.clone(), before: None };
+        let configuration =
+            load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
         let limits = options.tcp_limits(&file.dns, transports::share(&file.dns, descriptors));
@@ -210,7 +217,8 @@ impl Server {
             confined
         });
         let (sources, certificate) = (options.sources, transports.certificate.clone());
-        let read = reload::Read { sources, dns: file.dns, watch: file.watch, confined, started, certificate };
+        let (dns, watch) = (file.dns, file.watch);
+        let read = reload::Read { sources, dns, watch, confined, started, certificate, keys };
         let source = read.sources.server.clone();
         let mut server =
             Self::run((bound, transports), configuration, read, limits, (operators, target), file.query_log)
@@ -231,7 +239,7 @@ impl Server {
         query_log: Option<query_log::Settings>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
-        let generation = 1;
+        let (generation, keys) = (1, read.keys.clone());
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
@@ -269,9 +277,12 @@ impl Server {
         let desk = (&happened, &bound.addresses[..], (reloads.clone(), meters));
         let control = operators.start(&published, (events.clone(), hears), desk)?;
         let service = Service { published: Arc::clone(&published), respond };
+        let (watched, told) = (Arc::clone(&published), happened.clone());
+        let keeping = signing::Keeping { published: watched, happened: told, reloads: reloads.clone(), state: keys };
         let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
+            keeper: Some(signing::Keeper::start(keeping)?),
             limiting: None,
             addresses: bound.addresses,
             published,
@@ -401,6 +412,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         drop(self.query_log.take());
+        drop(self.keeper.take());
         drop(self.limiting.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.

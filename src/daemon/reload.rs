@@ -2,6 +2,7 @@
 //! hands the writer what is to serve. All or nothing.
 
 use super::load::{self, Configuration, Files, LoadError, ServerSource, Sources, server};
+use super::signing::Keyring;
 use super::vanished::vanished;
 use super::watch::{Stamps, Watcher, as_read, pause, stamps};
 use super::{log_warnings, rights, same_sockets, transports, writing};
@@ -26,6 +27,7 @@ use crate::supervisor;
 use crate::writer::Event;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -54,6 +56,8 @@ pub(super) struct Read {
     pub(super) started: u64,
     /// The certificate of the encrypted transports, if there are any.
     pub(super) certificate: Option<Shown>,
+    /// The state directory, for keys.
+    pub(super) keys: Option<PathBuf>,
 }
 
 /// What is published, what is told, and who waits for a configuration.
@@ -63,7 +67,7 @@ type Counting = (Metrics, Option<Arc<Log>>);
 
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
-    Read { sources, dns, watch, confined, started, certificate }: Read,
+    Read { sources, dns, watch, confined, started, certificate, keys }: Read,
     files: Files,
     ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
@@ -76,6 +80,7 @@ pub(super) fn start(
         sources,
         dns,
         watch,
+        keys,
         confined,
         files,
         watcher,
@@ -104,6 +109,8 @@ struct Reloading {
     dns: Dns,
     /// As the server file said last.
     watch: Watch,
+    /// The state directory, for keys.
+    keys: Option<PathBuf>,
     confined: Option<Arc<Confined>>,
     /// The files of the configuration that serves.
     files: Files,
@@ -237,7 +244,9 @@ impl Reloading {
         let reread = |shown| transports::read_again(shown, &file.tls, &self.metrics, &self.happened);
         let of_certificate = self.certificate.as_ref().map_or_else(Vec::new, reread);
         log_warnings(&of_certificate);
-        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), Some(&before))?;
+        let keyring = Keyring { state: self.keys.clone(), before: Some(Arc::clone(&before.snapshot)) };
+        let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), &before, &keyring)?;
+        drop(keyring);
         warnings.append(&mut configuration.warnings);
         let Configuration { snapshot, identity, files, .. } = configuration;
         self.can_have(&rights::needs(&file, &self.sources, None, (&files, &snapshot)))?;

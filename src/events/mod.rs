@@ -24,6 +24,8 @@ pub enum Kind {
     Override,
     /// A configuration was read: it serves, or was refused.
     Reload,
+    /// The keys of a signed zone are missing, or there again.
+    Keys,
     /// A block of addresses asks for more replies than it gets, or does so no longer.
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
@@ -44,6 +46,7 @@ impl Kind {
             Self::Resume => "resume",
             Self::Override => "override",
             Self::Reload => "reload",
+            Self::Keys => "keys",
             Self::Limit => "limit",
             Self::Fault => "fault",
             Self::Certificate => "certificate",

@@ -19,6 +19,8 @@ pub struct Facts {
     pub generation: u64,
     /// Zones, and balanced names.
     pub zones: [usize; 2],
+    /// Those that are signed, or should be.
+    pub signed: Vec<SignedFacts>,
     /// What queries came to.
     pub sums: Sums,
     /// The counts that answers add to as things are: told even while they are 0.
@@ -61,6 +63,21 @@ pub struct Facts {
     pub state_broken: bool,
     /// This process.
     pub process: Process,
+}
+
+/// One zone that is signed, or should be.
+#[derive(Clone, Debug)]
+pub struct SignedFacts {
+    /// The zone.
+    pub zone: Box<str>,
+    /// It has keys.
+    pub signed: bool,
+    /// Their files cannot be read.
+    pub keys_missing: bool,
+    /// RRsets whose signatures are kept.
+    pub sets: usize,
+    /// When the first signature in use expires, seconds since 1970.
+    pub ends: Option<u64>,
 }
 
 /// The probes of one kind of check.

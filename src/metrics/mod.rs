@@ -23,7 +23,9 @@ mod writing;
 
 pub use certificate::{Certificate, CertificateFacts};
 pub use counters::{Counters, Metrics, Totals};
-pub use facts::{CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts};
+pub use facts::{
+    CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts, SignedFacts,
+};
 pub use histogram::{Buckets, Latency};
 pub use limits::{Limited, Limits};
 pub use process::Process;

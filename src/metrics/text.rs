@@ -36,6 +36,10 @@ metrics! {
     GENERATION "geosteer_configuration_generation" "gauge" [] "The number of the configuration that serves: 1 at the start, one more with each reload."
     ZONES "geosteer_zones" "gauge" [] "Zones."
     NAMES "geosteer_names" "gauge" [] "Balanced names."
+    SIGNED "geosteer_dnssec_zone_signed" "gauge" ["zone"] "1 if the zone is signed; 0 if its keys are missing, so that it answers SERVFAIL. Only of zones with [dnssec]."
+    KEYS_MISSING "geosteer_dnssec_keys_missing" "gauge" ["zone"] "1 if the files of the zone's keys cannot be read: signed with those that are loaded, or not at all."
+    SIGNED_SETS "geosteer_dnssec_signed_sets" "gauge" ["zone"] "RRsets of the zone whose signatures are kept."
+    SIGNATURE_ENDS "geosteer_dnssec_signature_expiry_timestamp_seconds" "gauge" ["zone"] "When the first of the zone's signatures that are in use expires."
     REQUESTS "geosteer_dns_requests_total" "counter" ["transport", "family", "type"] "Messages taken, by transport, family of the client's address, and query type."
     RESPONSES "geosteer_dns_responses_total" "counter" ["zone", "rcode"] "Replies, by zone (none: no zone of ours) and response code."
     ANSWERS "geosteer_answers_total" "counter" ["zone", "policy", "region", "pool", "reason"] "Decisions about balanced names, by the row that decided, the pool that serves and why."
@@ -117,6 +121,7 @@ pub fn text(facts: &Facts) -> String {
     page.only(&GENERATION, facts.generation);
     page.only(&ZONES, facts.zones[0]);
     page.only(&NAMES, facts.zones[1]);
+    signed(&mut page, facts);
     sums(&mut page, facts);
     threads(&mut page, facts);
     probes(&mut page, facts);
@@ -126,6 +131,24 @@ pub fn text(facts: &Facts) -> String {
     operators(&mut page, facts);
     process(&mut page, facts);
     page.text
+}
+
+/// Zones that are signed, or should be.
+fn signed(page: &mut Page, facts: &Facts) {
+    rows(page, &SIGNED, &facts.signed, |page, metric, one| {
+        page.sample(metric, &[("zone", &one.zone)], u8::from(one.signed));
+    });
+    rows(page, &KEYS_MISSING, &facts.signed, |page, metric, one| {
+        page.sample(metric, &[("zone", &one.zone)], u8::from(one.keys_missing));
+    });
+    rows(page, &SIGNED_SETS, &facts.signed, |page, metric, one| {
+        page.sample(metric, &[("zone", &one.zone)], one.sets);
+    });
+    rows(page, &SIGNATURE_ENDS, &facts.signed, |page, metric, one| {
+        if let Some(ends) = one.ends {
+            page.sample(metric, &[("zone", &one.zone)], ends);
+        }
+    });
 }
 
 /// What queries came to. Answers are told where one can come from as things are, or has come.

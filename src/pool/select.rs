@@ -2,6 +2,7 @@
 //! from it. A pick draws, hashes and copies ids; it allocates nothing and cannot fail.
 
 mod expected;
+mod scheduled;
 
 use super::Balance;
 use super::balance::round_robin::Ring;

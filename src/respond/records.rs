@@ -2,16 +2,17 @@
 //! (RFC 1034 §4.3.2, RFC 2308, RFC 4592, RFC 6672, RFC 8482, RFC 9471).
 
 use super::Ending;
+use super::proofs::{Book, Proofs, put_signatures};
 use crate::id::ZoneId;
 use crate::limits::{CHAIN_MAX, NAME_MAX, TTL_STATIC};
 use crate::wire::code::{rcode, rtype};
 use crate::wire::query::HEADER;
 use crate::wire::reply::{POINTER_MAX, QUESTION, RECORD_HEADER, Section};
 use crate::wire::{Query, Reply, Span};
-use crate::zone::{Found, Outcome, Set, Zones};
+use crate::zone::{Found, NodeId, Outcome, Set, Zones};
 
 /// The minimal answer to ANY: CPU "RFC8482", no operating system.
-const HINFO: &[u8] = b"\x07RFC8482\x00";
+pub(super) const HINFO: &[u8] = b"\x07RFC8482\x00";
 
 /// A name that stands in the reply: the question, then each target of a chain.
 #[derive(Clone, Copy)]
@@ -44,48 +45,70 @@ const fn pointer(at: usize) -> u16 {
 }
 
 /// Writes the answer for what was found.
-pub(super) fn answer(zones: &Zones, query: &Query<'_>, found: &Found, reply: &mut Reply<'_>) -> Ending {
-    let place = Place::question(zones, query, found.zone);
+pub(super) fn answer(book: Book<'_>, query: &Query<'_>, found: &Found, reply: &mut Reply<'_>) -> Ending {
+    let place = Place::question(book.zones, query, found.zone);
+    let mut proofs = Proofs::new();
     match found.outcome {
-        Outcome::Alias(_) | Outcome::Redirect(..) => chase(zones, query, *found, place, reply),
-        _ => conclude(zones, *found, place, false, reply),
+        Outcome::Alias(_) | Outcome::Redirect(..) => chase(book, query, *found, place, reply),
+        _ => conclude(book, *found, (place, query.name()), false, &mut proofs, reply),
     }
 }
 
 /// Writes NODATA for the question.
 #[cold]
-pub(super) fn no_data(zones: &Zones, query: &Query<'_>, found: Found, reply: &mut Reply<'_>) -> Ending {
+pub(super) fn no_data(book: Book<'_>, query: &Query<'_>, found: Found, reply: &mut Reply<'_>) -> Ending {
     let found = Found { outcome: Outcome::NoData, ..found };
-    conclude(zones, found, Place::question(zones, query, found.zone), false, reply)
+    let place = Place::question(book.zones, query, found.zone);
+    conclude(book, found, (place, query.name()), false, &mut Proofs::new(), reply)
 }
 
-/// Writes an answer that leads no further. `followed`: aliases stand before it.
-fn conclude(zones: &Zones, found: Found, place: Place, followed: bool, reply: &mut Reply<'_>) -> Ending {
+/// Writes an answer that leads no further. `followed`: aliases stand before it, with what `proofs` owes them.
+fn conclude(
+    book: Book<'_>,
+    found: Found,
+    (place, name): (Place, Span<'_>),
+    followed: bool,
+    proofs: &mut Proofs,
+    reply: &mut Reply<'_>,
+) -> Ending {
     reply.authoritative = true;
+    if put_conclusion(book, found, (place, name), followed, proofs, reply).is_none() {
+        reply.truncate();
+    }
+    Ending::plain(if found.outcome == Outcome::NoName { rcode::NXDOMAIN } else { rcode::NOERROR })
+}
+
+/// The same; `None` if it has no room.
+fn put_conclusion(
+    book: Book<'_>,
+    found: Found,
+    (place, name): (Place, Span<'_>),
+    followed: bool,
+    proofs: &mut Proofs,
+    reply: &mut Reply<'_>,
+) -> Option<()> {
     let owner = pointer(place.at);
+    let mut related = None;
     match found.outcome {
-        Outcome::Records(set) => match put(zones, reply, Section::Answer, set, owner, place.apex) {
-            Some(at) => add_related(zones, reply, set, at),
-            None => reply.truncate(),
-        },
+        Outcome::Records(set) => {
+            let at = put(book, reply, Section::Answer, (found.node, set), owner, place.apex)?;
+            related = Some((set, at));
+            proofs.positive(book, &found, name, place.apex);
+        }
         Outcome::Referral(set, length) => {
             reply.authoritative = followed;
             let owner = if found.wildcard { owner } else { place.suffix(length) };
-            match put(zones, reply, Section::Authority, set, owner, place.apex) {
-                Some(at) => add_related(zones, reply, set, at),
-                None => reply.truncate(),
+            let at = put(book, reply, Section::Authority, (found.node, set), owner, place.apex)?;
+            related = Some((set, at));
+            match book.zones.set(found.node, rtype::DS).filter(|_| book.signs(found.zone)) {
+                Some(set) => drop(put(book, reply, Section::Authority, (found.node, set), owner, place.apex)?),
+                None => proofs.add(book, found.node, found.zone, place.apex),
             }
         }
-        Outcome::Any => {
-            if reply.record(Section::Answer, owner, rtype::HINFO, TTL_STATIC, HINFO).is_none() {
-                reply.truncate();
-            }
-        }
+        Outcome::Any => drop(reply.record(Section::Answer, owner, rtype::HINFO, TTL_STATIC, HINFO)?),
         Outcome::NoData | Outcome::NoName => {
-            let set = zones.negative(found.zone);
-            if put(zones, reply, Section::Authority, set, pointer(place.apex), place.apex).is_none() {
-                reply.truncate();
-            }
+            put_soa(book, found.zone, place.apex, reply)?;
+            proofs.negative(book, &found, name, place.apex);
         }
         // Balanced data behind an alias: the resolver asks for it by its own name. Aliases are not concluded.
         Outcome::Addresses(_)
@@ -94,23 +117,43 @@ fn conclude(zones: &Zones, found: Found, place: Place, followed: bool, reply: &m
         | Outcome::Alias(_)
         | Outcome::Redirect(..) => {}
     }
-    Ending::plain(if found.outcome == Outcome::NoName { rcode::NXDOMAIN } else { rcode::NOERROR })
+    proofs.write(book, reply)?;
+    if let Some((set, at)) = related {
+        add_related(book, reply, set, at);
+    }
+    Some(())
+}
+
+/// Writes the SOA record of a negative answer; the zone's apex stands at `apex`.
+pub(super) fn put_soa(book: Book<'_>, zone: ZoneId, apex: usize, reply: &mut Reply<'_>) -> Option<()> {
+    let set = (book.zones.apex(zone), book.zones.negative(zone));
+    put(book, reply, Section::Authority, set, pointer(apex), apex).map(drop)
 }
 
 /// Follows CNAMEs and DNAMEs through our zones.
 #[cold]
-fn chase(zones: &Zones, query: &Query<'_>, mut found: Found, mut place: Place, reply: &mut Reply<'_>) -> Ending {
+fn chase(book: Book<'_>, query: &Query<'_>, mut found: Found, mut place: Place, reply: &mut Reply<'_>) -> Ending {
+    let zones = book.zones;
     reply.authoritative = true;
     let mut name = NameBuffer::new(query.name().wire());
+    let mut proofs = Proofs::new();
     let mut seen = [found.node; CHAIN_MAX];
     for step in 0..CHAIN_MAX {
         let written = match found.outcome {
-            Outcome::Alias(set) => follow_alias(zones, reply, set, place, &mut name),
-            Outcome::Redirect(set, length) => match follow_redirect(zones, reply, set, length, place, &mut name) {
-                Ok(written) => written,
-                Err(TooLong) => return Ending::plain(rcode::YXDOMAIN),
-            },
-            _ => return conclude(zones, found, place, true, reply),
+            Outcome::Alias(set) => {
+                proofs.positive(book, &found, Span::new(name.wire()), place.apex);
+                follow_alias(book, reply, (found.node, set), place, &mut name)
+            }
+            Outcome::Redirect(set, length) => {
+                match follow_redirect(book, reply, (found.node, set), length, place, &mut name) {
+                    Ok(written) => written,
+                    Err(TooLong) => return Ending::plain(rcode::YXDOMAIN),
+                }
+            }
+            _ => {
+                let current = name;
+                return conclude(book, found, (place, Span::new(current.wire())), true, &mut proofs, reply);
+            }
         };
         let Some(at) = written else {
             reply.truncate();
@@ -131,13 +174,22 @@ fn chase(zones: &Zones, query: &Query<'_>, mut found: Found, mut place: Place, r
         place = Place { at, length, zone: next.zone, apex };
         found = next;
     }
+    if proofs.write(book, reply).is_none() {
+        reply.truncate();
+    }
     Ending::plain(rcode::NOERROR)
 }
 
 /// Writes a CNAME and takes its target as the next name. Gives the target's offset in the message.
-fn follow_alias(zones: &Zones, reply: &mut Reply<'_>, set: Set, place: Place, name: &mut NameBuffer) -> Option<usize> {
-    let at = put(zones, reply, Section::Answer, set, pointer(place.at), place.apex)?;
-    let (kept, apex) = zones.target(set, place.zone);
+fn follow_alias(
+    book: Book<'_>,
+    reply: &mut Reply<'_>,
+    (node, set): (NodeId, Set),
+    place: Place,
+    name: &mut NameBuffer,
+) -> Option<usize> {
+    let at = put(book, reply, Section::Answer, (node, set), pointer(place.at), place.apex)?;
+    let (kept, apex) = book.zones.target(set, place.zone);
     name.set(kept, apex).then_some(at + RECORD_HEADER)
 }
 
@@ -147,16 +199,17 @@ struct TooLong;
 /// Writes a DNAME and the CNAME that it makes of the name (RFC 6672 §3.1), and takes that one's target as the
 /// next name. Gives the target's offset in the message.
 fn follow_redirect(
-    zones: &Zones,
+    book: Book<'_>,
     reply: &mut Reply<'_>,
-    set: Set,
+    (node, set): (NodeId, Set),
     owner_length: usize,
     place: Place,
     name: &mut NameBuffer,
 ) -> Result<Option<usize>, TooLong> {
     let owner = place.suffix(owner_length);
-    let Some(at) = put(zones, reply, Section::Answer, set, owner, place.apex) else { return Ok(None) };
-    let (target, _) = zones.target(set, place.zone);
+    let put = put(book, reply, Section::Answer, (node, set), owner, place.apex);
+    let Some(at) = put else { return Ok(None) };
+    let (target, _) = book.zones.target(set, place.zone);
     let old = *name;
     if !name.set(&old.wire()[..old.wire().len() - owner_length], target) {
         return Err(TooLong);
@@ -165,10 +218,18 @@ fn follow_redirect(
     Ok(reply.record(Section::Answer, pointer(place.at), rtype::CNAME, ttl, name.wire()))
 }
 
-/// Copies a set and turns its pointers: `owner` in place of the question, `apex` to where the apex stands here.
+/// Copies a set and turns its pointers: `owner` in place of the question, `apex` to where the apex stands here. Its
+/// signatures stand behind it, if they are asked for.
 #[inline]
-fn put(zones: &Zones, reply: &mut Reply<'_>, section: Section, set: Set, owner: u16, apex: usize) -> Option<usize> {
-    let start = reply.append(section, set.count, zones.image(&set))?;
+fn put(
+    book: Book<'_>,
+    reply: &mut Reply<'_>,
+    section: Section,
+    (node, set): (NodeId, Set),
+    owner: u16,
+    apex: usize,
+) -> Option<usize> {
+    let start = reply.append(section, set.count, book.zones.image(&set))?;
     if owner != QUESTION {
         let mut at = start;
         for _ in 0..set.count {
@@ -176,8 +237,13 @@ fn put(zones: &Zones, reply: &mut Reply<'_>, section: Section, set: Set, owner: 
             at += RECORD_HEADER + usize::from(reply.peek(at + RECORD_HEADER - 2));
         }
     }
-    for fixup in zones.fixups(set) {
+    for fixup in book.zones.fixups(set) {
         reply.patch(start + fixup, pointer(apex));
+    }
+    if book.signed {
+        let ttl = u32::from(reply.peek(start + 6)) << 16 | u32::from(reply.peek(start + 8));
+        let seal = book.zones.seal(node, set.rtype);
+        seal.map_or(Some(()), |seal| put_signatures(seal, reply, section, (&[], owner), ttl))?;
     }
     Some(start)
 }
@@ -185,13 +251,14 @@ fn put(zones: &Zones, reply: &mut Reply<'_>, section: Section, set: Set, owner: 
 /// Writes the addresses of the names in a set that stands at `start`. Those without which the set is of no use
 /// come first and truncate the reply if they do not fit (RFC 9471); the others are left out.
 #[cold]
-fn add_related(zones: &Zones, reply: &mut Reply<'_>, set: Set, start: usize) {
-    for related in zones.related(set) {
+fn add_related(book: Book<'_>, reply: &mut Reply<'_>, set: Set, start: usize) {
+    for related in book.zones.related(set) {
         let name_at = start + related.name_at;
         for rtype in [rtype::A, rtype::AAAA] {
-            let Some(addresses) = zones.set(related.node, rtype) else { continue };
+            let Some(addresses) = book.zones.set(related.node, rtype) else { continue };
+            let addresses = (related.node, addresses);
             let written = name_at <= POINTER_MAX
-                && put(zones, reply, Section::Additional, addresses, pointer(name_at), 0).is_some();
+                && put(book, reply, Section::Additional, addresses, pointer(name_at), 0).is_some();
             if !written && related.required {
                 return reply.truncate();
             }

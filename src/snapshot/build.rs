@@ -2,7 +2,9 @@
 
 use super::counted::Counted;
 use super::meters::{Meter, Meters};
+use super::sets::Counter;
 use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
+use crate::dnssec::Seals;
 use crate::geo::{Databases, GeoMap, MapSpec, Matcher, ScopeLimits, View};
 use crate::health::{Check, CheckKind, TargetAddress};
 use crate::id::{CheckId, ClassId, EndpointId, MapId, NameId, TargetId};
@@ -40,7 +42,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     let counted = Counted::new((&zones, &pools, &policies), (&plan, &routes, &rows), &names, names_counted);
     drop(rows);
     let views = lay_out_views(views, &maps);
-    let owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
+    let mut owners: Vec<BalancedOwner<'_>> = (names.iter().enumerate())
         .map(|(index, name)| BalancedOwner {
             owner: &name.owner,
             zone: name.zone,
@@ -49,8 +51,10 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         })
         .collect();
     let records = zones.iter().map(|zone| super::changes::fingerprint(&zone.records)).collect();
+    let signs = super::signed::complete(&mut zones, &mut owners);
     let tree = Zones::build(&mut zones, &owners);
     drop(owners);
+    let seals = if signs { seals(&zones, &names, sources) } else { Vec::new() };
     let facts = names.iter().map(|name| facts(name, &routes[name.route.index()])).collect();
     let Watches { targets, watches, watched, meters, canaries } = watch(&checks, &pools, &endpoints, canaries);
     let (rdata_v4, rdata_v6) = rdata(&endpoints);
@@ -64,6 +68,8 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
     names.shrink_to_fit();
     Ok(Snapshot {
         zones: tree,
+        signs,
+        seals,
         writes_hashes_down,
         writes_ties_down,
         settings: zones,
@@ -158,6 +164,18 @@ fn lay_out_views(views: Vec<(MapId, Vec<ClassId>)>, maps: &[Arc<GeoMap>]) -> Vec
         (Arc::clone(map), view)
     };
     views.into_iter().map(lay_out).collect()
+}
+
+/// Room for what is signed of each balanced name.
+fn seals(zones: &[ZoneSpec], names: &[BalancedName], sources: Sources<'_>) -> Vec<Seals> {
+    let mut counter = Counter::new(sources.pools, sources.endpoints, sources.policies);
+    let room = |name: &BalancedName| {
+        if zones[name.zone.index()].signing.signer().is_none() {
+            return Seals::default();
+        }
+        Seals::expecting(counter.of(name))
+    };
+    names.iter().map(room).collect()
 }
 
 fn facts(name: &BalancedName, route: &Route) -> NameFacts {

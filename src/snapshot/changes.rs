@@ -1,7 +1,7 @@
 //! What differs between two configurations, as people name things. Places in files and ids do not count: what was only
 //! moved or written in another way has not changed.
 
-use super::{Ecs, Snapshot};
+use super::Snapshot;
 use crate::health::Check;
 use crate::id::{PoolId, ZoneId};
 use crate::steer::{Fallback, Policy, Step};
@@ -137,9 +137,16 @@ fn within(snapshot: &Snapshot, zone: ZoneId, name: &str) -> String {
     format!("{}/{name}", snapshot.settings[zone.index()].apex.to_lowercase())
 }
 
-fn zones(snapshot: &Snapshot) -> Things<(u64, &Ecs)> {
+fn zones(snapshot: &Snapshot) -> Things<impl PartialEq> {
     let zones = snapshot.settings.iter().zip(&snapshot.records);
-    collect(zones.map(|(zone, &records)| (zone.apex.to_lowercase().to_string(), (records, &zone.ecs))))
+    collect(zones.map(|(zone, &records)| {
+        let keys = zone
+            .signing
+            .signer()
+            .map(|signer| signer.keys().iter().map(|(key, phase)| (key.dnskey(), *phase)).collect::<Vec<_>>());
+        let is_signed = zone.signing.wanted().is_some();
+        (zone.apex.to_lowercase().to_string(), (records, &zone.ecs, is_signed, keys.unwrap_or_default()))
+    }))
 }
 
 fn regions(snapshot: &Snapshot) -> Things<impl PartialEq> {

@@ -5,17 +5,20 @@ mod build;
 mod changes;
 mod counted;
 mod meters;
+mod sets;
+mod signed;
 mod spec;
 
 pub use build::probed_addresses;
 pub use changes::{Became, Change, Thing, changes};
 pub use counted::{Answered, Counted, FAMILIES, Label, RCODES, TRANSPORTS, TYPES};
 pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses, usual};
-pub use spec::{Ecs, Spec, ZoneSpec};
+pub use spec::{Ecs, Signing, Spec, ZoneSpec};
 
 use meters::Meters;
 
 use crate::client::Bits;
+use crate::dnssec::Seals;
 use crate::geo::{GeoMap, View};
 use crate::health::{Check, GuardRules, TargetAddress};
 use crate::id::{CheckId, EndpointId, RouteId, TargetId, ZoneId};
@@ -31,6 +34,10 @@ pub struct Snapshot {
     pub zones: Zones,
     /// The specification's zones, for their settings and for people (regions, files); their records are gone.
     pub settings: Vec<ZoneSpec>,
+    /// A zone is signed: whoever asks for signatures takes another way.
+    pub(crate) signs: bool,
+    /// By balanced name, what was signed of it; none if no zone is signed.
+    pub(crate) seals: Vec<Seals>,
     /// By zone, the fingerprint of its static records without the SOA's serial: equal ones are the same data.
     pub records: Vec<u64>,
     /// Checks.
@@ -129,6 +136,11 @@ impl Snapshot {
     /// True if a zone uses a client subnet that came from `resolver`.
     pub(crate) fn believes(&self, zone: ZoneId, resolver: Bits) -> bool {
         self.settings[zone.index()].ecs.believes(resolver.into())
+    }
+
+    /// True if a zone's keys are missing: it answers SERVFAIL.
+    pub(crate) fn is_locked(&self, zone: ZoneId) -> bool {
+        self.settings[zone.index()].signing.is_locked()
     }
 
     /// The targets that vote for one endpoint in one family (0 IPv4 or a host name, 1 IPv6).

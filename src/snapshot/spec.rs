@@ -2,6 +2,7 @@
 //! compiled. Ids count over the whole specification; only `RegionId` counts within its zone.
 
 use super::Target;
+use crate::dnssec::{Algorithm, Signer};
 use crate::geo::{Region, ScopeLimits};
 use crate::health::{Check, GuardRules};
 use crate::pool::{Endpoint, Pool};
@@ -10,6 +11,7 @@ use crate::wire::Name;
 use crate::zone::Record;
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// All zones of a configuration. `config` has proved: every id points into its table, names are unique,
 /// every zone has one SOA and at least one NS at its apex, every policy a `default` row.
@@ -48,6 +50,49 @@ pub struct ZoneSpec {
     pub regions: Vec<Region>,
     /// What it makes of client subnets.
     pub ecs: Ecs,
+    /// How it is signed.
+    pub signing: Signing,
+}
+
+/// How a zone is signed.
+#[derive(Clone, Debug, Default)]
+pub enum Signing {
+    /// It is not.
+    #[default]
+    Off,
+    /// It shall be, and nobody has looked for its keys: what is compiled has no signatures. For everything but serving.
+    Wanted(Algorithm),
+    /// It shall be, and its keys are not there: it answers SERVFAIL, never without signatures.
+    Locked(Algorithm),
+    /// By these keys.
+    On(Arc<Signer>),
+}
+
+impl Signing {
+    /// What signs it, if it is signed.
+    #[must_use]
+    pub fn signer(&self) -> Option<&Arc<Signer>> {
+        match self {
+            Self::On(signer) => Some(signer),
+            Self::Off | Self::Wanted(_) | Self::Locked(_) => None,
+        }
+    }
+
+    /// True if its keys are missing.
+    #[must_use]
+    pub const fn is_locked(&self) -> bool {
+        matches!(self, Self::Locked(_))
+    }
+
+    /// What a new key of it is made for, if it shall be signed.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Algorithm> {
+        match self {
+            Self::Off => None,
+            Self::Wanted(algorithm) | Self::Locked(algorithm) => Some(*algorithm),
+            Self::On(signer) => signer.keys().first().map(|(key, _)| key.algorithm()),
+        }
+    }
 }
 
 /// Client subnet (RFC 7871) settings.

@@ -117,6 +117,30 @@ pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client,
 #[inline(always)]
 #[must_use]
 pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
+    decide_by::<false>(state, worker, name, client, want).0
+}
+
+/// The same for an answer that is signed: one of few ([`Table::pick_scheduled`]). With the pool that was picked from.
+#[inline(always)]
+#[must_use]
+pub(crate) fn decide_signed(
+    state: &State,
+    worker: &mut Worker,
+    name: NameId,
+    client: &Client,
+    want: Want,
+) -> (Decision, PoolId) {
+    decide_by::<true>(state, worker, name, client, want)
+}
+
+#[inline(always)]
+fn decide_by<const SIGNED: bool>(
+    state: &State,
+    worker: &mut Worker,
+    name: NameId,
+    client: &Client,
+    want: Want,
+) -> (Decision, PoolId) {
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
     let located = locate(snapshot, facts.view, client);
@@ -132,21 +156,25 @@ pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client
         Some((pool, table)) => Ok((*pool, &**table, row.count)),
         None => served_by(&state.live, (row.leaf, chunk), lane, &asker(facts, located, client), &mut worker.draw),
     };
-    let answer = match served {
+    let (answer, from) = match served {
         Ok((pool, table, count)) => {
             worker.decided(name, count);
             let (cursor, draw, picked) = worker.rotation(pool, lane);
-            table.pick(|| asker(facts, located, client), cursor, draw, picked);
+            if SIGNED && table.varies() {
+                table.pick_scheduled(&asker(facts, located, client), draw, picked);
+            } else {
+                table.pick(|| asker(facts, located, client), cursor, draw, picked);
+            }
             let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
-            Answer::Records { ttl }
+            (Answer::Records { ttl }, pool)
         }
         Err(answer) => {
             let class = facts.first as usize + located.class.index();
             worker.decided(name, snapshot.counted.outcome(class, answer.place()) as u32);
-            answer
+            (answer, PoolId::new(0))
         }
     };
-    Decision { answer, scope, class: located.class }
+    (Decision { answer, scope, class: located.class }, from)
 }
 
 /// What the stable choices hash of a client.

@@ -54,6 +54,7 @@ impl World {
             records: Vec::new(),
             regions: regions.iter().map(region).collect(),
             ecs: Ecs { enabled: true, trusted: Box::new([]), limits: ScopeLimits { v4: SCOPE_V4, v6: SCOPE_V6 } },
+            signing: crate::snapshot::Signing::Off,
         };
         Self { spec: Spec { zones: vec![zone], ..Spec::default() } }
     }

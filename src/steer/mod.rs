@@ -30,8 +30,8 @@ mod trail;
 
 pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
-pub(crate) use decide::decide_as;
 pub use decide::{Answer, Decision, Picks, Want, decide};
+pub(crate) use decide::{decide_as, decide_signed};
 pub(crate) use dependents::Dependents;
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
 pub use gauge::Gauge;

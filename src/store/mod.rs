@@ -6,10 +6,12 @@
 
 mod cookies;
 mod health;
+mod keys;
 mod operators;
 
 pub use cookies::{CookieSecrets, secret};
 pub use health::{Moment, Remembered, remember, restored};
+pub use keys::{keys_folder, put_key, read_key, read_keys, write_key};
 pub use operators::Operators;
 
 use crate::limits::STATE_FILE_MAX;

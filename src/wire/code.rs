@@ -28,6 +28,20 @@ pub mod rtype {
     pub const OPT: u16 = 41;
     /// A delegation's key digest: the one type that the parent side of a cut answers (RFC 4035 §3.1.4.1).
     pub const DS: u16 = 43;
+    /// A signature (RFC 4034 §3).
+    pub const RRSIG: u16 = 46;
+    /// What exists at a name, and the next name (RFC 4034 §4).
+    pub const NSEC: u16 = 47;
+    /// A zone's key (RFC 4034 §2).
+    pub const DNSKEY: u16 = 48;
+    /// The chain of hashed names (RFC 5155), which we do not make.
+    pub const NSEC3: u16 = 50;
+    /// How it is hashed.
+    pub const NSEC3PARAM: u16 = 51;
+    /// What the parent shall publish as DS (RFC 7344).
+    pub const CDS: u16 = 59;
+    /// The same as keys.
+    pub const CDNSKEY: u16 = 60;
     /// A service binding (RFC 9460).
     pub const SVCB: u16 = 64;
     /// A service binding for HTTP.
@@ -92,6 +106,8 @@ pub mod option {
 pub mod extended {
     /// Other error: the text says which.
     pub const OTHER: u16 = 0;
+    /// Not ready: something that the server needs is missing.
+    pub const NOT_READY: u16 = 14;
     /// Prohibited.
     pub const PROHIBITED: u16 = 18;
     /// Not authoritative.

@@ -27,6 +27,12 @@ pub enum Section {
     Additional = 2,
 }
 
+/// A signature that somebody may make anew while it is copied.
+pub trait Signature {
+    /// Copies it; false if what was copied is a mixture.
+    fn copy(self, to: &mut [u8; 64]) -> bool;
+}
+
 /// A reply in the making. The usual answer is written by code that is all inlined, so that these words stay in
 /// registers; what is unusual takes the reply by value and goes on elsewhere.
 #[derive(Debug)]
@@ -126,6 +132,78 @@ impl<'o> Reply<'o> {
         self.at = end;
         self.counts[section as usize] += 1;
         Some(start)
+    }
+
+    /// Writes one record whose owner is some labels and behind them a pointer. Gives the offset of its owner.
+    pub fn named(
+        &mut self,
+        section: Section,
+        (labels, behind): (&[u8], u16),
+        rtype: u16,
+        ttl: u32,
+        rdata: &[u8],
+    ) -> Option<usize> {
+        let (at, start) = (self.at, self.at + labels.len() + RECORD_HEADER);
+        let end = start + rdata.len();
+        if !self.has_room(end) {
+            return None;
+        }
+        self.out[at..at + labels.len()].copy_from_slice(labels);
+        let head = record_header(behind, rtype, ttl, rdata.len() as u16);
+        self.out[at + labels.len()..start].copy_from_slice(&head);
+        self.out[start..end].copy_from_slice(rdata);
+        self.at = end;
+        self.counts[section as usize] += 1;
+        Some(at)
+    }
+
+    /// Writes an RRSIG record whose owner is some labels and behind them a pointer, from the parts of its data: up to the
+    /// original TTL, expiration and inception, key tag and signer, and the signature. `None` if it has no room, or the copy
+    /// of the signature is no good.
+    #[inline(always)]
+    pub fn signature(
+        &mut self,
+        section: Section,
+        (labels, behind): (&[u8], u16),
+        ttl: u32,
+        (fixed, window, signer): (u64, u64, &[u8]),
+        signature: impl Signature,
+    ) -> Option<()> {
+        let length = 16 + signer.len() + 64;
+        let end = self.at + labels.len() + RECORD_HEADER + length;
+        if !self.has_room(end) {
+            return None;
+        }
+        let head = record_header(behind, rtype::RRSIG, ttl, length as u16);
+        let (owner, rest) = self.out[self.at..end].split_at_mut(labels.len());
+        if !labels.is_empty() {
+            owner.copy_from_slice(labels);
+        }
+        let (before, rest) = rest.split_first_chunk_mut::<{ RECORD_HEADER + 16 }>()?;
+        before[..RECORD_HEADER].copy_from_slice(&head);
+        before[RECORD_HEADER..RECORD_HEADER + 8].copy_from_slice(&fixed.to_be_bytes());
+        before[RECORD_HEADER + 8..].copy_from_slice(&window.to_be_bytes());
+        let (between, last) = rest.split_last_chunk_mut::<64>()?;
+        copy(between, signer);
+        if !signature.copy(last) {
+            return None;
+        }
+        self.at = end;
+        self.counts[section as usize] += 1;
+        Some(())
+    }
+
+    /// The data of the records so far, if their owners are pointers.
+    pub fn rdatas(&self) -> impl Iterator<Item = &[u8]> {
+        let mut at = self.question_end;
+        std::iter::from_fn(move || {
+            let start = at + RECORD_HEADER;
+            if start > self.at {
+                return None;
+            }
+            at = start + usize::from(self.peek(start - 2));
+            Some(&self.out[start..at])
+        })
     }
 
     /// Writes addresses of the question's name into the answer section, `RECORD` octets a record; false if they have no

@@ -3,10 +3,12 @@
 
 use super::rrset::{Layout, name_length};
 use super::{BalancedOwner, Flags, Meta, NO_NAME, Node, NodeId, Record, Set, Table, Zones};
+use crate::dnssec::{RrSet, Seal};
 use crate::id::ZoneId;
 use crate::snapshot::ZoneSpec;
 use crate::wire::code::rtype;
 use crate::wire::{Name, Span};
+use std::sync::Arc;
 
 impl Zones {
     /// Builds the tree. `zones`: apex and static records of each, which are taken out; `balanced`: owner names, their
@@ -52,6 +54,9 @@ impl<'a> Builder<'a> {
             sets: Vec::with_capacity(expected),
             images: Vec::with_capacity(expected * 8),
             zones: Vec::with_capacity(specs.len()),
+            seals: Vec::new(),
+            minimal: Vec::new(),
+            chains: Vec::new(),
             deepest: 0,
         };
         Self { specs, out, parents: Vec::with_capacity(expected) }
@@ -291,6 +296,8 @@ impl<'a> Builder<'a> {
                 let zone = self.out.nodes[id.index()].zone;
                 self.out.zones[zone.index()].negative = negative;
             }
+            let seal = self.seal(id, rtype, ttl, &rdatas);
+            self.out.put_seal(seal);
             let node = &mut self.out.nodes[id.index()];
             if node.set_count == 0 {
                 node.sets = self.out.sets.len() as u32;
@@ -298,6 +305,15 @@ impl<'a> Builder<'a> {
             node.set_count += 1;
             self.out.sets.push(laid_out);
         }
+    }
+
+    /// What signs an RRset, if its zone is signed and has the authority over it.
+    fn seal(&self, id: NodeId, rtype: u16, ttl: u32, rdatas: &[&[u8]]) -> Option<Arc<Seal>> {
+        let signer = self.specs[self.out.nodes[id.index()].zone.index()].signing.signer()?;
+        if !self.out.has_authority(id, rtype) {
+            return None;
+        }
+        signer.seal(&RrSet::new(self.out.name(id), rtype, ttl, rdatas.iter().copied()))
     }
 
     /// Tells the nodes whose RRsets are the answer wherever they are asked for.
@@ -348,6 +364,7 @@ impl<'a> Builder<'a> {
         self.out.names.shrink_to_fit();
         self.out.sets.shrink_to_fit();
         self.out.images.shrink_to_fit();
+        self.out.link();
         self.out
     }
 }

@@ -277,6 +277,8 @@ impl Zones {
 #[inline]
 fn steered(flags: Flags, name: NameId, qtype: u16) -> Option<Outcome> {
     match qtype {
+        // What says that there is a CNAME stands beside it (RFC 4034 §4).
+        rtype::NSEC | rtype::RRSIG if flags.has(Flags::BALANCED_CNAME) => None,
         _ if flags.has(Flags::BALANCED_CNAME) => Some(Outcome::Target(name)),
         rtype::A if flags.has(Flags::BALANCED_A) => Some(Outcome::Addresses(name)),
         rtype::AAAA if flags.has(Flags::BALANCED_AAAA) => Some(Outcome::Addresses(name)),

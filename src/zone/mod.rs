@@ -6,6 +6,7 @@
 //! below it. So a name that exists costs one look-up, and only one that does not is walked label by label.
 
 mod build;
+mod chain;
 mod lookup;
 mod rrset;
 mod table;
@@ -14,8 +15,11 @@ pub(crate) use lookup::At;
 pub use lookup::{Found, Holder, Outcome, Usual};
 pub use rrset::{Related, Set};
 
+use crate::dnssec::Seal;
 use crate::id::{NameId, ZoneId};
 use crate::wire::Name;
+use chain::Chain;
+use std::sync::{Arc, OnceLock};
 use table::Table;
 
 /// One static record as read from a file.
@@ -56,6 +60,12 @@ pub struct Zones {
     /// What the RRsets' records look like in a message.
     images: Vec<u8>,
     zones: Vec<Meta>,
+    /// By set, what signs it; empty if no zone is signed.
+    seals: Vec<Option<Arc<Seal>>>,
+    /// By node, what signs its minimal answer to ANY; empty if no zone is signed.
+    minimal: Vec<OnceLock<Arc<Seal>>>,
+    /// By zone, its names in order; empty if no zone is signed.
+    chains: Vec<Chain>,
     /// Labels of the deepest node: nothing longer is worth a look-up.
     deepest: usize,
 }
@@ -180,6 +190,8 @@ impl Zones {
             + self.names.capacity()
             + self.sets.capacity() * size_of::<Set>()
             + self.images.capacity()
+            + self.seals.capacity() * size_of::<Option<Arc<Seal>>>()
+            + self.minimal.capacity() * size_of::<OnceLock<Arc<Seal>>>()
     }
 
     /// True if there is no zone.
@@ -195,7 +207,7 @@ impl Zones {
     }
 
     /// The name of a node, in lower case.
-    fn name(&self, node: NodeId) -> &[u8] {
+    pub(crate) fn name(&self, node: NodeId) -> &[u8] {
         let node = &self.nodes[node.index()];
         let start = node.name as usize;
         &self.names[start..start + usize::from(node.name_length)]

@@ -6,7 +6,7 @@
 use geosteer::client::Subnet;
 use geosteer::geo::ScopeLimits;
 use geosteer::respond::{Request, Transport, Verdict, respond};
-use geosteer::snapshot::{Ecs, Spec, ZoneSpec};
+use geosteer::snapshot::{Ecs, Signing, Spec, ZoneSpec};
 use geosteer::state::State;
 use geosteer::wire::{Name, QueryBuilder};
 use geosteer::worker::Worker;
@@ -99,7 +99,14 @@ pub fn zone(apex: &str, text: &str) -> ZoneSpec {
             }
         })
         .collect();
-    ZoneSpec { apex, file: "test".into(), records, regions: Vec::new(), ecs: ecs(&["0.0.0.0/0", "::/0"]) }
+    ZoneSpec {
+        apex,
+        file: "test".into(),
+        records,
+        regions: Vec::new(),
+        ecs: ecs(&["0.0.0.0/0", "::/0"]),
+        signing: Signing::Off,
+    }
 }
 
 /// Client subnets believed from these networks.

@@ -163,3 +163,25 @@ fn a_cookie_is_known_after_a_restart() {
     assert_eq!(server.totals().limited.cookies, [1, 0, 0]);
     server.stop();
 }
+
+#[test]
+fn a_reload_switches_limits_on_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, zone) = (folder.path().join("geosteer.toml"), folder.path().join("zone.toml"));
+    std::fs::write(&zone, ZONE).unwrap();
+    std::fs::write(&file, "").unwrap();
+    let mut options = Options::for_paths(vec![zone]);
+    options.sources.server = ServerSource::File(file.clone());
+    options.state = Some(folder.path().join("state"));
+    let server = Server::start(options).unwrap();
+    let (client, message) = (Client::at("127.1.7.1", &server), plain("www.example.com", "A"));
+    (0..500).for_each(|_| assert!(client.asks(&message)));
+    std::fs::write(&file, "[rrl]\nresponses_per_second = 5\nslip = 1\n").unwrap();
+    let reloaded = server.reload().unwrap();
+    assert!(reloaded.changes.iter().any(|change| change.name == "rrl"), "{:?}", reloaded.changes);
+    assert!((0..2_000).any(|_| !client.asks(&message)));
+    std::fs::write(&file, "").unwrap();
+    server.reload().unwrap();
+    (0..500).for_each(|_| assert!(client.asks(&message)));
+    server.stop();
+}

@@ -47,6 +47,7 @@ fn zone(path: &str, key: &str) -> Option<Value> {
         ("[regions.NAME]", "asns") => many(any(&[integer(), like("^(AS|as)?[0-9]+$")])),
         ("[regions.NAME]", _) => many(text()),
         ("[dnssec]" | "[ecs]", "enabled") => boolean(),
+        ("[dnssec]", "algorithm") => words(&["ECDSAP256SHA256", "ED25519"]),
         ("[ecs]", "trusted") => many(text()),
         ("[ecs]", _) => integer(),
         _ => return None,

@@ -449,9 +449,9 @@ pub static MX: Table =
 pub static DNSSEC: Table = Table {
     what: "[dnssec]",
     path: "[dnssec]",
-    keys: &["enabled"],
-    later: &["algorithm", "keys", "nsec3"],
-    words: &[],
+    keys: &["enabled", "algorithm"],
+    later: &["keys", "nsec3"],
+    words: &[("enable", "enabled"), ("alg", "algorithm")],
 };
 
 /// `[ecs]`.

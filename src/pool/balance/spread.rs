@@ -57,6 +57,11 @@ impl Spread {
 
     /// Picks up to `answers` members, no two of one domain. Weights are the members' `number`s.
     #[cold]
+    /// The order.
+    pub(in crate::pool) const fn order(&self) -> &Order {
+        &self.order
+    }
+
     pub(in crate::pool) fn pick(
         &self,
         members: &[Member],
