@@ -302,8 +302,10 @@ impl Write for Cut {
 }
 
 /// A handshake that is cut off after so many octets; gives how many the client has written.
-fn cut_handshake(bench: &Bench, left: usize) -> usize {
-    let stream = secure::plain(bench.tls);
+fn cut_handshake(bench: &Bench, number: usize, left: usize) -> usize {
+    let Ok(stream) = connect_from(number, bench.tls) else { return 0 };
+    stream.set_nonblocking(false).expect("a socket of ours");
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout above zero");
     let name = rustls::pki_types::ServerName::try_from(NAME).expect("a name");
     let mut client = rustls::ClientConnection::new(bench.pair.client(&["dot"]), name).expect("a client");
     let mut cut = Cut { stream, left, written: 0 };
@@ -314,14 +316,15 @@ fn cut_handshake(bench: &Bench, left: usize) -> usize {
 }
 
 fn cut_handshakes(bench: &Bench, _stop: &AtomicBool) -> u64 {
-    let octets = cut_handshake(bench, usize::MAX);
+    let octets = cut_handshake(bench, 0, usize::MAX);
     println!("a handshake has {octets} octets of the client");
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 while next.fetch_add(1, Ordering::Relaxed) < CUTS {
-                    cut_handshake(bench, next.load(Ordering::Relaxed) as usize % octets + 1);
+                    let number = next.load(Ordering::Relaxed) as usize;
+                    cut_handshake(bench, number, number % octets + 1);
                 }
             });
         }

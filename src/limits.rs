@@ -280,13 +280,15 @@ pub const ENCRYPTED_CONNECTIONS: usize = 4_096;
 /// Of those the ones of one client (IPv4 address or IPv6 /64).
 pub const ENCRYPTED_CONNECTIONS_CLIENT: usize = 256;
 /// Of those the ones whose handshake is not over yet; for one more the oldest of them makes room.
-pub const HANDSHAKES: usize = 512;
+pub const HANDSHAKES: usize = 4_096;
 /// Unfinished handshakes of one client.
 pub const HANDSHAKES_CLIENT: usize = 128;
 /// A PROXY header and a handshake must be over this long after a connection was accepted, milliseconds.
 pub const HANDSHAKE_MS: u64 = 3_000;
 /// An encrypted connection without a query is closed after this long, milliseconds.
 pub const ENCRYPTED_IDLE_MS: u64 = 30_000;
+/// Encrypted connections that are accepted before the first of them have their turn.
+pub const ENCRYPTED_AHEAD: usize = 64;
 /// Octets that one encrypted connection may bring before others have their turn.
 pub const ENCRYPTED_TURN: usize = 16 << 10;
 /// Requests of one HTTP/2 connection, or queries of one QUIC connection, at a time.

@@ -1,7 +1,7 @@
 //! Taking connections in: each gets a place among those whose handshake is not over, and a task.
 
 use super::{FrontEnds, Hub, Place, Speaks};
-use crate::limits::TCP_AHEAD;
+use crate::limits::ENCRYPTED_AHEAD;
 use crate::listen::table::Client;
 use crate::listen::tcp::accept::Listener;
 use crate::listen::tcp::pause;
@@ -28,7 +28,7 @@ impl Hub {
         let speaks = *speaks;
         loop {
             let mut taken = listener.next().await;
-            for _ in 0..TCP_AHEAD {
+            for _ in 0..ENCRYPTED_AHEAD {
                 match taken {
                     Ok((stream, peer)) => self.admit(stream, peer, speaks, front_ends.as_ref()),
                     Err(error) if sys::is_shortage(&error) => {

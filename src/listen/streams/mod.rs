@@ -68,7 +68,7 @@ impl Limits {
     pub fn with_descriptors(descriptors: usize) -> Self {
         let room = descriptors.saturating_sub(limits::DESCRIPTORS_RESERVED);
         let connections = (room / 4 * 3).clamp(8, limits::ENCRYPTED_CONNECTIONS);
-        let handshakes = (room / 4).clamp(8, limits::HANDSHAKES);
+        let handshakes = room.saturating_sub(connections).clamp(8, limits::HANDSHAKES);
         Self {
             connections,
             per_client: limits::ENCRYPTED_CONNECTIONS_CLIENT.min(connections),
