@@ -87,12 +87,30 @@ impl Ending {
 /// that is all inlined ([`answer_usual`]); every other one takes the long way ([`answer_any`]) to the same answers.
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     worker.follow(state);
+    if worker.only_answers()
+        && let Some(asked) = Asked::read(request.bytes)
+    {
+        let place = state.snapshot.zones.place(asked.name());
+        if let Some(query) = asked.with_rest()
+            && request.source.port > PORT_UNANSWERED_MAX
+            && query.edns.asks.is_nothing()
+        {
+            return answer_usual::<true>(state, worker, request, query, place, out);
+        }
+    }
+    respond_with_more(state, worker, request, out)
+}
+
+/// The same where a zone is signed or replies are limited, and for queries that ask for more than their answer (a
+/// cookie, the server's name). Reads the message itself: handing on a query that has been read costs all others.
+#[inline(never)]
+fn respond_with_more(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     if let Some(asked) = Asked::read(request.bytes) {
         let place = state.snapshot.zones.place(asked.name());
         if let Some(query) = asked.with_rest()
             && request.source.port > PORT_UNANSWERED_MAX
         {
-            return answer_usual(state, worker, request, query, place, out);
+            return answer_usual::<false>(state, worker, request, query, place, out);
         }
     }
     respond_to_any(state, worker, request, out)
@@ -118,9 +136,10 @@ fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out
     }
 }
 
-/// Answers the usual query, and hands any other one on.
+/// Answers the usual query, and hands any other one on. `ONLY`: it asks for nothing but its answer, no zone is signed, and
+/// replies are not limited; then a reply is ended where it was begun, and is never put together in memory for somebody else.
 #[inline(always)]
-fn answer_usual(
+fn answer_usual<const ONLY: bool>(
     state: &State,
     worker: &mut Worker,
     request: &Request<'_>,
@@ -130,7 +149,7 @@ fn answer_usual(
 ) -> Verdict {
     let zones = &state.snapshot.zones;
     let node = place.map(|at| at.id);
-    if query.edns.dnssec_ok && state.snapshot.signs {
+    if !ONLY && query.edns.dnssec_ok && state.snapshot.signs {
         return signed::answer_usual(state, worker, request, query, place, out);
     }
     if let Some(at) = place
@@ -142,7 +161,7 @@ fn answer_usual(
                 if subnet.wish != Wish::Malformed {
                     worker.found(holder.zone);
                     let asked = Question { name, want: Want::Addresses(family(query.qtype())), node, subnet };
-                    return steered(state, worker, request, asked, query, out);
+                    return steered::<ONLY>(state, worker, request, asked, query, out);
                 }
             }
             Usual::Records(holder, set) if !set.has_related() => {
@@ -153,7 +172,9 @@ fn answer_usual(
                     reply.authoritative = true;
                     reply.scope = scope(subnet.wish, 0);
                     return match reply.append(Section::Answer, set.count, zones.image(set)) {
-                        Some(_) => finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR)),
+                        Some(_) => {
+                            finish_as::<ONLY>(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
+                        }
                         None => truncated(state, worker, request, query, reply),
                     };
                 }
@@ -226,7 +247,7 @@ fn answer_any(
             return finish(state, worker, request, &query, reply, ending);
         }
     };
-    steered(state, worker, request, Question { name, want, node, subnet }, query, out)
+    steered::<false>(state, worker, request, Question { name, want, node, subnet }, query, out)
 }
 
 /// The family of the addresses that a type of record has.
@@ -276,7 +297,7 @@ impl Question {
 
 /// Answers with what steering decides for a balanced name.
 #[inline(always)]
-fn steered(
+fn steered<const ONLY: bool>(
     state: &State,
     worker: &mut Worker,
     request: &Request<'_>,
@@ -303,7 +324,7 @@ fn steered(
     if !fits {
         return truncated(state, worker, request, query, reply);
     }
-    finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
+    finish_as::<ONLY>(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
 /// Answers with service records of what steering decides for a balanced name.
@@ -372,8 +393,24 @@ fn finish(
     request: &Request<'_>,
     query: &Query<'_>,
     reply: Reply<'_>,
+    ending: Ending,
+) -> Verdict {
+    finish_as::<false>(state, worker, request, query, reply, ending)
+}
+
+#[inline(always)]
+fn finish_as<const ONLY: bool>(
+    state: &State,
+    worker: &Worker,
+    request: &Request<'_>,
+    query: &Query<'_>,
+    reply: Reply<'_>,
     Ending { rcode, error }: Ending,
 ) -> Verdict {
+    if ONLY {
+        worker.replied(request, query.qtype(), rcode);
+        return Verdict::Send(reply.finish(query, rcode, error));
+    }
     if !query.edns.asks.is_nothing() {
         return asked::finish(state, worker, request, *query, reply, Ending { rcode, error });
     }

@@ -32,6 +32,8 @@ pub struct Worker {
     pub now: u64,
     /// Replies are limited.
     is_limited: bool,
+    /// No zone is signed, and replies are not limited.
+    only_answers: bool,
     tally: Arc<Tally>,
     /// Those of the tally, at hand.
     counts: Arc<[Count]>,
@@ -68,6 +70,7 @@ impl Worker {
             now: 0,
             // Until it has seen a state.
             is_limited: true,
+            only_answers: false,
             tally: Arc::default(),
             counts: Arc::new([]),
             names: (0, 0),
@@ -99,6 +102,13 @@ impl Worker {
         self.counts = Arc::clone(self.tally.counts());
         self.names = state.snapshot.counted.names();
         self.is_limited = state.identity.limiter.is_some();
+        self.only_answers = !self.is_limited && !state.snapshot.signs;
+    }
+
+    /// True if answers are all there is to do: no zone is signed, and replies are not limited.
+    #[inline(always)]
+    pub(crate) const fn only_answers(&self) -> bool {
+        self.only_answers
     }
 
     /// True if what it answers depends on the time.

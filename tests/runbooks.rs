@@ -229,6 +229,12 @@ fn an_override_was_forgotten() {
     runbook("An override forgotten", "");
 }
 
+/// Its commands need a service manager, or replace the server of this test: `takeover` and `supervised` run them.
+#[test]
+fn a_new_version_came() {
+    runbook("Upgrade without a gap", "");
+}
+
 /// Where a heading is linked to.
 fn anchor(heading: &str) -> String {
     let plain = heading.to_lowercase();

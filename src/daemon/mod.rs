@@ -279,14 +279,13 @@ impl Server {
         let first = writer.publish().ok_or_else(|| io::Error::other("the writer has no first state"))?;
         let published = Arc::new(Published::new(first));
         let (restarts, happened) = (Restarts::default(), Events::default());
-        let query_log = query_log.map(|settings| Log::start(settings, Arc::clone(&published), &restarts));
-        let query_log = query_log.transpose()?.map(Arc::new);
+        let start = |settings| Log::start(settings, Arc::clone(&published), &restarts).map(Arc::new);
+        let query_log = query_log.map(start).transpose()?;
         let metrics = Metrics::new(restarts.clone(), query_log.as_deref().map(Log::recorders));
-        let serving = Arc::<Serving>::default();
         restarts.tell(happened.clone());
         happened.push(Kind::Start, "server", "", "serving", env!("CARGO_PKG_VERSION"));
-        let ((events, received), (told, hears)) = (channel(), channel());
-        let (retired, reaped) = channel();
+        let ((events, received), (told, hears), (retired, reaped)) = (channel(), channel(), channel());
+        let serving = Arc::<Serving>::default();
         let writing = Writing {
             writer,
             events: received,

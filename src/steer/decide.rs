@@ -117,7 +117,7 @@ pub fn decide(state: &State, worker: &mut Worker, name: NameId, client: &Client,
 #[inline(always)]
 #[must_use]
 pub(crate) fn decide_as(state: &State, worker: &mut Worker, name: NameId, client: &Client, want: Want) -> Decision {
-    decide_by::<false>(state, worker, name, client, want).0
+    decide_by::<false>(state, worker, name, client, want, &mut PoolId::new(0))
 }
 
 /// The same for an answer that is signed: one of few ([`Table::pick_scheduled`]). With the pool that was picked from.
@@ -130,9 +130,11 @@ pub(crate) fn decide_signed(
     client: &Client,
     want: Want,
 ) -> (Decision, PoolId) {
-    decide_by::<true>(state, worker, name, client, want)
+    let mut from = PoolId::new(0);
+    (decide_by::<true>(state, worker, name, client, want, &mut from), from)
 }
 
+/// `from` is set where it is `SIGNED` only: the usual query keeps no pool that nobody asks for.
 #[inline(always)]
 fn decide_by<const SIGNED: bool>(
     state: &State,
@@ -140,7 +142,8 @@ fn decide_by<const SIGNED: bool>(
     name: NameId,
     client: &Client,
     want: Want,
-) -> (Decision, PoolId) {
+    from: &mut PoolId,
+) -> Decision {
     let snapshot = &*state.snapshot;
     let facts = &snapshot.facts[name.index()];
     let located = locate(snapshot, facts.view, client);
@@ -156,25 +159,28 @@ fn decide_by<const SIGNED: bool>(
         Some((pool, table)) => Ok((*pool, &**table, row.count)),
         None => served_by(&state.live, (row.leaf, chunk), lane, &asker(facts, located, client), &mut worker.draw),
     };
-    let (answer, from) = match served {
+    let answer = match served {
         Ok((pool, table, count)) => {
             worker.decided(name, count);
             let (cursor, draw, picked) = worker.rotation(pool, lane);
+            if SIGNED {
+                *from = pool;
+            }
             if SIGNED && table.varies() {
                 table.pick_scheduled(&asker(facts, located, client), draw, picked);
             } else {
                 table.pick(|| asker(facts, located, client), cursor, draw, picked);
             }
             let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
-            (Answer::Records { ttl }, pool)
+            Answer::Records { ttl }
         }
         Err(answer) => {
             let class = facts.first as usize + located.class.index();
             worker.decided(name, snapshot.counted.outcome(class, answer.place()) as u32);
-            (answer, PoolId::new(0))
+            answer
         }
     };
-    (Decision { answer, scope, class: located.class }, from)
+    Decision { answer, scope, class: located.class }
 }
 
 /// What the stable choices hash of a client.
