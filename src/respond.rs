@@ -41,6 +41,13 @@ pub enum Transport {
 impl Transport {
     /// All of them, in the order of [`crate::snapshot::TRANSPORTS`].
     pub const ALL: [Self; 5] = [Self::Udp, Self::Stream, Self::Tls, Self::Https, Self::Quic];
+
+    /// True if replies are not bounded by what fits a datagram: all but UDP.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        !matches!(self, Self::Udp)
+    }
 }
 
 /// One query.
@@ -168,7 +175,7 @@ fn answer_usual<const ONLY: bool>(
                 let subnet = heed_subnet(state, holder, request, &query);
                 if subnet.wish != Wish::Malformed {
                     worker.found(holder.zone);
-                    let mut reply = Reply::new(&query, request.transport != Transport::Udp, out);
+                    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
                     reply.authoritative = true;
                     reply.scope = scope(subnet.wish, 0);
                     return match reply.append(Section::Answer, set.count, zones.image(set)) {
@@ -197,7 +204,7 @@ fn answer_any(
 ) -> Verdict {
     let zones = &state.snapshot.zones;
     worker.found_nothing();
-    let mut reply = Reply::new(&query, request.transport != Transport::Udp, &mut *out);
+    let mut reply = Reply::new(&query, request.transport.is_stream(), &mut *out);
     if (query.qclass() != class::IN || matches!(query.qtype(), rtype::AXFR | rtype::IXFR))
         && let Some(ending) = aside::answer(&state.identity, &query, &mut reply)
     {
@@ -308,7 +315,7 @@ fn steered<const ONLY: bool>(
     let client = Client::of(request.source.address, &asked.subnet);
     let decision = steer::decide_as(state, worker, asked.name, &client, asked.want);
     let picks = Picks::last(state, worker, asked.want);
-    let mut reply = Reply::new(&query, request.transport != Transport::Udp, out);
+    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
         return nothing(state, worker, request, (decision.answer, asked.node), query, reply);
@@ -339,7 +346,7 @@ fn served(
 ) -> Verdict {
     let client = Client::of(request.source.address, &asked.subnet);
     let decision = steer::decide(state, worker, asked.name, &client, asked.want);
-    let mut reply = Reply::new(&query, request.transport != Transport::Udp, out);
+    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     let Answer::Records { ttl } = decision.answer else {
         return nothing(state, worker, request, (decision.answer, asked.node), query, reply);

@@ -3,6 +3,7 @@
 
 use geosteer::daemon::{Options, Server};
 use geosteer::dnssec::{Algorithm, Digest, Key, Role, Signer, types_of};
+use geosteer::respond::Transport;
 use geosteer::snapshot::Signing;
 use geosteer::store::{keys_folder, write_key};
 use geosteer::wire::Name;
@@ -242,6 +243,23 @@ fn the_same_set_is_signed_once() {
     let mut again = answers::server(vec![spec]);
     assert_eq!(all.map(|(qname, qtype)| ask(&mut again, qname, qtype)), first);
     assert_eq!(signer.len(), known, "a flood of names that do not exist makes no signature");
+}
+
+#[test]
+fn a_signed_answer_that_is_large_for_a_datagram_comes_whole_over_every_stream() {
+    let state = tempfile::tempdir().unwrap();
+    make_keys(state.path(), Algorithm::EcdsaP256Sha256, &[Role::Entry]);
+    let server = Server::start(options(state.path())).unwrap();
+    let mut asked = Asked::new(geosteer::state::State::clone(&server.state()));
+    for (qname, qtype, count) in [("big.example.com", "TXT", 2), ("crowd.example.com", "AAAA", 17)] {
+        let question = query(qname, qtype).udp_size(512).dnssec_ok().build();
+        for transport in Transport::ALL {
+            let reply = Reply::decode(asked.raw(&question, transport).unwrap());
+            let whole = (reply.message.answers.len(), reply.is_truncated());
+            let expected = if transport == Transport::Udp { (0, true) } else { (count, false) };
+            assert_eq!(whole, expected, "{qname} {transport:?}");
+        }
+    }
 }
 
 #[test]

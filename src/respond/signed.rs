@@ -3,9 +3,7 @@
 
 use super::proofs::{Book, Proofs, put_signature, put_signatures};
 use super::records::{self, HINFO};
-use super::{
-    Ending, Question, Request, Transport, Verdict, answer_any, family, finish, heed_subnet, scope, services, truncated,
-};
+use super::{Ending, Question, Request, Verdict, answer_any, family, finish, heed_subnet, scope, services, truncated};
 use crate::client::{Client, Family, Wish};
 use crate::dnssec::{Mark, Seal, without};
 use crate::id::{EndpointId, NameId, PoolId, ZoneId};
@@ -66,7 +64,7 @@ fn answer_static(
         let subnet = heed_subnet(state, holder, request, &query);
         if subnet.wish != Wish::Malformed {
             worker.found(holder.zone);
-            let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+            let mut reply = Reply::new(&query, request.transport.is_stream(), out);
             reply.authoritative = true;
             reply.scope = scope(subnet.wish, 0);
             let written = reply.append(Section::Answer, set.count, zones.image(set)).and_then(|start| {
@@ -99,7 +97,7 @@ fn steered(
         return nothing(state, worker, request, (asked, node, decision), query, out);
     };
     let picks = Picks::last(state, worker, asked.want);
-    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     reply.authoritative = true;
     let (fits, rtype) = match asked.want {
@@ -169,7 +167,7 @@ pub(super) fn answer(
     out: &mut [u8],
 ) -> Verdict {
     let Some(asked) = asked else {
-        let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+        let mut reply = Reply::new(&query, request.transport.is_stream(), out);
         let ending = plain(state, worker, &found, &query, &mut reply);
         return finish(state, worker, request, &query, reply, ending);
     };
@@ -192,7 +190,7 @@ fn decided(
     query: Query<'_>,
     out: &mut [u8],
 ) -> Verdict {
-    let mut reply = Reply::new(&query, request.transport == Transport::Stream, out);
+    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
     reply.scope = scope(asked.subnet.wish, decision.scope);
     reply.authoritative = true;
     let ending = match decision.answer {
