@@ -54,6 +54,8 @@ pub mod state;
 pub mod steer;
 pub mod store;
 pub mod supervisor;
+pub mod transfer;
+pub mod tsig;
 pub mod web_client;
 pub mod webhook;
 pub mod wire;

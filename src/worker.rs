@@ -9,6 +9,7 @@ use crate::respond::Request;
 use crate::rrl::Judged;
 use crate::snapshot;
 use crate::state::State;
+use crate::transfer::Transfer;
 use crate::wire::code::rcode;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct Worker {
     pub(crate) rrset: RrSet,
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
+    /// What the last query is handed on as, after [`crate::respond::Verdict::Hand`].
+    handed: Option<Box<Transfer>>,
     /// When the queries came that are being answered, nanoseconds; kept only where [`Worker::wants_time`].
     pub now: u64,
     /// Replies are limited.
@@ -67,6 +70,7 @@ impl Worker {
             picked: Picked::new(),
             rrset: RrSet::default(),
             trace: Trace::NEW,
+            handed: None,
             now: 0,
             // Until it has seen a state.
             is_limited: true,
@@ -188,6 +192,16 @@ impl Worker {
     #[must_use]
     pub fn trace(&self) -> Trace {
         self.trace
+    }
+
+    /// Hands a query on: whoever carries messages takes it.
+    pub(crate) fn hand(&mut self, transfer: Transfer) {
+        self.handed = Some(Box::new(transfer));
+    }
+
+    /// Takes what the last query is handed on as.
+    pub fn take_handed(&mut self) -> Option<Box<Transfer>> {
+        self.handed.take()
     }
 
     /// What it counts.

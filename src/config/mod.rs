@@ -37,7 +37,9 @@ mod server;
 mod services;
 mod settings;
 mod source;
+mod transfer;
 mod transports;
+mod tsig;
 mod verify;
 mod walk;
 mod watch;
@@ -57,4 +59,5 @@ pub use server::{Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Serve
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};
 pub use transports::{Encrypted, Proxy, Tls};
+pub use tsig::TsigKey;
 pub use watch::Watch;

@@ -11,6 +11,7 @@
 mod cookies;
 mod limiting;
 mod load;
+mod notify;
 mod operators;
 mod people;
 mod reload;
@@ -20,7 +21,9 @@ mod supervised;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod transferring;
 mod transports;
+mod tsig;
 mod vanished;
 mod watch;
 mod writing;
@@ -201,6 +204,7 @@ pub struct Server {
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
     limiting: Option<limiting::Thread>,
+    teller: Option<notify::Teller>,
     query_log: Option<Arc<Log>>,
     keeper: Option<signing::Keeper>,
     events: Option<Sender<Event>>,
@@ -242,6 +246,7 @@ impl Server {
         let usual = || (Report::of_this_thread(), None);
         let (report, confined) = giving.map_or_else(usual, |giving| giving.confine(&needs));
         before.take()?;
+        transferring::keep(&configuration.identity.transfers.serials, state.as_deref());
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         (operators.rights, operators.inherited) = (report, before.control.take());
         let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
@@ -254,6 +259,8 @@ impl Server {
             Self::run((bound, transports), configuration, read, limits, outside).map_err(StartError::System)?;
         let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
         server.limiting = Some(limiting.map_err(StartError::System)?);
+        let teller = notify::Teller::start(&server.published, &server.happened, &server.addresses);
+        server.teller = Some(teller.map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         if let Err(error) = before.serving() {
@@ -314,6 +321,7 @@ impl Server {
         Ok(Self {
             keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys)?),
             limiting: None,
+            teller: None,
             addresses: bound.addresses,
             published,
             metrics,
@@ -443,6 +451,7 @@ impl Server {
         }
         drop(self.keeper.take());
         drop(self.limiting.take());
+        drop(self.teller.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

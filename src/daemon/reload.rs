@@ -5,7 +5,7 @@ use super::load::{self, Configuration, Files, LoadError, ServerSource, Sources, 
 use super::signing::Keyring;
 use super::vanished::vanished;
 use super::watch::{Stamps, Watcher, as_read, pause, stamps};
-use super::{log_warnings, rights, same_sockets, transports, writing};
+use super::{log_warnings, rights, same_sockets, transferring, transports, writing};
 use crate::certificate::Shown;
 use crate::clock;
 use crate::config::{Dns, Watch};
@@ -270,6 +270,7 @@ impl Reloading {
         let (rows, summary) = changed(&found);
         let generation = self.generation + 1;
         self.generation = generation;
+        transferring::keep(&identity.transfers.serials, self.keys.as_deref());
         let serves = self.put_in_force((snapshot, identity), format!("{why}: {summary}"));
         if !serves {
             tracing::error!(generation, "the new configuration is loaded but does not serve yet");
@@ -318,6 +319,12 @@ fn differences(before: &State, snapshot: &Snapshot, identity: &Identity) -> Vec<
     let rules = |identity: &Identity| identity.limiter.as_ref().map(|limiter| limiter.rules().clone());
     if rules(&before.identity) != rules(identity) {
         setting("rrl");
+    }
+    let keys = |identity: &Identity| {
+        identity.transfers.keys.iter().map(|key| (key.name().clone(), key.algorithm())).collect::<Vec<_>>()
+    };
+    if keys(&before.identity) != keys(identity) {
+        setting("tsig");
     }
     let cookies = |identity: &Identity| identity.cookies.as_ref().map(|one| (one.require, one.secrets()));
     if cookies(&before.identity) != cookies(identity) {

@@ -1,11 +1,12 @@
 //! The keys of signed zones: read at each load, kept when their files vanish; and the thread that tells the signers
 //! the time and has signatures made anew before they end.
 
+use super::transferring;
 use crate::clock;
 use crate::control::Reloads;
 use crate::dnssec::{Seal, Signer};
 use crate::events::{Events, Kind};
-use crate::limits::RENEW_LOOK_S;
+use crate::limits::{RENEW_LOOK_S, SERIAL_RENEWED_S};
 use crate::priority;
 use crate::publish::Published;
 use crate::snapshot::{Signing, Snapshot, ZoneSpec};
@@ -147,11 +148,12 @@ impl Drop for Keeper {
 impl Keeping {
     fn run(self, stopped: &Receiver<()>) {
         priority::behind_answers();
-        let (mut looked, mut told) = (0, BTreeMap::new());
+        let (mut looked, mut risen, mut told) = (0, 0, BTreeMap::new());
         while stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
             let now = clock::unix_seconds();
             let state = self.published.load_full();
             signers(&state).for_each(|signer| signer.tell(now));
+            state.identity.transfers.shared.tell(now);
             // A clock that was put back counts as well.
             if now.abs_diff(looked) >= RENEW_LOOK_S {
                 looked = now;
@@ -159,6 +161,10 @@ impl Keeping {
                 let made: usize = signers(&state).map(|signer| signer.renew()).sum();
                 if made > 0 {
                     tracing::info!(made, "signatures were made anew");
+                }
+                if now.abs_diff(risen) >= SERIAL_RENEWED_S && !transferring::renewed(&state).is_empty() {
+                    risen = now;
+                    self.reloads.order("signatures were made anew: the serials of zones for secondaries rise");
                 }
             }
         }

@@ -34,6 +34,8 @@ pub enum Kind {
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
+    /// A secondary could not be told that its zone has changed.
+    Notify,
     /// Another certificate is shown to clients, or was refused.
     Certificate,
 }
@@ -55,6 +57,7 @@ impl Kind {
             Self::Keys => "keys",
             Self::Limit => "limit",
             Self::Fault => "fault",
+            Self::Notify => "notify",
             Self::Certificate => "certificate",
         }
     }

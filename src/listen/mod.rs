@@ -15,10 +15,12 @@ pub mod tcp;
 pub mod udp;
 
 use crate::clock;
+use crate::limits::STREAM_REPLY_MAX;
 use crate::metrics::Counters;
 use crate::publish::Published;
 use crate::respond::{Request, Verdict};
 use crate::state::State;
+use crate::transfer::Transfer;
 use crate::worker::Worker;
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,6 +62,21 @@ fn tell_time(worker: &mut Worker, at: Instant) {
 fn seed() -> u64 {
     // Without the kernel's randomness (a broken sandbox) the answers are right all the same.
     getrandom::u64().unwrap_or_else(|_| crate::clock::unix_seconds())
+}
+
+/// Appends the next message of a transfer behind its two octets of length; nothing if it is over.
+fn put_message(transfer: &mut Transfer, to: &mut Vec<u8>) {
+    let mut room = vec![0; STREAM_REPLY_MAX];
+    if let Some(length) = transfer.next_message(&mut room) {
+        to.extend_from_slice(&(length as u16).to_be_bytes());
+        to.extend_from_slice(&room[..length]);
+    }
+}
+
+/// Says that a secondary has what it asked for.
+fn transferred(transfer: &Transfer) {
+    let Transfer { zone, client, serial, kind, .. } = transfer;
+    tracing::info!(%zone, secondary = %client, serial, kind = kind.word(), "transferred");
 }
 
 /// True for the first of something that may repeat forever, and ever more rarely: worth a line in the log.

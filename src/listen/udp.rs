@@ -251,7 +251,8 @@ fn answer_from(
             };
             match respond(&Request { bytes, source, transport: Transport::Udp }, out) {
                 Verdict::Send(length) => Some(length),
-                Verdict::Drop => {
+                // Nothing is handed on over UDP: what takes more than a message is told to come over TCP.
+                Verdict::Drop | Verdict::Hand => {
                     counters.silent.add(1);
                     None
                 }

@@ -7,6 +7,7 @@ use crate::geo::{Region, ScopeLimits};
 use crate::health::{Check, GuardRules};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Policy};
+use crate::transfer;
 use crate::wire::Name;
 use crate::zone::Record;
 use ipnet::IpNet;
@@ -52,6 +53,8 @@ pub struct ZoneSpec {
     pub ecs: Ecs,
     /// How it is signed.
     pub signing: Signing,
+    /// Who may have it whole; nobody if none.
+    pub transfer: Option<transfer::Rules>,
 }
 
 /// How a zone is signed.

@@ -8,11 +8,13 @@ mod cookies;
 mod health;
 mod keys;
 mod operators;
+mod serials;
 
 pub use cookies::{CookieSecrets, secret};
 pub use health::{Moment, Remembered, remember, restored};
 pub use keys::{keys_folder, put_key, read_key, read_keys, write_key};
 pub use operators::Operators;
+pub use serials::{read_serials, write_serials};
 
 use crate::limits::STATE_FILE_MAX;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};

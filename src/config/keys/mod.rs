@@ -9,7 +9,7 @@ mod tests_file;
 pub use load::LOAD;
 pub use server::{
     ADMIN, COOKIES, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROCESS, PROXY, QUERY_LOG,
-    QUERY_LOG_FILTER, RRL, SERVER, TLS, WATCH,
+    QUERY_LOG_FILTER, RRL, SERVER, TLS, TSIG, WATCH,
 };
 pub use tests_file::{TEST, TESTS};
 
@@ -34,9 +34,9 @@ pub static ZONE: Table = Table {
     path: "(top level)",
     keys: &[
         "format", "zone", "ns", "ttl", "use", "soa", "records", "regions", "checks", "pools", "policies", "names",
-        "dnssec", "ecs",
+        "dnssec", "ecs", "transfer",
     ],
-    later: &["transfer", "update"],
+    later: &["update"],
     words: &[
         ("origin", "zone"),
         ("domain", "zone"),
@@ -83,6 +83,9 @@ pub static ZONE: Table = Table {
         ("hostnames", "names"),
         ("edns_client_subnet", "ecs"),
         ("client_subnet", "ecs"),
+        ("allow_transfer", "transfer"),
+        ("secondaries", "transfer"),
+        ("axfr", "transfer"),
     ],
 };
 
@@ -469,6 +472,32 @@ pub static ECS: Table = Table {
     ],
 };
 
+/// `transfer = {…}` of a zone.
+pub static TRANSFER: Table = Table {
+    what: "transfer",
+    path: "transfer = {…}",
+    keys: &["keys", "from", "notify", "balanced"],
+    later: &[],
+    words: &[
+        ("key", "keys"),
+        ("allow", "from"),
+        ("acl", "from"),
+        ("address", "from"),
+        ("networks", "from"),
+        ("also_notify", "notify"),
+        ("to", "notify"),
+    ],
+};
+
+/// An entry of `notify`.
+pub static NOTIFY: Table = Table {
+    what: "a secondary",
+    path: "notify[]",
+    keys: &["address", "key"],
+    later: &[],
+    words: &[("ip", "address"), ("tsig", "key")],
+};
+
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
     &ZONE,
@@ -487,6 +516,8 @@ pub static TABLES: &[&Table] = &[
     &MX,
     &DNSSEC,
     &ECS,
+    &TRANSFER,
+    &NOTIFY,
     &SERVER,
     &DNS,
     &GEO,
@@ -506,6 +537,7 @@ pub static TABLES: &[&Table] = &[
     &RRL,
     &COOKIES,
     &PROXY,
+    &TSIG,
 ];
 
 impl Table {

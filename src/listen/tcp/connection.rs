@@ -11,18 +11,19 @@
 use super::Hub;
 use super::stream::Stream;
 use crate::clock;
-use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE};
+use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE, TRANSFER_MS, TRANSFER_TURN};
 use crate::listen::table::ConnectionId;
-use crate::listen::{Respond, fresh_worker, worth_a_line};
+use crate::listen::{Respond, fresh_worker, put_message, transferred, worth_a_line};
 use crate::metrics::Counters;
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
+use crate::transfer::Transfer;
 use crate::worker::Worker;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -107,6 +108,8 @@ pub(super) struct Connection<S, F, T> {
     /// Replies that the kernel did not take; the first `sent` octets are gone.
     unsent: Vec<u8>,
     sent: usize,
+    /// A reply of many messages that goes on, and when it must be over.
+    transfer: Option<(Box<Transfer>, Instant)>,
     phase: Phase,
     /// When the phase must be over.
     deadline: Instant,
@@ -118,7 +121,7 @@ impl<S: 'static, F: Respond<S>> Fresh<S, F> {
         let deadline = clock::instant() + hub.limits.idle;
         let (pending, unsent) = (Vec::new(), Vec::new());
         let place = Place { hub, id };
-        Self { stream, place, peer, pending, unsent, sent: 0, phase: Phase::Idle, deadline }
+        Self { stream, place, peer, pending, unsent, sent: 0, transfer: None, phase: Phase::Idle, deadline }
     }
 
     /// Answers what came with the handshake; none if the connection ended with it.
@@ -128,12 +131,13 @@ impl<S: 'static, F: Respond<S>> Fresh<S, F> {
 
     /// Registers the connection with the runtime; none if it was evicted meanwhile, or the system has no more room.
     pub(super) fn settle(self) -> Option<(ConnectionId, Connection<S, F, TcpStream>)> {
-        let Self { stream, place, peer, pending, unsent, sent, phase, deadline } = self;
+        let Self { stream, place, peer, pending, unsent, sent, transfer, phase, deadline } = self;
         if !place.hub.table.borrow().is_listed(place.id) {
             return None;
         }
         let stream = TcpStream::from_std(stream).ok()?;
-        Some((place.id, Connection { stream, place, peer, pending, unsent, sent, phase, deadline }))
+        let id = place.id;
+        Some((id, Connection { stream, place, peer, pending, unsent, sent, transfer, phase, deadline }))
     }
 }
 
@@ -175,13 +179,16 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         if !self.unsent.is_empty() {
             self.write(&[])?;
         }
+        if self.transfer.is_some() {
+            return self.go_on();
+        }
         let hub = Rc::clone(&self.place.hub);
         let Desk { input, output, worker, recorder } = &mut *hub.desk.borrow_mut();
         let mut tools = (worker, recorder);
         let mut pending = std::mem::take(&mut self.pending);
         // Messages may be complete already: they waited for the client to take its replies.
         let mut used = self.answer(&pending, output, &mut tools)?;
-        if self.unsent.is_empty() {
+        if self.unsent.is_empty() && self.transfer.is_none() {
             match self.stream.try_read(input) {
                 Ok(0) => return Err(End::Client),
                 Ok(count) if used == pending.len() => {
@@ -211,6 +218,27 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         Ok(if self.unsent.is_empty() { Next::Round } else { Next::Writable })
     }
 
+    /// Writes more of a reply of many messages, as much as the client takes; what it asks meanwhile waits.
+    fn go_on(&mut self) -> Result<Next, End> {
+        for _ in 0..TRANSFER_TURN {
+            let Some((transfer, until)) = self.transfer.as_mut().filter(|_| self.unsent.is_empty()) else { break };
+            let now = clock::instant();
+            if now > *until {
+                return Err(End::Timeout);
+            }
+            let (mut message, is_over) = (Vec::new(), transfer.is_over());
+            put_message(transfer, &mut message);
+            if is_over {
+                transferred(transfer);
+                self.transfer = None;
+            }
+            (self.phase, self.deadline) = (Phase::Write, now + self.place.hub.limits.write);
+            self.write(&message)?;
+            self.place.hub.table.borrow_mut().touch(self.place.id);
+        }
+        Ok(if self.unsent.is_empty() { Next::Round } else { Next::Writable })
+    }
+
     /// Puts aside what is not answered yet, and sets the time limit that holds from now on.
     fn keep(&mut self, pending: Vec<u8>, answered: bool) {
         // An idle connection owns no buffer.
@@ -235,6 +263,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         let (began, mut answered) = (clock::instant(), 0);
         while let Some(message) = first_message(&data[used..])
             && self.unsent.is_empty()
+            && self.transfer.is_none()
         {
             if message.len() < HEADER {
                 ended = Some(End::Client);
@@ -250,6 +279,10 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
                     recorder.answered(worker, &request, room, length);
                     output[filled..filled + 2].copy_from_slice(&(length as u16).to_be_bytes());
                     filled += 2 + length;
+                }
+                Ok(Verdict::Hand) => {
+                    let until = began + Duration::from_millis(TRANSFER_MS);
+                    self.transfer = worker.take_handed().map(|transfer| (transfer, until));
                 }
                 Ok(Verdict::Drop) => hub.counters.silent.add(1),
                 Err(_) => {
