@@ -410,6 +410,8 @@ pub const DOCTOR_MS: u64 = 2_000;
 pub const DOCTOR_ZONES: usize = 20;
 /// Days after which `geosteer doctor` calls a geographic database old.
 pub const DOCTOR_DATABASE_DAYS: u64 = 41;
+/// Days that the certificate of `[tls]` must last yet, or `check` and `doctor` warn.
+pub const CERTIFICATE_DAYS: i64 = 14;
 /// Open files below which `geosteer doctor` warns.
 pub const DOCTOR_DESCRIPTORS: u64 = 8_192;
 /// Changes that a reload lists; more are only counted.
