@@ -142,7 +142,7 @@ impl<'a> Query<'a> {
             rcode::NOTIMP
         } else if rest.is_none() || question.qtype == rtype::OPT {
             rcode::FORMERR
-        } else if edns.version != 0 {
+        } else if edns.version() != 0 {
             rcode::BADVERS
         } else {
             return Ok(Self { message, question, edns });
@@ -212,7 +212,7 @@ fn reject_without_question(message: &[u8], counts: Counts) -> Fault<'_> {
     }
     if opcode == 0
         && counts.question == 0
-        && edns.version == 0
+        && edns.version() == 0
         && edns.asks.has(Asks::COOKIE)
         && let Some(cookie) = find_cookie(message, HEADER)
     {
@@ -253,25 +253,12 @@ const FIXED: usize = 10;
 #[inline(always)]
 fn read_opt(message: &[u8], at: usize) -> Option<Edns<'_>> {
     let (head, options) = message.get(at..)?.split_first_chunk::<OPT_LENGTH>()?;
-    let [0, fixed @ ..] = head else { return None };
-    let edns = read_fixed(fixed);
-    let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
-    if u16::from_be_bytes([fixed[0], fixed[1]]) != rtype::OPT || length != options.len() || edns.version != 0 {
+    let &[owner, type_high, type_low, _, _, _, version, _, _, length_high, length_low] = head;
+    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    if owner | version != 0 || u16::from_be_bytes([type_high, type_low]) != rtype::OPT || length != options.len() {
         return None;
     }
-    Some(edns.with(read_options(options)?))
-}
-
-/// What the fixed part of an OPT record says.
-#[inline(always)]
-fn read_fixed(fixed: &[u8; FIXED]) -> Edns<'static> {
-    Edns {
-        is_present: true,
-        udp_size: usize::from(u16::from_be_bytes([fixed[2], fixed[3]])),
-        version: fixed[5],
-        dnssec_ok: fixed[6] & 0x80 != 0,
-        ..Edns::default()
-    }
+    Some(Edns::of(head).with(read_options(options)?))
 }
 
 /// Reads the records behind the question and keeps the OPT record's words. `None`: cut short, octets left over,
@@ -283,12 +270,12 @@ fn read_records<'a>(message: &'a [u8], mut at: usize, counts: Counts, edns: &mut
         let data = owner_end + FIXED;
         let end = data + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
         if u16::from_be_bytes([fixed[0], fixed[1]]) == rtype::OPT {
-            if number < counts.middle || edns.is_present || message[at] != 0 || end > message.len() {
+            if number < counts.middle || edns.is_present() || message[at] != 0 || end > message.len() {
                 return None;
             }
-            *edns = read_fixed(fixed);
+            *edns = Edns::of(message[at..].first_chunk()?);
             // What another version's options mean is not ours to judge.
-            if edns.version == 0 {
+            if edns.version() == 0 {
                 *edns = edns.with(read_options(&message[data..end])?);
             }
         }
