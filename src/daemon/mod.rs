@@ -16,6 +16,7 @@ mod operators;
 mod people;
 mod reload;
 mod rights;
+mod signatures;
 mod signing;
 mod supervised;
 mod takeover;
@@ -56,7 +57,7 @@ use crate::writer::{Event, Writer};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -185,6 +186,15 @@ impl std::error::Error for StartError {}
 type Outside<'b> =
     ((operators::Setup, Option<webhook::Target>), Option<query_log::Settings>, (&'b takeover::Before, Arc<Handover>));
 
+/// Threads that look after something while it runs; they end when this is dropped.
+#[derive(Debug)]
+struct Tending {
+    /// Who is over a limit, and cookies.
+    _limiting: limiting::Thread,
+    /// Secondaries.
+    _teller: notify::Teller,
+}
+
 /// A running server. Dropping it stops it as [`Server::stop`] does.
 #[derive(Debug)]
 pub struct Server {
@@ -203,8 +213,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
-    limiting: Option<limiting::Thread>,
-    teller: Option<notify::Teller>,
+    tending: Option<Tending>,
     query_log: Option<Arc<Log>>,
     keeper: Option<signing::Keeper>,
     events: Option<Sender<Event>>,
@@ -225,13 +234,17 @@ impl Server {
         let mut before = takeover::Before::ask(&options, &file)?;
         let (addresses, threads) = (options.addresses(&file.dns), options.threads(&file.dns));
         let bound = bind::bind_or_inherit(&addresses, threads, &mut before.inherited).map_err(StartError::Bind)?;
-        let transports = transports::Setup::new(&file, threads, descriptors, &mut before.inherited)?;
+        let mut transports = transports::Setup::new(&file, threads, &mut before.inherited)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin, &mut before.inherited)?;
         if options.rights.is_some() {
             takeover::keep(&bound, &transports, people.as_ref().map(people::Setup::listener));
         }
         let over = takeover::to_pass_on(&bound, &transports, people.as_ref().map(people::Setup::listener));
-        let over = Arc::new(Handover::new(over.map_err(StartError::System)?));
+        let over = over.map_err(StartError::System)?;
+        // These sockets are open twice: once to be read, once to be handed over.
+        let descriptors = transports::share(&file.dns, descriptors.saturating_sub(2 * over.len()));
+        transports.bound(&file.dns, descriptors);
+        let over = Arc::new(Handover::new(over));
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
         let keys = operators::folder(options.state.as_deref(), &file, &options.sources.server);
@@ -240,27 +253,25 @@ impl Server {
             load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
-        let limits = options.tcp_limits(&file.dns, transports::share(&file.dns, descriptors));
+        let limits = options.tcp_limits(&file.dns, descriptors);
         let (needs, state) = ((&configuration.files, &*configuration.snapshot), operators::made(&options, &file));
         let needs = rights::needs(&file, &options.sources, state.as_deref(), needs);
         let usual = || (Report::of_this_thread(), None);
         let (report, confined) = giving.map_or_else(usual, |giving| giving.confine(&needs));
         before.take()?;
-        transferring::keep(&configuration.identity.transfers.serials, state.as_deref());
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
+        let own = operators.folder().map(Path::to_owned);
+        transferring::keep(&configuration.identity.transfers.serials, own.as_deref());
         (operators.rights, operators.inherited) = (report, before.control.take());
         let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
         let (sources, certificate) = (options.sources, transports.certificate.clone());
         let (dns, watch) = (file.dns, file.watch);
-        let read = reload::Read { sources, dns, watch, confined, started, certificate, keys };
+        let read = reload::Read { sources, dns, watch, confined, started, certificate, keys, own };
         let source = read.sources.server.clone();
         let outside = ((operators, target), file.query_log, (&before, over));
         let mut server =
             Self::run((bound, transports), configuration, read, limits, outside).map_err(StartError::System)?;
-        let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
-        server.limiting = Some(limiting.map_err(StartError::System)?);
-        let teller = notify::Teller::start(&server.published, &server.happened, &server.addresses);
-        server.teller = Some(teller.map_err(StartError::System)?);
+        server.tending = Some(server.tend(keeper).map_err(StartError::System)?);
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         if let Err(error) = before.serving() {
@@ -279,7 +290,7 @@ impl Server {
         ((operators, target), query_log, (before, over)): Outside<'_>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
-        let (generation, keys) = (1, read.keys.clone());
+        let (generation, keys) = (1, (read.keys.clone(), operators.folder().map(Path::to_owned)));
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
@@ -319,9 +330,8 @@ impl Server {
         let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
-            keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys)?),
-            limiting: None,
-            teller: None,
+            keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys, &over)?),
+            tending: None,
             addresses: bound.addresses,
             published,
             metrics,
@@ -341,6 +351,13 @@ impl Server {
             over,
             helpers,
         })
+    }
+
+    fn tend(&self, keeper: cookies::Keeper) -> io::Result<Tending> {
+        let (published, happened) = (&self.published, &self.happened);
+        let limiting = limiting::Thread::start(Arc::clone(published), happened.clone(), keeper)?;
+        let teller = notify::Teller::start(published, happened, &self.addresses)?;
+        Ok(Tending { _limiting: limiting, _teller: teller })
     }
 
     fn serve_people(&self, people: people::Setup, source: ServerSource) -> io::Result<admin::Thread> {
@@ -450,8 +467,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         drop(self.keeper.take());
-        drop(self.limiting.take());
-        drop(self.teller.take());
+        drop(self.tending.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

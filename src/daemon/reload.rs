@@ -58,6 +58,8 @@ pub(super) struct Read {
     pub(super) certificate: Option<Shown>,
     /// The state directory, for keys.
     pub(super) keys: Option<PathBuf>,
+    /// The same, if it is ours to write.
+    pub(super) own: Option<PathBuf>,
 }
 
 /// What is published, what is told, and who waits for a configuration.
@@ -67,7 +69,7 @@ type Counting = (Metrics, Option<Arc<Log>>);
 
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
-    Read { sources, dns, watch, confined, started, certificate, keys }: Read,
+    Read { sources, dns, watch, confined, started, certificate, keys, own }: Read,
     files: Files,
     ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
@@ -81,6 +83,7 @@ pub(super) fn start(
         dns,
         watch,
         keys,
+        own,
         confined,
         files,
         watcher,
@@ -111,6 +114,8 @@ struct Reloading {
     watch: Watch,
     /// The state directory, for keys.
     keys: Option<PathBuf>,
+    /// The same, if it is ours to write.
+    own: Option<PathBuf>,
     confined: Option<Arc<Confined>>,
     /// The files of the configuration that serves.
     files: Files,
@@ -270,7 +275,7 @@ impl Reloading {
         let (rows, summary) = changed(&found);
         let generation = self.generation + 1;
         self.generation = generation;
-        transferring::keep(&identity.transfers.serials, self.keys.as_deref());
+        transferring::keep(&identity.transfers.serials, self.own.as_deref());
         let serves = self.put_in_force((snapshot, identity), format!("{why}: {summary}"));
         if !serves {
             tracing::error!(generation, "the new configuration is loaded but does not serve yet");

@@ -62,7 +62,7 @@ fn content(spec: &Spec, index: usize) -> u64 {
     let balanced = zone.transfer.as_ref().map(|rules| rules.balanced);
     balanced.hash(&mut hasher);
     if balanced == Some(Balanced::FailOpen) {
-        fingerprint(&stand_ins(&*spec, ZoneId::new(index))).hash(&mut hasher);
+        fingerprint(&stand_ins(spec, ZoneId::new(index))).hash(&mut hasher);
     }
     hasher.finish()
 }

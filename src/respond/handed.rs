@@ -79,7 +79,7 @@ fn sign(
     let Verdict::Send(mut length) = verdict else { return verdict };
     let taken = match query {
         _ if request.transport.is_stream() => STREAM_REPLY_MAX,
-        Some(query) => query.edns.udp_size.clamp(UDP_REPLY_MIN, UDP_REPLY_MAX),
+        Some(query) => query.edns.udp_size().clamp(UDP_REPLY_MIN, UDP_REPLY_MAX),
         None => UDP_REPLY_MAX,
     };
     if length + session.room() > taken.min(out.len()) {

@@ -66,7 +66,7 @@ impl Transfer {
             // QR and AA, and RD as it was.
             head: [message[0], message[1], 0x84 | recursion, 0],
             question: message[HEADER..query.question_end()].into(),
-            opt: query.edns.is_present.then_some(query.edns.dnssec_ok),
+            opt: query.edns.is_present().then_some(query.edns.dnssec_ok()),
             apex: edition.apex.clone(),
             parts,
             next: (0, 0),

@@ -3,6 +3,7 @@
 
 use crate::common::ZONE;
 use crate::served::{LONG, SECRET, Served, serve_from};
+use geosteer::clock;
 use geosteer::dnssec::{Algorithm, Key, Role};
 use geosteer::store::{keys_folder, write_key};
 use geosteer::wire::Name;
@@ -10,7 +11,6 @@ use std::io::Write as _;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 fn has(program: &str) -> bool {
     let run = Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -131,14 +131,14 @@ fn knot_dns_as_a_secondary_has_every_record_and_follows_each_change() {
     let folder = tempfile::tempdir().unwrap();
     let _knot = Knot::start(folder.path(), port, served.server.address().port());
     let same = |what: &str| {
-        let (until, primary) = (Instant::now() + LONG, served.server.address().port());
+        let (until, primary) = (clock::instant() + LONG, served.server.address().port());
         loop {
             let (ours, theirs) = (transferred("dig", primary, Some(SECRET)), transferred("dig", port, Some(SECRET)));
             if !ours.is_empty() && folded(&ours) == folded(&theirs) {
                 return theirs;
             }
             let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
-            assert!(Instant::now() < until, "{what}: {ours:#?}\n{theirs:#?}\n{log}");
+            assert!(clock::instant() < until, "{what}: {ours:#?}\n{theirs:#?}\n{log}");
         }
     };
     let first = same("at the start");

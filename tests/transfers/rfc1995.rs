@@ -73,7 +73,7 @@ fn section_4_without_the_changes_the_whole_zone_is_sent() {
     for serial in 9..60 {
         server.reload(&with(serial, &format!("a TXT \"{}\"", "x".repeat(serial as usize))));
     }
-    assert_eq!(records(&server.tcp(&changes_since(7)))[1].contains(" SOA "), false, "the whole zone");
+    assert!(!records(&server.tcp(&changes_since(7)))[1].contains(" SOA "), "the whole zone");
     assert!(serial(&records(&server.tcp(&changes_since(58)))[1]) == Some(58), "the change");
     assert_eq!(NOW, server.state.identity.transfers.shared.now());
 }

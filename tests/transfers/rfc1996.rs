@@ -1,13 +1,14 @@
 //! RFC 1996: a secondary is told that its zone has changed.
 
 use crate::common::{SECRET, ZONE, decode};
+use geosteer::clock;
 use geosteer::config::TsigKey;
 use geosteer::daemon::{Options, Server, ServerSource, Sources, Zones};
 use geosteer::tsig::{Algorithm, Key, Keys, Opened, find};
 use geosteer::wire::Name;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A zone file whose secondary listens at `to`, and a server of it.
 struct Served {
@@ -40,12 +41,12 @@ fn serve(transfer: &str) -> Served {
 impl Served {
     /// The next message that the secondary is sent, within a time that only a fault takes.
     fn told(&self) -> (Vec<u8>, SocketAddr) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = clock::instant() + Duration::from_secs(60);
         let mut room = [0; 1_500];
         loop {
             match self.secondary.recv_from(&mut room) {
                 Ok((length, from)) => return (room[..length].to_vec(), from),
-                Err(_) => assert!(Instant::now() < until, "nothing came"),
+                Err(_) => assert!(clock::instant() < until, "nothing came"),
             }
         }
     }
@@ -63,9 +64,9 @@ impl Served {
     }
 
     fn wait_for(&self, counts: [u64; 2]) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = clock::instant() + Duration::from_secs(60);
         while self.heard() != counts {
-            assert!(Instant::now() < until, "{:?}", self.heard());
+            assert!(clock::instant() < until, "{:?}", self.heard());
             std::thread::yield_now();
         }
     }
@@ -113,7 +114,7 @@ fn section_3_6_who_does_not_answer_is_told_again() {
 fn a_key_signs_what_is_told_and_an_answer_without_it_does_not_count() {
     let served = serve("transfer = { keys = [\"ns2\"], notify = [\"TO\"] }");
     let keys = Keys::from_iter([Key::new(&Name::parse("ns2").unwrap(), Algorithm::Sha256, SECRET).unwrap()]);
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = clock::unix_seconds;
     let first = served.told();
     let signed = find(&first.0).unwrap().expect("a signature");
     assert!(matches!(keys.open(&first.0, &signed, now()), Opened::Good(_)));

@@ -3,6 +3,7 @@
 use crate::answers::query;
 use crate::common::{ZONE, decode, question};
 use crate::secure::{self, framed, plain, read_message};
+use geosteer::clock;
 use geosteer::config::{Encrypted, Server as Settings, Tls, TsigKey};
 use geosteer::daemon::{Options, Server, ServerSource, Sources, Zones};
 use geosteer::listen::tcp::Limits;
@@ -13,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The secret of the key `ns2`, as its file has it.
 pub const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -81,9 +82,9 @@ impl Served {
 
 /// Waits until something is so.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + LONG;
+    let until = clock::instant() + LONG;
     while !is_so() {
-        assert!(Instant::now() < until, "{what}");
+        assert!(clock::instant() < until, "{what}");
         std::thread::yield_now();
     }
 }

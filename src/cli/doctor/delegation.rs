@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// Names in lower case with the final dot.
-type Names = BTreeSet<String>;
+pub(super) type Names = BTreeSet<String>;
 
 /// Looks at one zone.
 pub(super) fn look(zone: &ZoneSpec) -> Finding {
@@ -30,7 +30,7 @@ fn check(apex: &str) -> String {
 }
 
 /// The name servers that the zone names at its apex.
-fn own(zone: &ZoneSpec) -> Names {
+pub(super) fn own(zone: &ZoneSpec) -> Names {
     let apex = zone.apex.to_lowercase();
     let ns = zone.records.iter().filter(|one| one.rtype == rtype::NS && one.owner.to_lowercase() == apex);
     ns.filter_map(|one| Some(wire::Name::from_wire(&one.rdata).ok()?.to_lowercase().to_string())).collect()
