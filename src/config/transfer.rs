@@ -113,7 +113,7 @@ mod tests {
             short,
             "zone.toml:3:12: error[E006]: nobody is allowed to have the zone\n\
              zone.toml:3:24: error[E041]: \"ns2\" is no address to listen on\n\
-             zone.toml:3:44: error[E008]: balanced cannot be \"all\"\n"
+             zone.toml:3:43: error[E008]: balanced cannot be \"all\"\n"
         );
         let unknown = "transfer = { keys = [\"ns2\"], notify = [{ key = \"ns2\" }] }";
         assert!(rules("transfer = { keys = [\"ns2\"] }", None).is_ok(), "without a server file nobody knows");
