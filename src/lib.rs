@@ -56,6 +56,7 @@ pub mod store;
 pub mod supervisor;
 pub mod transfer;
 pub mod tsig;
+pub mod update;
 pub mod web_client;
 pub mod webhook;
 pub mod wire;

@@ -547,6 +547,19 @@ pub const JOURNAL_OCTETS: usize = 4 << 20;
 /// A zone's serial rises at most this often because signatures were made anew, seconds.
 pub const SERIAL_RENEWED_S: u64 = 3_600;
 
+/// Most records of one dynamic update, prerequisites included.
+pub const UPDATE_RECORDS: usize = 1_000;
+/// Most records that updates may add to a zone.
+pub const UPDATED_RECORDS: usize = 10_000;
+/// Most octets that the records take which updates add to a zone.
+pub const UPDATED_SIZE: usize = 4 << 20;
+/// Updates that wait to be carried out; more are told to come again.
+pub const UPDATES_WAITING: usize = 256;
+/// Of those so many are carried out together, by one reload.
+pub const UPDATES_AT_ONCE: usize = 64;
+/// A connection waits so long for its update to be carried out, milliseconds.
+pub const UPDATE_MS: u64 = 60_000;
+
 /// Most secondaries of a zone that are told of changes.
 pub const NOTIFY_TARGETS: usize = 32;
 /// Tries of telling one before it is given up (RFC 1996 §3.6).

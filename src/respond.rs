@@ -68,7 +68,7 @@ pub enum Verdict {
     Send(usize),
     /// Say nothing.
     Drop,
-    /// Take from the worker what answers with message after message ([`Worker::take_handed`]).
+    /// Take from the worker what takes more than a message, or more than a moment ([`Worker::take_handed`]).
     Hand,
 }
 

@@ -7,6 +7,7 @@ use crate::rrl::Limiter;
 use crate::snapshot::Snapshot;
 use crate::steer::{Live, Observed};
 use crate::transfer::Transfers;
+use crate::update::Updates;
 use ipnet::IpNet;
 use std::sync::Arc;
 
@@ -54,6 +55,8 @@ pub struct Identity {
     pub cookies: Option<Cookies>,
     /// What secondaries get, and who signs messages.
     pub transfers: Transfers,
+    /// What updates have added, and where more are given.
+    pub updates: Updates,
 }
 
 /// Explanations over DNS.

@@ -10,6 +10,7 @@ use crate::rrl::Judged;
 use crate::snapshot;
 use crate::state::State;
 use crate::transfer::Transfer;
+use crate::update::Update;
 use crate::wire::code::rcode;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub struct Worker {
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
     /// What the last query is handed on as, after [`crate::respond::Verdict::Hand`].
-    handed: Option<Box<Transfer>>,
+    handed: Option<Handed>,
     /// When the queries came that are being answered, nanoseconds; kept only where [`Worker::wants_time`].
     pub now: u64,
     /// Replies are limited.
@@ -43,6 +44,15 @@ pub struct Worker {
     /// Where names are counted, and how many by themselves.
     names: (usize, usize),
     ledger: Arc<Ledger>,
+}
+
+/// What a query is handed on as.
+#[derive(Debug)]
+pub enum Handed {
+    /// Messages, one after the other.
+    Transfer(Box<Transfer>),
+    /// Something that takes longer than an answer.
+    Update(Box<Update>),
 }
 
 /// What a query came to.
@@ -195,12 +205,12 @@ impl Worker {
     }
 
     /// Hands a query on: whoever carries messages takes it.
-    pub(crate) fn hand(&mut self, transfer: Transfer) {
-        self.handed = Some(Box::new(transfer));
+    pub(crate) fn hand(&mut self, handed: Handed) {
+        self.handed = Some(handed);
     }
 
     /// Takes what the last query is handed on as.
-    pub fn take_handed(&mut self) -> Option<Box<Transfer>> {
+    pub fn take_handed(&mut self) -> Option<Handed> {
         self.handed.take()
     }
 

@@ -38,6 +38,7 @@ const PURE: &[&str] = &[
     "dnssec",
     "transfer",
     "tsig",
+    "update",
 ];
 
 /// The table "What may know what"; the reasons stand at the modules.

@@ -40,6 +40,7 @@ mod source;
 mod transfer;
 mod transports;
 mod tsig;
+mod update;
 mod verify;
 mod walk;
 mod watch;

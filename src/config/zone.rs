@@ -224,6 +224,8 @@ fn read_sections<'a>(
     format_version(ctx, fields);
     let signing = settings::dnssec(ctx, fields);
     let transfer = fields.value("transfer").and_then(|node| super::transfer::read(ctx, node, options.tsig.as_deref()));
+    let known = options.tsig.as_deref();
+    let update = fields.value("update").map(|node| super::update::read(ctx, node, &apex, known)).unwrap_or_default();
     let ecs = settings::ecs(ctx, fields.value("ecs"), &options.ecs);
     let ttl = fields.value("ttl").and_then(|node| ctx.seconds(node, "ttl", 0..=TTL_MAX)).unwrap_or(TTL_BALANCED);
     let records = Records::read(&mut Origin { ctx, files: &mut *files, apex: &apex, zone: apex_span, fields });
@@ -238,6 +240,7 @@ fn read_sections<'a>(
         ecs,
         signing,
         transfer,
+        update,
     });
     let mut zone = Zone {
         ctx,

@@ -14,6 +14,7 @@ use crate::routing_tests;
 use crate::snapshot::{Signing, Snapshot, Spec};
 use crate::state::{Explain, Identity, State};
 use crate::transfer::Transfers;
+use crate::update::Updates;
 use crate::wire::Name;
 use std::fmt;
 use std::fs::File;
@@ -214,7 +215,13 @@ fn assemble(
     });
     let (mut spec, mut warnings, mut read) = spec?;
     let mut transfers = Transfers::following(before.map(|before| &before.identity.transfers), clock::unix_seconds());
+    let mut updates = Updates::default();
     if let Some(keyring) = keyring {
+        if let Some(kept) = &keyring.updates {
+            let (served, mut left) = kept.put_beside(&mut spec);
+            updates = Updates { desk: Some(kept.desk.clone()), served };
+            warnings.append(&mut left);
+        }
         warnings.append(&mut keyring.open(&mut spec.zones));
         let (keys, found) = tsig::keys(&server.tsig).map_err(|why| LoadError::Secret(why.into()))?;
         let (standing, warning) = transferring::standing(before, keyring.state.as_deref());
@@ -230,7 +237,7 @@ fn assemble(
     let (cookies, warning) = cookies::cookies(&server.cookies, kept).map_err(|why| LoadError::Secret(why.into()))?;
     let warnings = warnings.into_iter().chain(warning).collect();
     let (nsid, version) = (server.dns.nsid.clone(), server.dns.version.clone());
-    let identity = Identity { nsid, version, explain, limiter, cookies, transfers };
+    let identity = Identity { nsid, version, explain, limiter, cookies, transfers, updates };
     read.extend(server.databases.iter().filter_map(|database| match database {
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,

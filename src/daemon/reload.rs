@@ -3,6 +3,7 @@
 
 use super::load::{self, Configuration, Files, LoadError, ServerSource, Sources, server};
 use super::signing::Keyring;
+use super::updating::Kept;
 use super::vanished::vanished;
 use super::watch::{Stamps, Watcher, as_read, pause, stamps};
 use super::{log_warnings, rights, same_sockets, transferring, transports, writing};
@@ -60,6 +61,8 @@ pub(super) struct Read {
     pub(super) keys: Option<PathBuf>,
     /// The same, if it is ours to write.
     pub(super) own: Option<PathBuf>,
+    /// What dynamic updates have added.
+    pub(super) updates: Arc<Kept>,
 }
 
 /// What is published, what is told, and who waits for a configuration.
@@ -69,7 +72,7 @@ type Counting = (Metrics, Option<Arc<Log>>);
 
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
-    Read { sources, dns, watch, confined, started, certificate, keys, own }: Read,
+    Read { sources, dns, watch, confined, started, certificate, keys, own, updates }: Read,
     files: Files,
     ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
@@ -84,6 +87,7 @@ pub(super) fn start(
         watch,
         keys,
         own,
+        updates,
         confined,
         files,
         watcher,
@@ -116,6 +120,7 @@ struct Reloading {
     keys: Option<PathBuf>,
     /// The same, if it is ours to write.
     own: Option<PathBuf>,
+    updates: Arc<Kept>,
     confined: Option<Arc<Confined>>,
     /// The files of the configuration that serves.
     files: Files,
@@ -249,7 +254,11 @@ impl Reloading {
         let reread = |shown| transports::read_again(shown, &file.tls, &self.metrics, &self.happened);
         let of_certificate = self.certificate.as_ref().map_or_else(Vec::new, reread);
         log_warnings(&of_certificate);
-        let keyring = Keyring { state: self.keys.clone(), before: Some(Arc::clone(&before.snapshot)) };
+        let keyring = Keyring {
+            state: self.keys.clone(),
+            before: Some(Arc::clone(&before.snapshot)),
+            updates: Some(Arc::clone(&self.updates)),
+        };
         let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), &before, &keyring)?;
         drop(keyring);
         warnings.append(&mut configuration.warnings);

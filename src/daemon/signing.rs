@@ -3,6 +3,7 @@
 
 use super::signatures::{self, Saving};
 use super::transferring;
+use super::updating::Kept;
 use crate::clock;
 use crate::control::{Handover, Reloads};
 use crate::dnssec::{Seal, Signer};
@@ -21,13 +22,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Where the keys of zones come from.
+/// What zones have beside their files: keys, and what updates have added.
 #[derive(Debug)]
 pub(super) struct Keyring {
     /// The state directory.
     pub(super) state: Option<PathBuf>,
     /// What serves: its keys stay if their files are gone.
     pub(super) before: Option<Arc<Snapshot>>,
+    /// What dynamic updates have added; nothing where nothing is served.
+    pub(super) updates: Option<Arc<Kept>>,
 }
 
 impl Keyring {
@@ -182,7 +185,7 @@ impl Keeping {
     /// Looks at the files of the keys of all zones that shall be signed: says what has become of them, and has them read
     /// again if they are others, or do other things by now. `told`: what was said last of each zone.
     fn look(&self, state: &State, told: &mut BTreeMap<String, &'static str>) {
-        let keyring = Keyring { state: self.state.clone(), before: None };
+        let keyring = Keyring { state: self.state.clone(), before: None, updates: None };
         let mut seen = BTreeMap::new();
         for zone in state.snapshot.settings.iter().filter(|zone| zone.signing.wanted().is_some()) {
             let (apex, read) = (zone.apex.to_lowercase().to_string(), keyring.read(zone));

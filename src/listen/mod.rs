@@ -21,9 +21,11 @@ use crate::publish::Published;
 use crate::respond::{Request, Verdict};
 use crate::state::State;
 use crate::transfer::Transfer;
+use crate::update::Update;
 use crate::worker::Worker;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// The one entry of every transport, [`crate::respond::respond`]; tests of the transports bring their own.
 pub trait Respond<S>: Fn(&S, &mut Worker, &Request<'_>, &mut [u8]) -> Verdict + Clone + Send + 'static {}
@@ -71,6 +73,14 @@ fn put_message(transfer: &mut Transfer, to: &mut Vec<u8>) {
         to.extend_from_slice(&(length as u16).to_be_bytes());
         to.extend_from_slice(&room[..length]);
     }
+}
+
+/// Gives an update to whoever carries it out; the reply comes there.
+fn submit(update: Box<Update>) -> oneshot::Receiver<Vec<u8>> {
+    let (sender, receiver) = oneshot::channel();
+    // Who has gone meanwhile does not need it.
+    update.submit(clock::unix_seconds(), Box::new(move |reply| drop(sender.send(reply))));
+    receiver
 }
 
 /// Says that a secondary has what it asked for.

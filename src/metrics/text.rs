@@ -75,6 +75,7 @@ metrics! {
     TRANSFERRED "geosteer_transfer_bytes_total" "counter" [] "Octets of transfers' messages."
     NOTIFIED "geosteer_notify_total" "counter" ["outcome"] "Secondaries that were told of a change, by outcome (heard, given-up)."
     TSIG "geosteer_tsig_failures_total" "counter" ["failure"] "Messages whose signature was refused, by what is wrong with it (key, signature, time, truncation)."
+    UPDATES "geosteer_updates_total" "counter" ["rcode"] "Dynamic updates of somebody whose signature is right, by response code; only with a TSIG key."
     PROBES "geosteer_probes_total" "counter" ["type", "outcome"] "Probes that ended, by type of check and outcome (pass, fail, inconclusive)."
     PROBED "geosteer_probe_duration_seconds" "histogram" ["type"] "Time that probes take, by type of check."
     LOADS_MISSED "geosteer_probe_loads_missed_total" "counter" [] "Probes that passed and told no load although one was asked for."
@@ -161,6 +162,20 @@ fn signed(page: &mut Page, facts: &Facts) {
     });
 }
 
+/// What updates can end with (RFC 2136 §2.2).
+const UPDATE_RCODES: [(u16, &str); 10] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (7, "YXRRSET"),
+    (8, "NXRRSET"),
+    (9, "NOTAUTH"),
+    (10, "NOTZONE"),
+];
+
 /// What secondaries get, and signed messages.
 fn transfers(page: &mut Page, facts: &TransferFacts) {
     let counts = &facts.shared.counts;
@@ -181,6 +196,10 @@ fn transfers(page: &mut Page, facts: &TransferFacts) {
     page.begin(&NOTIFIED);
     for (outcome, count) in ["heard", "given-up"].into_iter().zip(counts.notified()) {
         page.sample(&NOTIFIED, &[("outcome", outcome)], count);
+    }
+    page.begin(&UPDATES);
+    for (rcode, word) in UPDATE_RCODES {
+        page.sample(&UPDATES, &[("rcode", word)], counts.updates(rcode));
     }
     page.begin(&TSIG);
     for failure in Failure::ALL {

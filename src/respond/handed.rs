@@ -1,17 +1,18 @@
 //! What is rare: messages that are signed by a key we share (RFC 8945), and questions for whole zones, which are handed
 //! on since they are answered by more than one message.
 
-use super::{Ending, Request, Transport, Verdict, asked, finish, respond_to_any};
+use super::{Ending, Request, Transport, UNREAD, Verdict, asked, finish, respond_to_any};
 use crate::limits::{PORTS_UNANSWERED, STREAM_REPLY_MAX, UDP_REPLY_MAX, UDP_REPLY_MIN};
 use crate::state::State;
 use crate::transfer::{Begin, Offer, Seat, Transfer, serial_asked_from};
 use crate::tsig::{self, Failure, Misplaced, Opened, Session, Signed};
-use crate::wire::code::{class, extended, rcode, rtype};
+use crate::update::{Message, Update};
+use crate::wire::code::{class, extended, opcode, rcode, rtype};
 use crate::wire::edns::Edns;
 use crate::wire::query::HEADER;
 use crate::wire::reply::{HEADER_ALONE, Section};
 use crate::wire::{Fault, Query, Reply};
-use crate::worker::Worker;
+use crate::worker::{Handed, Worker};
 use std::net::IpAddr;
 
 /// The TC bit in the third octet.
@@ -26,7 +27,8 @@ pub(super) fn signed(state: &State, worker: &mut Worker, request: &Request<'_>, 
         return None;
     }
     let signed = match tsig::find(message) {
-        Ok(signed) => signed?,
+        Ok(Some(signed)) => signed,
+        Ok(None) => return unsigned_update(state, worker, request, out),
         Err(Misplaced) => {
             let rejected = (rcode::FORMERR, HEADER_ALONE, Edns::default());
             return Some(asked::reject(state, worker, request, rejected, out));
@@ -42,6 +44,19 @@ pub(super) fn signed(state: &State, worker: &mut Worker, request: &Request<'_>, 
     })
 }
 
+/// Refuses an update of somebody whom we do not know; `None` if it is none, or if updates are not known here at all.
+fn unsigned_update(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Option<Verdict> {
+    if !is_update(request.bytes) || !state.snapshot.settings.iter().any(|zone| !zone.update.0.is_empty()) {
+        return None;
+    }
+    let echo = Message::read(request.bytes).map_or(HEADER_ALONE, |message| message.zone_end);
+    Some(asked::reject(state, worker, request, (rcode::REFUSED, echo, Edns::default()), out))
+}
+
+fn is_update(message: &[u8]) -> bool {
+    message.get(2).is_some_and(|flags| flags >> 3 & 0xf == opcode::UPDATE)
+}
+
 /// The message as it was before it was signed.
 fn without_signature(message: &[u8], signed: &Signed<'_>) -> Vec<u8> {
     let mut bare = message[..signed.start].to_vec();
@@ -52,6 +67,15 @@ fn without_signature(message: &[u8], signed: &Signed<'_>) -> Vec<u8> {
 
 /// Answers what somebody asks whom we know, and signs the answer.
 fn answer(state: &State, worker: &mut Worker, request: &Request<'_>, session: Session, out: &mut [u8]) -> Verdict {
+    if is_update(request.bytes)
+        && let Some(desk) = &state.identity.updates.desk
+        && !matches!(request.transport, Transport::Https | Transport::Quic)
+    {
+        worker.asked(request, UNREAD);
+        let (bytes, source, desk) = (request.bytes.to_vec(), IpAddr::from(request.source.address), desk.clone());
+        worker.hand(Handed::Update(Box::new(Update { bytes, session, source, desk })));
+        return Verdict::Hand;
+    }
     match Query::parse(request.bytes, request.source.port) {
         Ok(query) if query.qclass() == class::IN && matches!(query.qtype(), rtype::AXFR | rtype::IXFR) => {
             transfer(state, worker, request, query, Some(session), out)
@@ -136,8 +160,9 @@ pub(super) fn transfer(
             if is_whole || has.is_some() {
                 let client = IpAddr::from(request.source.address);
                 worker.replied(request, query.qtype(), rcode::NOERROR);
-                worker
-                    .hand(Transfer::new(offer, Begin { query, has: has.filter(|_| !is_whole), client, session, seat }));
+                let has = has.filter(|_| !is_whole);
+                let transfer = Transfer::new(offer, Begin { query, has, client, session, seat });
+                worker.hand(Handed::Transfer(Box::new(transfer)));
                 return Verdict::Hand;
             }
             Ending::plain(rcode::FORMERR)

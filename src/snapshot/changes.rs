@@ -145,7 +145,7 @@ fn zones(snapshot: &Snapshot) -> Things<impl PartialEq> {
             .signer()
             .map(|signer| signer.keys().iter().map(|(key, phase)| (key.dnskey(), *phase)).collect::<Vec<_>>());
         let is_signed = zone.signing.wanted().is_some();
-        let content = (records, &zone.ecs, &zone.transfer, is_signed, keys.unwrap_or_default());
+        let content = (records, &zone.ecs, (&zone.transfer, &zone.update), is_signed, keys.unwrap_or_default());
         (zone.apex.to_lowercase().to_string(), content)
     }))
 }

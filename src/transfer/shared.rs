@@ -64,6 +64,8 @@ pub struct Counts {
     /// Secondaries that heard of a change, and those that were given up.
     notified: [AtomicU64; 2],
     failures: [AtomicU64; Failure::ALL.len()],
+    /// Dynamic updates by their RCODE.
+    updates: [AtomicU64; 16],
 }
 
 impl Counts {
@@ -90,6 +92,17 @@ impl Counts {
     /// Counts a secondary that was told of a change: it has heard, or was given up.
     pub fn count_notified(&self, has_heard: bool) {
         self.notified[usize::from(!has_heard)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a dynamic update that has ended.
+    pub fn count_update(&self, rcode: u16) {
+        self.updates[usize::from(rcode & 0xf)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many updates ended with this RCODE.
+    #[must_use]
+    pub fn updates(&self, rcode: u16) -> u64 {
+        self.updates[usize::from(rcode & 0xf)].load(Ordering::Relaxed)
     }
 
     /// Octets of messages.

@@ -3,6 +3,7 @@
 use super::{Flags, NodeId, Set, Zones};
 use crate::id::ZoneId;
 use crate::wire::Span;
+use crate::wire::code::rtype;
 use crate::wire::reply::RECORD_HEADER;
 
 impl Zones {
@@ -23,6 +24,32 @@ impl Zones {
             all[node.zone.index()].extend(sets.iter().map(|set| (NodeId(index as u32), *set)));
         }
         all
+    }
+
+    /// The zone of a node.
+    #[must_use]
+    pub fn zone_of(&self, node: NodeId) -> ZoneId {
+        self.nodes[node.index()].zone
+    }
+
+    /// The types at a node: those of its static RRsets, and those that steering answers.
+    #[must_use]
+    pub fn types_at(&self, node: NodeId) -> (Vec<u16>, Vec<u16>) {
+        let node = &self.nodes[node.index()];
+        let start = node.sets as usize;
+        let fixed = self.sets[start..start + usize::from(node.set_count)].iter().map(|set| set.rtype).collect();
+        let steered = [
+            (Flags::BALANCED_A, rtype::A),
+            (Flags::BALANCED_AAAA, rtype::AAAA),
+            (Flags::BALANCED_CNAME, rtype::CNAME),
+            (Flags::BALANCED_HTTPS, rtype::HTTPS),
+            (Flags::BALANCED_SVCB, rtype::SVCB),
+            (Flags::BALANCED_SRV, rtype::SRV),
+            (Flags::BALANCED_MX, rtype::MX),
+            (Flags::BALANCED_TXT, rtype::TXT),
+        ];
+        let steered = steered.into_iter().filter(|(flag, _)| node.flags.has(*flag)).map(|(_, rtype)| rtype).collect();
+        (fixed, steered)
     }
 
     /// The TTL of a zone's set, and the data of its records, names not compressed.

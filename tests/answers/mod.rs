@@ -107,6 +107,7 @@ pub fn zone(apex: &str, text: &str) -> ZoneSpec {
         ecs: ecs(&["0.0.0.0/0", "::/0"]),
         signing: Signing::Off,
         transfer: None,
+        update: geosteer::update::Rules::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use geosteer::state::{Identity, State};
 use geosteer::transfer::{Edition, Journal, Offer, Rules, Transfers};
 use geosteer::tsig::{Algorithm, Key, Keys};
 use geosteer::wire::{Name, QueryBuilder};
-use geosteer::worker::Worker;
+use geosteer::worker::{Handed, Worker};
 use hickory_proto::op::Message;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Server {
             Verdict::Send(length) => vec![out[..length].to_vec()],
             Verdict::Drop => Vec::new(),
             Verdict::Hand => {
-                let mut transfer = self.worker.take_handed().unwrap();
+                let Some(Handed::Transfer(mut transfer)) = self.worker.take_handed() else { panic!() };
                 let mut messages = Vec::new();
                 while let Some(length) = transfer.next_message(&mut out) {
                     messages.push(out[..length].to_vec());

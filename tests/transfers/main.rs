@@ -8,6 +8,7 @@ mod common;
 mod others;
 mod rfc1995;
 mod rfc1996;
+mod rfc2136;
 mod rfc5936;
 mod rfc8945;
 #[path = "../secure/mod.rs"]

@@ -12,7 +12,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-fn has(program: &str) -> bool {
+pub fn has(program: &str) -> bool {
     let run = Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if run.is_err() {
         // Past the capture of output: a test that did not run must be seen.

@@ -11,6 +11,7 @@ pub(super) fn slug(table: &Table) -> String {
 
 const ZONE: &str = "(top level)";
 const TRANSFER: &str = "transfer = {…}";
+const UPDATE: &str = "update = {…}";
 const CHECK: &str = "[checks.NAME]";
 const POOL: &str = "[pools.NAME]";
 const LOAD: &str = "load = {…}";
@@ -51,7 +52,9 @@ fn zone(path: &str, key: &str) -> Option<Value> {
         (TRANSFER, "notify") => many(any(&[text(), link("notify")])),
         (TRANSFER, "balanced") => words(&["leave-out", "fail-open"]),
         (TRANSFER, _) => many(text()),
+        (ZONE, "update") => many(link("update")),
         ("notify[]", _) => text(),
+        (UPDATE, _) => many(text()),
         ("[dnssec]" | "[ecs]", "enabled") => boolean(),
         ("[dnssec]", "algorithm") => words(&["ECDSAP256SHA256", "ED25519"]),
         ("[ecs]", "trusted") => many(text()),

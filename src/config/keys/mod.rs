@@ -3,10 +3,12 @@
 //! The reader takes its keys from here, and a test holds `docs/zone-toml.md` against it.
 
 mod load;
+mod secondaries;
 mod server;
 mod tests_file;
 
 pub use load::LOAD;
+pub use secondaries::{NOTIFY, TRANSFER, UPDATE};
 pub use server::{
     ADMIN, COOKIES, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROCESS, PROXY, QUERY_LOG,
     QUERY_LOG_FILTER, RRL, SERVER, TLS, TSIG, WATCH,
@@ -34,9 +36,9 @@ pub static ZONE: Table = Table {
     path: "(top level)",
     keys: &[
         "format", "zone", "ns", "ttl", "use", "soa", "records", "regions", "checks", "pools", "policies", "names",
-        "dnssec", "ecs", "transfer",
+        "dnssec", "ecs", "transfer", "update",
     ],
-    later: &["update"],
+    later: &[],
     words: &[
         ("origin", "zone"),
         ("domain", "zone"),
@@ -86,6 +88,8 @@ pub static ZONE: Table = Table {
         ("allow_transfer", "transfer"),
         ("secondaries", "transfer"),
         ("axfr", "transfer"),
+        ("allow_update", "update"),
+        ("update_policy", "update"),
     ],
 };
 
@@ -472,32 +476,6 @@ pub static ECS: Table = Table {
     ],
 };
 
-/// `transfer = {…}` of a zone.
-pub static TRANSFER: Table = Table {
-    what: "transfer",
-    path: "transfer = {…}",
-    keys: &["keys", "from", "notify", "balanced"],
-    later: &[],
-    words: &[
-        ("key", "keys"),
-        ("allow", "from"),
-        ("acl", "from"),
-        ("address", "from"),
-        ("networks", "from"),
-        ("also_notify", "notify"),
-        ("to", "notify"),
-    ],
-};
-
-/// An entry of `notify`.
-pub static NOTIFY: Table = Table {
-    what: "a secondary",
-    path: "notify[]",
-    keys: &["address", "key"],
-    later: &[],
-    words: &[("ip", "address"), ("tsig", "key")],
-};
-
 /// Every table, in the order of the reference.
 pub static TABLES: &[&Table] = &[
     &ZONE,
@@ -518,6 +496,7 @@ pub static TABLES: &[&Table] = &[
     &ECS,
     &TRANSFER,
     &NOTIFY,
+    &UPDATE,
     &SERVER,
     &DNS,
     &GEO,

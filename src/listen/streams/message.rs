@@ -4,8 +4,8 @@
 use super::desk::Answer;
 use super::{Hub, Place};
 use crate::clock;
-use crate::limits::{TCP_READ, TCP_WRITE, TRANSFER_MS, TRANSFER_TURN};
-use crate::listen::{put_message, transferred};
+use crate::limits::{TCP_READ, TCP_WRITE, TRANSFER_MS, TRANSFER_TURN, UPDATE_MS};
+use crate::listen::{put_message, submit, transferred};
 use crate::respond::{Request, Transport};
 use crate::transfer::Transfer;
 use std::future::poll_fn;
@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::oneshot;
 use tokio::time::{timeout, timeout_at};
 
 /// Octets of a message header (RFC 1035 §4.1.1); less is not DNS.
@@ -46,6 +47,8 @@ struct Connection<T> {
     replies: Vec<u8>,
     /// A reply of many messages that goes on.
     transfer: Option<Box<Transfer>>,
+    /// A reply that is waited for.
+    update: Option<oneshot::Receiver<Vec<u8>>>,
 }
 
 /// Serves a connection until it ends.
@@ -57,7 +60,7 @@ pub(super) async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let hub = Rc::clone(&place.hub);
     let (pending, replies) = (Vec::new(), Vec::new());
-    let mut connection = Connection { stream, peer, transport, place, pending, replies, transfer: None };
+    let mut connection = Connection { stream, peer, transport, place, pending, replies, transfer: None, update: None };
     let mut deadline = clock::instant() + hub.limits.idle;
     loop {
         match connection.more(&hub, deadline).await {
@@ -118,7 +121,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let mut used = 0;
         let ends = loop {
             let ended = self.answer_some(hub, &mut used);
-            if self.send(hub).await.is_err() || self.send_transfer(hub).await.is_err() {
+            if self.send(hub).await.is_err()
+                || self.send_transfer(hub).await.is_err()
+                || self.send_update(hub).await.is_err()
+            {
                 return None;
             }
             match ended {
@@ -153,15 +159,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     self.replies.extend_from_slice(reply);
                 }
                 Answer::Messages(transfer) => self.transfer = Some(transfer),
+                Answer::Update(update) => self.update = Some(submit(update)),
                 Answer::Silence => {}
                 Answer::Panic => return Some(true),
             }
             *used += 2 + bytes.len();
-            if self.replies.len() >= TCP_WRITE || self.transfer.is_some() {
+            if self.replies.len() >= TCP_WRITE || self.transfer.is_some() || self.update.is_some() {
                 return None;
             }
         }
         Some(false)
+    }
+
+    /// Waits for a reply that takes its time, if there is one, and writes it.
+    async fn send_update(&mut self, hub: &Hub) -> io::Result<()> {
+        let Some(update) = self.update.take() else { return Ok(()) };
+        let reply = timeout(Duration::from_millis(UPDATE_MS), update).await?.map_err(io::Error::other)?;
+        self.replies.extend_from_slice(&(reply.len() as u16).to_be_bytes());
+        self.replies.extend_from_slice(&reply);
+        self.send(hub).await
     }
 
     /// Writes a reply of many messages, if there is one, until it is over or has taken too long.

@@ -11,14 +11,14 @@
 use super::Hub;
 use super::stream::Stream;
 use crate::clock;
-use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE, TRANSFER_MS, TRANSFER_TURN};
+use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE, TRANSFER_MS, TRANSFER_TURN, UPDATE_MS};
 use crate::listen::table::ConnectionId;
-use crate::listen::{Respond, fresh_worker, put_message, transferred, worth_a_line};
+use crate::listen::{Respond, fresh_worker, put_message, submit, transferred, worth_a_line};
 use crate::metrics::Counters;
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
 use crate::transfer::Transfer;
-use crate::worker::Worker;
+use crate::worker::{Handed, Worker};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 /// Octets of a message header (RFC 1035 §4.1.1); less is not DNS.
 const HEADER: usize = 12;
@@ -70,6 +71,8 @@ enum Next {
     Readable,
     /// Wait for the client to take its replies.
     Writable,
+    /// Wait for a reply that takes its time.
+    Reply,
 }
 
 /// Which time limit holds.
@@ -110,6 +113,8 @@ pub(super) struct Connection<S, F, T> {
     sent: usize,
     /// A reply of many messages that goes on, and when it must be over.
     transfer: Option<(Box<Transfer>, Instant)>,
+    /// A reply that is waited for.
+    update: Option<oneshot::Receiver<Vec<u8>>>,
     phase: Phase,
     /// When the phase must be over.
     deadline: Instant,
@@ -121,7 +126,18 @@ impl<S: 'static, F: Respond<S>> Fresh<S, F> {
         let deadline = clock::instant() + hub.limits.idle;
         let (pending, unsent) = (Vec::new(), Vec::new());
         let place = Place { hub, id };
-        Self { stream, place, peer, pending, unsent, sent: 0, transfer: None, phase: Phase::Idle, deadline }
+        Self {
+            stream,
+            place,
+            peer,
+            pending,
+            unsent,
+            sent: 0,
+            transfer: None,
+            update: None,
+            phase: Phase::Idle,
+            deadline,
+        }
     }
 
     /// Answers what came with the handshake; none if the connection ended with it.
@@ -131,13 +147,13 @@ impl<S: 'static, F: Respond<S>> Fresh<S, F> {
 
     /// Registers the connection with the runtime; none if it was evicted meanwhile, or the system has no more room.
     pub(super) fn settle(self) -> Option<(ConnectionId, Connection<S, F, TcpStream>)> {
-        let Self { stream, place, peer, pending, unsent, sent, transfer, phase, deadline } = self;
+        let Self { stream, place, peer, pending, unsent, sent, transfer, update, phase, deadline } = self;
         if !place.hub.table.borrow().is_listed(place.id) {
             return None;
         }
         let stream = TcpStream::from_std(stream).ok()?;
         let id = place.id;
-        Some((id, Connection { stream, place, peer, pending, unsent, sent, transfer, phase, deadline }))
+        Some((id, Connection { stream, place, peer, pending, unsent, sent, transfer, update, phase, deadline }))
     }
 }
 
@@ -147,6 +163,16 @@ impl<S: 'static, F: Respond<S>> Connection<S, F, TcpStream> {
         if self.run().await == End::Timeout {
             self.place.hub.counters.timed_out.add(1);
         }
+    }
+
+    /// Waits for a reply that takes its time, and writes it.
+    async fn await_reply(&mut self) -> Result<(), End> {
+        let Some(update) = self.update.take() else { return Ok(()) };
+        let waited = tokio::time::timeout(Duration::from_millis(UPDATE_MS), update).await;
+        let Ok(Ok(reply)) = waited else { return Err(End::Timeout) };
+        (self.phase, self.deadline) = (Phase::Write, clock::instant() + self.place.hub.limits.write);
+        let message = [&(reply.len() as u16).to_be_bytes(), &reply[..]].concat();
+        self.write(&message)
     }
 
     async fn run(&mut self) -> End {
@@ -160,6 +186,10 @@ impl<S: 'static, F: Respond<S>> Connection<S, F, TcpStream> {
                 Ok(Next::Readable) if self.place.hub.stopping.get() => return End::Drained,
                 Ok(Next::Readable) => Interest::READABLE,
                 Ok(Next::Writable) => Interest::WRITABLE,
+                Ok(Next::Reply) => match self.await_reply().await {
+                    Ok(()) => continue,
+                    Err(end) => return end,
+                },
                 Err(end) => return end,
             };
             let deadline = tokio::time::Instant::from_std(self.deadline);
@@ -182,13 +212,16 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         if self.transfer.is_some() {
             return self.go_on();
         }
+        if self.update.is_some() {
+            return Ok(Next::Reply);
+        }
         let hub = Rc::clone(&self.place.hub);
         let Desk { input, output, worker, recorder } = &mut *hub.desk.borrow_mut();
         let mut tools = (worker, recorder);
         let mut pending = std::mem::take(&mut self.pending);
         // Messages may be complete already: they waited for the client to take its replies.
         let mut used = self.answer(&pending, output, &mut tools)?;
-        if self.unsent.is_empty() && self.transfer.is_none() {
+        if self.unsent.is_empty() && self.transfer.is_none() && self.update.is_none() {
             match self.stream.try_read(input) {
                 Ok(0) => return Err(End::Client),
                 Ok(count) if used == pending.len() => {
@@ -264,6 +297,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         while let Some(message) = first_message(&data[used..])
             && self.unsent.is_empty()
             && self.transfer.is_none()
+            && self.update.is_none()
         {
             if message.len() < HEADER {
                 ended = Some(End::Client);
@@ -282,7 +316,11 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
                 }
                 Ok(Verdict::Hand) => {
                     let until = began + Duration::from_millis(TRANSFER_MS);
-                    self.transfer = worker.take_handed().map(|transfer| (transfer, until));
+                    match worker.take_handed() {
+                        Some(Handed::Transfer(transfer)) => self.transfer = Some((transfer, until)),
+                        Some(Handed::Update(update)) => self.update = Some(submit(update)),
+                        None => {}
+                    }
                 }
                 Ok(Verdict::Drop) => hub.counters.silent.add(1),
                 Err(_) => {
