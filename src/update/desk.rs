@@ -67,7 +67,7 @@ impl Update {
 
     /// The reply with an RCODE: the message's head and its zone, signed.
     #[must_use]
-    pub fn answer(mut self: Box<Self>, rcode: u16, now: u64) -> Vec<u8> {
+    pub fn answer(mut self, rcode: u16, now: u64) -> Vec<u8> {
         /// The QR bit in the third octet; the OPCODE stays.
         const RESPONSE: u8 = 0x80;
         let end = Message::read(&self.bytes).map_or(HEADER, |message| message.zone_end);
