@@ -5,6 +5,7 @@ mod ask;
 mod delegation;
 mod ports;
 mod serving;
+mod signing;
 mod system;
 
 use super::operate::table::table;
@@ -103,6 +104,7 @@ fn look(args: Args) -> Vec<Finding> {
         findings.extend(serving::look(address, &spec));
     }
     findings.extend(spec.zones.iter().take(DOCTOR_ZONES).map(delegation::look));
+    findings.extend(spec.zones.iter().take(DOCTOR_ZONES).flat_map(signing::look));
     findings.extend(system::databases(&server));
     findings.push(system::clock(&spec));
     findings.push(system::descriptors());
