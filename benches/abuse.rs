@@ -4,8 +4,8 @@
 //!
 //! * limits: 10,000 queries a second from one /24 at a limit of 50, beside other networks, a client of the same /24 with a
 //!   cookie, and a resolver that asks 5,000 times a second for 5,000 client subnets. Addresses are those of loopback.
-//! * random names: 50,000 queries a second for names that do not exist, without limits and with them; what answers take
-//!   meanwhile, and the server's memory.
+//! * random names: 50,000 queries a second for names that do not exist, in a plain and in a signed zone (asking for
+//!   signatures), without limits and with them; what answers take meanwhile, and the server's memory.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
@@ -20,7 +20,7 @@ use support::load::{First, Load, Until};
 use support::queries::Stream;
 use support::server::{Server, Start, pinned, static_probe};
 use support::table::Table;
-use support::zones::three_regions;
+use support::zones::{three_regions, three_regions_signed};
 use support::{flag, number};
 
 /// The limit of replies a second.
@@ -42,9 +42,8 @@ fn main() {
     assert!(kept, "a flood is felt more than promised");
 }
 
-fn start(tables: &str) -> Server {
-    let zone = three_regions();
-    let start = Start { zone: &zone, wrapper: &pinned(), wildcard: false, probe: static_probe() };
+fn start(zone: &str, tables: &str) -> Server {
+    let start = Start { zone, wrapper: &pinned(), wildcard: false, probe: static_probe() };
     Server::start_with(&start, tables)
 }
 
@@ -103,22 +102,18 @@ impl Flow {
 
 /// A whole cookie for a socket's address, in a query.
 fn with_cookie(flow: &Flow) -> Vec<u8> {
-    let ask = |cookie: Vec<u8>| {
-        let mut ask = Ask::new("www.example.com", 1).edns();
-        ask.edns.get_or_insert_default().options.push((COOKIE, cookie));
-        ask.bytes()
-    };
+    let ask = |cookie: &[u8]| Ask::new("www.example.com", 1).option(COOKIE, cookie).bytes();
     let mut reply = [0; 1_232];
     flow.socket.set_nonblocking(false).expect("sockets can be blocking");
     flow.socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout above zero");
-    flow.socket.send(&ask(vec![7; 8])).expect("a route to the server");
+    flow.socket.send(&ask(&[7; 8])).expect("a route to the server");
     let length = flow.socket.recv(&mut reply).expect("a reply");
     flow.socket.set_nonblocking(true).expect("sockets can be non-blocking");
-    ask(reply[length - 24..length].to_vec())
+    ask(&reply[length - 24..length])
 }
 
 fn limits(seconds: u64) -> bool {
-    let server = start(&format!("[rrl]\nresponses_per_second = {LIMIT}\n"));
+    let server = start(&three_regions(), &format!("[rrl]\nresponses_per_second = {LIMIT}\n"));
     let plain = || vec![Ask::new("www.example.com", 1).bytes()];
     let subnet = |number: u32| {
         Ask::new("www.example.com", 1).subnet(&format!("10.{}.{}.0/24", number / 256, number % 256)).bytes()
@@ -172,9 +167,8 @@ fn over_limit(server: &Server, fate: &str) -> u64 {
 }
 
 /// Sends queries for names that do not exist until it is told to stop; gives how many a second it sent.
-fn flood(server: SocketAddr, rate: f64, stop: &AtomicBool) -> f64 {
-    let stream = Stream::missing("missing", 100_000);
-    let mut flow = Flow::new("flood", "127.9.1.1", server, (rate, stream.messages));
+fn flood(server: SocketAddr, rate: f64, messages: Vec<Vec<u8>>, stop: &AtomicBool) -> f64 {
+    let mut flow = Flow::new("flood", "127.9.1.1", server, (rate, messages));
     let began = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         for _ in 0..4 {
@@ -187,25 +181,32 @@ fn flood(server: SocketAddr, rate: f64, stop: &AtomicBool) -> f64 {
 }
 
 fn random_names(seconds: u64) -> bool {
-    let columns = ["[rrl]", "flood/s", "answers/s", "lost", "p50 µs", "p99 µs", "MB before", "MB after"];
+    let columns = ["zone", "[rrl]", "flood/s", "answers/s", "lost", "p50 µs", "p99 µs", "MB before", "MB after"];
     let mut table = Table::new("random names: answers to others meanwhile", &columns);
     let mut kept = true;
-    // Both before the first load, so that they are as nice as this process was when it began.
-    let servers = [("off", start("")), ("on", start("[rrl]\n"))];
-    for (name, server) in &servers {
-        let stream = Stream::same("www", &Ask::new("www.example.com", 1));
+    let [plain, signed] = [three_regions(), three_regions_signed()];
+    let kinds = [("plain", &plain), ("signed", &signed)];
+    let limits = [("off", ""), ("on", "[rrl]\n")];
+    let all = kinds.iter().flat_map(|kind| limits.iter().map(move |limit| (kind, limit)));
+    // All before the first load, so that they are as nice as this process was when it began.
+    let servers: Vec<_> = all.map(|(kind, limit)| (kind.0, limit.0, start(kind.1, limit.1))).collect();
+    for (zone, limits, server) in &servers {
+        let kind: fn(Ask) -> Ask = if *zone == "signed" { Ask::dnssec_ok } else { Ask::edns };
+        let stream = Stream::same("www", &kind(Ask::new("www.example.com", 1)));
         let load = |seconds| Load { rate: 100.0, until: Until::Time(Duration::from_secs(seconds)), ..Load::default() };
         load(1).run(server.address, &stream);
         let (before, stop) = (server.megabytes("VmRSS"), AtomicBool::new(false));
+        let messages = Stream::missing_asked("missing", 100_000, kind).messages;
         let (sent, outcome) = std::thread::scope(|scope| {
-            let flood = scope.spawn(|| flood(server.address, 50_000.0, &stop));
+            let flood = scope.spawn(|| flood(server.address, 50_000.0, messages, &stop));
             let outcome = load(seconds).run(server.address, &stream);
             stop.store(true, Ordering::Relaxed);
             (flood.join().expect("the flood does not panic"), outcome)
         });
         let (p99, after) = (outcome.percentile(0.99), server.megabytes("VmRSS"));
         table.row(vec![
-            (*name).to_owned(),
+            (*zone).to_owned(),
+            (*limits).to_owned(),
             format!("{sent:.0}"),
             format!("{:.0}", outcome.rate()),
             outcome.lost.to_string(),

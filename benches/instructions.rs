@@ -4,23 +4,27 @@
 //!
 //! The engine's figure is `respond` alone, called in a loop. The server's figure is everything between two system
 //! calls, as the slope between a short and a long load on the built binary, so that its start cancels out; `--tables` adds to its
-//! server file, as a query log.
+//! server file, as a query log. Replies are limited in the rows with rrl (limits that nobody reaches) and in no other.
 
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/proof/common/state.rs"]
 mod state;
 mod support;
 
+use geosteer::cookies::Cookies;
 use geosteer::dnssec::{Algorithm, Key, Role, Signer};
 use geosteer::health;
-use geosteer::limits::UDP_REPLY_MAX;
+use geosteer::limits::{RRL_MAX, UDP_REPLY_MAX};
 use geosteer::respond::{Request, Transport, Verdict, respond};
+use geosteer::rrl::{Class, Limiter, Rules};
 use geosteer::snapshot::{Signing, Snapshot};
-use geosteer::state::State;
+use geosteer::state::{Identity, State};
 use geosteer::steer::Observed;
 use geosteer::worker::Worker;
 use std::hint::black_box;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 use support::ask::Ask;
 use support::callgrind;
 use support::load::{Load, Until};
@@ -31,6 +35,9 @@ use support::zones::{self, METHODS, NAMES, POLICIES};
 
 /// Queries of one measurement unless `--queries` says otherwise.
 const QUERIES: u64 = 20_000;
+
+/// The stream whose cookie is one of the server's.
+const OWN_COOKIE: &str = "a cookie of ours: static";
 
 fn main() {
     if let Some(zone) = support::option("--inner") {
@@ -43,7 +50,7 @@ fn main() {
     let (engine, server) = (support::flag("--engine"), support::flag("--server"));
     if engine || !server {
         let mut table = Table::new("instructions a query: respond alone", &["queries", "instructions"]);
-        for zone in ["small", "methods", "equally near", "100k", "signed"] {
+        for zone in ["small", "rrl", "cookies", "methods", "equally near", "100k", "signed"] {
             for (stream, count) in streams(zone).iter().zip(engine_counts(zone)) {
                 table.row(vec![stream.name.clone(), count.to_string()]);
             }
@@ -52,7 +59,7 @@ fn main() {
     }
     if server || !engine {
         let mut table = Table::new("instructions a query: the whole server", &["queries", "instructions"]);
-        for zone in ["small", "signed"] {
+        for zone in ["small", "rrl", "cookies", "signed"] {
             for stream in streams(zone) {
                 table.row(vec![stream.name.clone(), server_slope(zone, &stream).to_string()]);
             }
@@ -67,7 +74,7 @@ fn queries() -> u64 {
 
 fn zone_text(zone: &str) -> String {
     match zone {
-        "small" => zones::three_regions(),
+        "small" | "rrl" | "cookies" => zones::three_regions(),
         "signed" => zones::three_regions_signed(),
         "methods" => zones::methods(),
         "equally near" => zones::equally_near(),
@@ -85,6 +92,15 @@ fn streams(zone: &str) -> Vec<Stream> {
             Stream::subnets("geo + subnet", "www.example.com", 100_000),
             Stream::missing("NXDOMAIN", 50_000),
         ],
+        "rrl" => vec![
+            Stream::same("rrl on: static", &Ask::new("static.example.com", 1).edns()),
+            Stream::subnets("rrl on: geo + subnet", "www.example.com", 100_000),
+            Stream::missing("rrl on: NXDOMAIN", 50_000),
+        ],
+        "cookies" => vec![
+            Stream::same("a client cookie alone: static", &with_cookie(&[7; 8])),
+            Stream::same(OWN_COOKIE, &with_cookie(&[7; 8])),
+        ],
         "signed" => vec![
             Stream::same("signed: static", &Ask::new("static.example.com", 1).dnssec_ok()),
             Stream::signed_subnets("signed: geo + subnet", "www.example.com", 100_000),
@@ -100,6 +116,33 @@ fn streams(zone: &str) -> Vec<Stream> {
     }
 }
 
+fn with_cookie(cookie: &[u8]) -> Ask {
+    Ask::new("static.example.com", 1).option(10, cookie)
+}
+
+/// The stream's messages; a cookie of the server's own is asked for first.
+fn messages(stream: &Stream, ask: impl FnOnce(&[u8]) -> Vec<u8>) -> Stream {
+    if stream.name != OWN_COOKIE {
+        return Stream { name: stream.name.clone(), messages: stream.messages.clone() };
+    }
+    let reply = ask(&stream.messages[0]);
+    Stream::same(OWN_COOKIE, &with_cookie(&reply[reply.len() - 24..]))
+}
+
+/// Limits that are counted, and that nobody here reaches.
+const LIMITS: &str =
+    "[rrl]\nresponses_per_second = 1000000\nnxdomains_per_second = 1000000\nall_per_second = 1000000\n";
+
+/// What the server answers with besides its zone.
+fn identity(zone: &str) -> Identity {
+    let rules = Rules { per_second: [RRL_MAX; Class::ALL.len()], ..Rules::default() };
+    Identity {
+        limiter: (zone == "rrl").then(|| Limiter::new(rules, [1, 2, 3, 4])),
+        cookies: (zone == "cookies").then(|| Cookies::new(&[[7; 16]], false, 1_800_000_000)),
+        ..Identity::default()
+    }
+}
+
 /// Runs this program under callgrind, once for each stream.
 fn engine_counts(zone: &str) -> Vec<u64> {
     (0..streams(zone).len()).map(|stream| engine_count(zone, stream) / queries()).collect()
@@ -111,9 +154,14 @@ fn engine_count(zone: &str, stream: usize) -> u64 {
 
 /// The part that runs under callgrind: one stream. The first query's allocations drown in the number.
 fn inner(zone: &str) {
-    let state = state_with_numbers(&zone_text(zone));
-    let stream = &streams(zone)[support::number("--stream", 0) as usize];
-    measured(&state, &mut Worker::new(1), stream, queries());
+    let state = State { identity: Arc::new(identity(zone)), ..state_with_numbers(&zone_text(zone)) };
+    let (stream, mut worker) = (&streams(zone)[support::number("--stream", 0) as usize], Worker::new(1));
+    let stream = messages(stream, |message| {
+        let mut out = [0; UDP_REPLY_MAX];
+        let length = one(&state, &mut worker, message, &mut out);
+        out[..length].to_vec()
+    });
+    measured(&state, &mut worker, &stream, queries());
 }
 
 /// Every endpoint is up, and has told a load and a time.
@@ -140,14 +188,16 @@ fn measured(state: &State, worker: &mut Worker, stream: &Stream, count: u64) {
 }
 
 #[inline(always)]
-fn one(state: &State, worker: &mut Worker, message: &[u8], out: &mut [u8]) {
+fn one(state: &State, worker: &mut Worker, message: &[u8], out: &mut [u8]) -> usize {
     let request = Request {
         bytes: message,
         source: std::net::SocketAddr::from(([198, 51, 100, 53], 5353)).into(),
         transport: Transport::Udp,
     };
-    let verdict = respond(state, worker, black_box(&request), black_box(out));
-    assert!(matches!(verdict, Verdict::Send(_)), "every query here has an answer");
+    match respond(state, worker, black_box(&request), black_box(out)) {
+        Verdict::Send(length) => length,
+        _ => panic!("every query here has an answer"),
+    }
 }
 
 /// Instructions a query of the server's process.
@@ -157,15 +207,27 @@ fn server_slope(zone: &str, stream: &Stream) -> u64 {
     (more - less) / (many - few)
 }
 
+fn asked(server: SocketAddr, message: &[u8]) -> Vec<u8> {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket on loopback");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout above zero");
+    socket.send_to(message, server).expect("a route to the server");
+    let mut reply = vec![0; UDP_REPLY_MAX];
+    let length = socket.recv(&mut reply).expect("a reply");
+    reply.truncate(length);
+    reply
+}
+
 /// Answers and instructions of one life of the server.
 fn server_count(zone: &str, stream: &Stream, count: u64) -> (u64, u64) {
     let directory = tempfile::tempdir().expect("a scratch directory");
     let out = directory.path().join("counts");
     let wrapper =
         ["valgrind".to_owned(), "--tool=callgrind".to_owned(), format!("--callgrind-out-file={}", out.display())];
+    let limits = if zone == "rrl" { LIMITS } else { "" };
     let zone = zone_text(zone);
     let start = Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() };
-    let server = Server::start_with(&start, &support::option("--tables").unwrap_or_default());
+    let server = Server::start_with(&start, &(limits.to_owned() + &support::option("--tables").unwrap_or_default()));
+    let stream = &messages(stream, |message| asked(server.address, message));
     let load = Load { sockets: 4, window: 16, until: Until::Answers(count), ..Load::default() };
     let run = load.run(server.address, stream);
     server.stop();

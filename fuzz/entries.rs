@@ -1,66 +1,58 @@
 //! What strangers and files can hand to geosteer, as functions of octets: each target of cargo-fuzz is one of them, and
 //! `tests/fuzz.rs` calls them in every test run, a bounded number of times. They panic where something is wrong.
 
+#[path = "admin.rs"]
+mod admin;
+#[path = "states.rs"]
+mod states;
+
+pub use admin::admin;
+
+use geosteer::client::{Bits, Source};
 use geosteer::config::{Options, load_server_text, load_text_alone};
 use geosteer::control::Request as Order;
 use geosteer::geo::{Database, Databases};
-use geosteer::limits::{STREAM_REPLY_MAX, UDP_REPLY_MAX};
+use geosteer::limits::{PROXY_HEADER_MAX, STREAM_REPLY_MAX, UDP_REPLY_MAX};
 use geosteer::overrides::Target;
 use geosteer::respond::{Request, Transport, Verdict, respond};
-use geosteer::snapshot::Snapshot;
-use geosteer::state::{Identity, State};
-use geosteer::worker::Worker;
-use geosteer::writer::Writer;
-use std::sync::{Arc, OnceLock};
+use geosteer::wire::proxy::{self, Fault};
 
-/// A zone with something of everything.
-const ZONE: &str = r#"
-zone = "example.com"
-ns = ["ns1.example.com", "ns2.example.net"]
-[records]
-text = """
-ns1 A 192.0.2.53
-@ MX 10 mail
-mail A 192.0.2.25
-*.wild TXT any
-alias CNAME mail
-loop1 CNAME loop2
-loop2 CNAME loop1
-tree DNAME other.example.net.
-sub NS ns.sub
-ns.sub A 192.0.2.99
-"""
-[pools]
-one = { check = "none", endpoints = ["192.0.2.1", "192.0.2.2", "2001:db8::1"] }
-two = { check = "none", balance = "hash", endpoints = ["198.51.100.1", "198.51.100.2"] }
-[regions]
-europe = { continents = ["EU"] }
-[names]
-www = { policy = { europe = ["one"], default = ["two", "one"] } }
-"#;
-
-fn state() -> &'static State {
-    static STATE: OnceLock<State> = OnceLock::new();
-    STATE.get_or_init(|| {
-        let loaded = load_text_alone("fuzz.toml", ZONE, &Options::default()).expect("the zone is good");
-        let databases = Arc::new(Databases::embedded().expect("the embedded database"));
-        let snapshot = Arc::new(Snapshot::build(loaded.spec, databases).expect("it compiles"));
-        Writer::new(snapshot, Arc::new(Identity::default()), 1).publish().expect("a first state")
-    })
+/// A DNS message to a plain server and to one with signatures, cookies and limits, over each transport: no panic, no
+/// answer to a response, id kept, no reply that is too large.
+pub fn message(octets: &[u8]) {
+    message_from(octets, Source { address: Bits::v4(0xC000_0201), port: 4_242 });
 }
 
-/// A DNS message over both transports: no panic, no answer to a response, id kept, no reply that is too large.
-pub fn message(octets: &[u8]) {
-    let mut worker = Worker::new(7);
-    let mut out = vec![0; STREAM_REPLY_MAX];
-    for (transport, most) in [(Transport::Udp, UDP_REPLY_MAX), (Transport::Stream, STREAM_REPLY_MAX)] {
-        let source = geosteer::client::Source { address: geosteer::client::Bits::v4(0xC000_0201), port: 4_242 };
-        let verdict = respond(state(), &mut worker, &Request { bytes: octets, source, transport }, &mut out[..most]);
-        if let Verdict::Send(length) = verdict {
-            assert!(length <= most && length >= 12, "a reply of {length} octets");
-            assert!(octets.len() >= 12 && octets[2] & 0x80 == 0, "a reply to a response, or to less than a header");
-            assert_eq!((&out[..2], out[2] & 0x80), (&octets[..2], 0x80));
+fn message_from(octets: &[u8], source: Source) {
+    states::with_each(|state, worker, out| {
+        worker.now += 1_000_000;
+        for (transport, most) in [(Transport::Udp, UDP_REPLY_MAX), (Transport::Stream, STREAM_REPLY_MAX)] {
+            let verdict = respond(state, worker, &Request { bytes: octets, source, transport }, &mut out[..most]);
+            if let Verdict::Send(length) = verdict {
+                assert!(length <= most && length >= 12, "a reply of {length} octets");
+                assert!(octets.len() >= 12 && octets[2] & 0x80 == 0, "a reply to a response, or to less than a header");
+                assert_eq!((&out[..2], out[2] & 0x80), (&octets[..2], 0x80));
+            }
         }
+    });
+}
+
+/// What a front end sends: a PROXY header, and a message behind it. Each beginning of a header wants more octets than it
+/// has, and nothing behind a header changes it.
+pub fn proxy(octets: &[u8]) {
+    match proxy::read(octets) {
+        Ok(header) => {
+            let (length, source) = (header.length, header.source);
+            assert!(length <= octets.len() && length <= PROXY_HEADER_MAX, "a header of {length} octets");
+            assert_eq!(proxy::read(&octets[..length]), Ok(header));
+            for end in 0..length {
+                let wanted = proxy::read(&octets[..end]);
+                assert!(matches!(wanted, Err(Fault::Short(wanted)) if wanted > end && wanted <= length), "{wanted:?}");
+            }
+            message_from(&octets[length..], source.map_or(Source { address: Bits::v4(0), port: 53 }, Source::from));
+        }
+        Err(Fault::Short(wanted)) => assert!(wanted > octets.len() && wanted <= PROXY_HEADER_MAX, "{wanted} octets"),
+        Err(Fault::Malformed) => {}
     }
 }
 

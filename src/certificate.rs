@@ -1,6 +1,10 @@
 //! The certificate of the encrypted transports: read whole from two files and checked, shown to every client from then
 //! on, and put in the place of the one before while connections go on.
 
+mod met;
+
+pub use met::shown_at;
+
 use crate::clock;
 use crate::limits::PEM_MAX;
 use crate::probe::cert;
@@ -24,6 +28,34 @@ pub struct Certificate {
     shown: Arc<CertifiedKey>,
     /// When it expires, seconds since 1970; none if it does not say so that we understand it.
     pub expires: Option<i64>,
+    /// The names and addresses that it is for.
+    pub names: Vec<String>,
+}
+
+impl Certificate {
+    /// The certificate itself, without its chain (DER).
+    #[must_use]
+    pub fn own(&self) -> &[u8] {
+        self.shown.cert.first().map(AsRef::as_ref).unwrap_or_default()
+    }
+
+    /// Whether a client that asks for this name takes it, as far as names go.
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let below = name.split_once('.').map(|(_, below)| below);
+        self.names.iter().any(|own| match own.strip_prefix("*.") {
+            Some(own) => below.is_some_and(|below| below.eq_ignore_ascii_case(own)),
+            None => own.eq_ignore_ascii_case(name),
+        })
+    }
+
+    /// Whole days until it expires; negative if it has.
+    #[must_use]
+    pub fn days_left(&self) -> Option<i64> {
+        let now = i64::try_from(clock::unix_seconds()).unwrap_or(i64::MAX);
+        Some((self.expires? - now).div_euclid(86_400))
+    }
 }
 
 /// Reads a certificate with its chain, and its key, in PEM form. The second value is what is probably not meant.
@@ -39,7 +71,7 @@ pub fn read(chain: &Path, key: &Path) -> Result<(Certificate, Vec<String>), Stri
     let certificates =
         certificates.map_err(|error| of(chain, &format_args!("no certificates in PEM form: {error}")))?;
     let Some(own) = certificates.first() else { return Err(of(chain, &"no certificate in PEM form")) };
-    let expires = cert::not_after(own);
+    let (expires, names) = (cert::not_after(own), cert::names(own));
     let private = PrivateKeyDer::from_pem_slice(&key_pem);
     let private = private.map_err(|error| of(key, &format_args!("no private key in PEM form: {error}")))?;
     let shown = CertifiedKey::from_der(certificates, private, &aws_lc_rs::default_provider());
@@ -51,7 +83,7 @@ pub fn read(chain: &Path, key: &Path) -> Result<(Certificate, Vec<String>), Stri
         Some(_) => {}
         None => warnings.push(of(chain, &"it cannot be seen when the certificate expires")),
     }
-    Ok((Certificate { shown: Arc::new(shown), expires }, warnings))
+    Ok((Certificate { shown: Arc::new(shown), expires, names }, warnings))
 }
 
 fn whole(path: &Path) -> io::Result<Vec<u8>> {
@@ -146,6 +178,26 @@ mod tests {
             said(&write(folder.path(), ["b.pem", "b.key"], 2020))
                 .ends_with("b.pem: the certificate has expired: clients will not take it")
         );
+    }
+
+    #[test]
+    fn a_certificate_is_for_its_names_and_a_wildcard_stands_for_one_label() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = write(folder.path(), ["a.pem", "a.key"], 2090);
+        let (mut certificate, _) = read(&paths[0], &paths[1]).unwrap();
+        assert_eq!(certificate.names, ["ns1.example.net"]);
+        assert!(certificate.days_left().unwrap() > 10_000);
+        certificate.names.push("*.example.com".into());
+        for (name, is_for) in [
+            ("NS1.example.net.", true),
+            ("ns1.example.net", true),
+            ("ns2.example.net.", false),
+            ("ns.example.com.", true),
+            ("a.ns.example.com.", false),
+            ("example.com.", false),
+        ] {
+            assert_eq!(certificate.is_for(name), is_for, "{name}");
+        }
     }
 
     #[test]

@@ -57,10 +57,11 @@ impl From<SocketAddr> for Source {
 pub struct Client {
     /// The address that the query came from.
     pub(crate) resolver: Bits,
-    /// The first address of the client subnet if there is one, else that of nothing. Not an `Option`: it is moved
-    /// about with every query.
-    subnet: Bits,
-    has_subnet: bool,
+    /// The first address of the client subnet if there is one, else that of nothing. Not an `Option`: the words travel in
+    /// registers.
+    pub(crate) subnet: Bits,
+    /// A client subnet was sent, is usable and believed.
+    pub(crate) has_subnet: bool,
 }
 
 impl Client {
@@ -78,7 +79,6 @@ impl Client {
     }
 
     /// The client subnet's first address.
-    #[inline(always)]
     #[must_use]
     pub const fn subnet(&self) -> Option<&Bits> {
         if self.has_subnet { Some(&self.subnet) } else { None }

@@ -279,9 +279,17 @@ pub const TCP_DEFER_SECONDS: i32 = 3;
 pub const ENCRYPTED_CONNECTIONS: usize = 4_096;
 /// Of those the ones of one client (IPv4 address or IPv6 /64).
 pub const ENCRYPTED_CONNECTIONS_CLIENT: usize = 256;
-/// Of those the ones whose handshake is not over yet; for one more the oldest of them makes room.
-pub const HANDSHAKES: usize = 4_096;
-/// Unfinished handshakes of one client.
+/// Connections besides that have not said yet what they want: their PROXY header or ClientHello is not whole. For one more one
+/// of them makes room.
+pub const GREETINGS: usize = 4_096;
+/// Of those the ones of one client.
+pub const GREETINGS_CLIENT: usize = 128;
+/// So many of the oldest of them are looked at for the one that makes room: it is one of the client that has most.
+pub const GREETINGS_COMPARED: usize = 16;
+/// Connections besides whose ClientHello is whole and whose handshake is not over, and again over QUIC; for one more the oldest
+/// of them makes room.
+pub const HANDSHAKES: usize = 1_024;
+/// Of those the ones of one client.
 pub const HANDSHAKES_CLIENT: usize = 128;
 /// A PROXY header and a handshake must be over this long after a connection was accepted, milliseconds.
 pub const HANDSHAKE_MS: u64 = 3_000;
@@ -318,7 +326,7 @@ pub const DESCRIPTORS_RESERVED: usize = 40;
 /// Time that stopping leaves for replies in flight, milliseconds.
 pub const DRAIN_MS: u64 = 1_000;
 /// The longest pause before a thread that panics again and again is started again, milliseconds.
-pub const RESTART_PAUSE_MAX_MS: u64 = 50;
+pub const RESTART_PAUSE_MAX_MS: u64 = 20;
 /// A thread that has worked for so long since its last panic is started again without a pause, milliseconds.
 pub const RESTART_CALM_MS: u64 = 1_000;
 /// Sockets that are passed on in one message; Linux takes 253.
@@ -402,6 +410,8 @@ pub const DOCTOR_MS: u64 = 2_000;
 pub const DOCTOR_ZONES: usize = 20;
 /// Days after which `geosteer doctor` calls a geographic database old.
 pub const DOCTOR_DATABASE_DAYS: u64 = 41;
+/// Days that the certificate of `[tls]` must last yet, or `check` and `doctor` warn.
+pub const CERTIFICATE_DAYS: i64 = 14;
 /// Open files below which `geosteer doctor` warns.
 pub const DOCTOR_DESCRIPTORS: u64 = 8_192;
 /// Changes that a reload lists; more are only counted.

@@ -3,24 +3,23 @@
 
 mod aside;
 mod asked;
+mod balanced;
 mod explain;
 mod limited;
 mod proofs;
 mod records;
 mod services;
 mod signed;
+mod usual;
 
-use crate::client::{Client, Family, Heeded, Source, Wish};
-use crate::id::NameId;
+use crate::client::{Client, Heeded, Source, Wish};
 use crate::limits::PORTS_UNANSWERED;
 use crate::rrl::Fate;
 use crate::state::State;
-use crate::steer::{self, Answer, Picks, Want};
 use crate::wire::code::{class, extended, rcode, rtype};
-use crate::wire::reply::{QUESTION, Section};
 use crate::wire::{Asked, Fault, Query, Reply, SubnetOption};
 use crate::worker::Worker;
-use crate::zone::{At, Found, Holder, NodeId, Outcome, Usual};
+use crate::zone::{Holder, NodeId, Outcome};
 use proofs::Book;
 
 /// How a query came in: the answer depends on whether it was UDP, counts and logs on the rest.
@@ -91,7 +90,7 @@ impl Ending {
 /// fails, blocks, logs or allocates.
 ///
 /// The usual query, of an existing name and its addresses or plain records, is answered from top to bottom by code
-/// that is all inlined ([`answer_usual`]); every other one takes the long way ([`answer_any`]) to the same answers.
+/// that is all inlined ([`usual`]); every other one takes the long way ([`answer_any`]) to the same answers.
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     worker.follow(state);
     if worker.only_answers()
@@ -102,7 +101,7 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
             && request.source.port > PORT_UNANSWERED_MAX
             && query.edns.asks.is_nothing()
         {
-            return answer_usual::<true>(state, worker, request, query, place, out);
+            return usual::answer::<true, false>(state, worker, request, query, place, out);
         }
     }
     respond_with_more(state, worker, request, out)
@@ -113,14 +112,24 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
 #[inline(never)]
 fn respond_with_more(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     if let Some(asked) = Asked::read(request.bytes) {
-        let place = state.snapshot.zones.place(asked.name());
+        let zones = &state.snapshot.zones;
+        let place = zones.place(asked.name());
         if let Some(query) = asked.with_rest()
             && request.source.port > PORT_UNANSWERED_MAX
         {
-            return answer_usual::<false>(state, worker, request, query, place, out);
+            if query.edns.dnssec_ok() && place.is_some_and(|at| zones.is_signed(at.zone())) {
+                return usual::answer::<false, true>(state, worker, request, query, place, out);
+            }
+            return usual::answer::<false, false>(state, worker, request, query, place, out);
         }
     }
     respond_to_any(state, worker, request, out)
+}
+
+/// A query that was read before, for who is rarely called: so nobody keeps it for him.
+#[cold]
+fn read_again<'q>(request: &Request<'q>) -> Option<Query<'q>> {
+    Query::parse(request.bytes, request.source.port).ok()
 }
 
 /// No port that is not answered is above this one: one look finds nearly all others.
@@ -141,55 +150,6 @@ fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out
             Verdict::Drop
         }
     }
-}
-
-/// Answers the usual query, and hands any other one on. `ONLY`: it asks for nothing but its answer, no zone is signed, and
-/// replies are not limited; then a reply is ended where it was begun, and is never put together in memory for somebody else.
-#[inline(always)]
-fn answer_usual<const ONLY: bool>(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    query: Query<'_>,
-    place: Option<At<'_>>,
-    out: &mut [u8],
-) -> Verdict {
-    let zones = &state.snapshot.zones;
-    let node = place.map(|at| at.id);
-    if !ONLY && query.edns.dnssec_ok && state.snapshot.signs {
-        return signed::answer_usual(state, worker, request, query, place, out);
-    }
-    if let Some(at) = place
-        && query.qclass() == class::IN
-    {
-        match zones.usual(at, query.qtype()) {
-            Usual::Addresses(holder, name) => {
-                let subnet = heed_subnet(state, holder, request, &query);
-                if subnet.wish != Wish::Malformed {
-                    worker.found(holder.zone);
-                    let asked = Question { name, want: Want::Addresses(family(query.qtype())), node, subnet };
-                    return steered::<ONLY>(state, worker, request, asked, query, out);
-                }
-            }
-            Usual::Records(holder, set) if !set.has_related() => {
-                let subnet = heed_subnet(state, holder, request, &query);
-                if subnet.wish != Wish::Malformed {
-                    worker.found(holder.zone);
-                    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
-                    reply.authoritative = true;
-                    reply.scope = scope(subnet.wish, 0);
-                    return match reply.append(Section::Answer, set.count, zones.image(set)) {
-                        Some(_) => {
-                            finish_as::<ONLY>(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
-                        }
-                        None => truncated(state, worker, request, query, reply),
-                    };
-                }
-            }
-            Usual::Records(..) | Usual::Other => {}
-        }
-    }
-    answer_any(state, worker, request, query, node, out)
 }
 
 /// Answers any query. `node`: where its name was found.
@@ -223,44 +183,26 @@ fn answer_any(
     if subnet.wish == Wish::Malformed {
         return finish(state, worker, request, &query, reply, Ending::plain(rcode::FORMERR));
     }
-    let book = Book { zones, signed: query.edns.dnssec_ok && state.snapshot.signs };
-    if book.signs(found.zone) && signed::is_special(&found, &query) {
-        return signed::answer(
-            state,
-            worker,
-            request,
-            (found, Question::about(&found, node, query.qtype(), subnet)),
-            query,
-            out,
-        );
+    let book = Book { zones, signed: query.edns.dnssec_ok() && state.snapshot.signs };
+    if let Some(asked) = balanced::Asked::about(state, &found, query.qtype()) {
+        let client = Client::of(request.source.address, &subnet);
+        let told = |decided| scope(subnet.wish, decided);
+        return balanced::answer(state, worker, request, (&found, asked, &client), told, (query, out));
     }
-    let (name, want) = match found.outcome {
-        Outcome::Addresses(name) => (name, Want::Addresses(family(query.qtype()))),
-        Outcome::Target(name) => (name, Want::Target),
-        Outcome::Service(name) => {
-            let want = Want::Addresses(services::lane(state, name));
-            return served(state, worker, request, Question { name, want, node, subnet }, query, out);
-        }
-        _ => {
-            if found.outcome == Outcome::NoName && state.identity.explain.is_some() {
-                let client = Client::of(request.source.address, &subnet);
-                if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
-                    reply.scope = scope(subnet.wish, subnet.address.family.bits());
-                    return finish(state, worker, request, &query, reply, ending);
-                }
-            }
-            reply.scope = scope(subnet.wish, 0);
-            let ending = records::answer(book, &query, &found, &mut reply);
+    if matches!(found.outcome, Outcome::NoName) && state.identity.explain.is_some() {
+        let client = Client::of(request.source.address, &subnet);
+        if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
+            reply.scope = scope(subnet.wish, subnet.address.family.bits());
             return finish(state, worker, request, &query, reply, ending);
         }
+    }
+    reply.scope = scope(subnet.wish, 0);
+    let ending = if book.signs(found.zone) && signed::is_special(&found, &query) {
+        signed::plain(state, worker, &found, &query, &mut reply)
+    } else {
+        records::answer(book, &query, &found, &mut reply)
     };
-    steered::<false>(state, worker, request, Question { name, want, node, subnet }, query, out)
-}
-
-/// The family of the addresses that a type of record has.
-#[inline(always)]
-const fn family(qtype: u16) -> Family {
-    if qtype == rtype::A { Family::V4 } else { Family::V6 }
+    finish(state, worker, request, &query, reply, ending)
 }
 
 /// The client subnet option, as far as the zone heeds it.
@@ -278,118 +220,6 @@ const fn scope(wish: Wish, decided: u8) -> Option<u8> {
         Wish::Unused => Some(0),
         Wish::Nothing | Wish::Malformed => None,
     }
-}
-
-/// What steering is asked for.
-#[derive(Clone, Copy)]
-struct Question {
-    name: NameId,
-    want: Want,
-    /// Where the name was found.
-    node: Option<NodeId>,
-    subnet: Heeded,
-}
-
-impl Question {
-    /// What steering is asked for where this was found; nothing if it has no say.
-    fn about(found: &Found, node: Option<NodeId>, qtype: u16, subnet: Heeded) -> Option<Self> {
-        let (name, want) = match found.outcome {
-            Outcome::Addresses(name) => (name, Want::Addresses(family(qtype))),
-            Outcome::Target(name) | Outcome::Service(name) => (name, Want::Target),
-            _ => return None,
-        };
-        Some(Self { name, want, node, subnet })
-    }
-}
-
-/// Answers with what steering decides for a balanced name.
-#[inline(always)]
-fn steered<const ONLY: bool>(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    asked: Question,
-    query: Query<'_>,
-    out: &mut [u8],
-) -> Verdict {
-    let client = Client::of(request.source.address, &asked.subnet);
-    let decision = steer::decide_as(state, worker, asked.name, &client, asked.want);
-    let picks = Picks::last(state, worker, asked.want);
-    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
-    reply.scope = scope(asked.subnet.wish, decision.scope);
-    let Answer::Records { ttl } = decision.answer else {
-        return nothing(state, worker, request, (decision.answer, asked.node), query, reply);
-    };
-    reply.authoritative = true;
-    let fits = match asked.want {
-        Want::Addresses(Family::V4) => reply.addresses::<4, 16>(rtype::A, ttl, picks.v4()),
-        Want::Addresses(Family::V6) => reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6()),
-        Want::Target => {
-            picks.target().is_none_or(|name| reply.record(Section::Answer, QUESTION, rtype::CNAME, ttl, name).is_some())
-        }
-    };
-    if !fits {
-        return truncated(state, worker, request, query, reply);
-    }
-    finish_as::<ONLY>(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
-}
-
-/// Answers with service records of what steering decides for a balanced name.
-#[cold]
-fn served(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    asked: Question,
-    query: Query<'_>,
-    out: &mut [u8],
-) -> Verdict {
-    let client = Client::of(request.source.address, &asked.subnet);
-    let decision = steer::decide(state, worker, asked.name, &client, asked.want);
-    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
-    reply.scope = scope(asked.subnet.wish, decision.scope);
-    let Answer::Records { ttl } = decision.answer else {
-        return nothing(state, worker, request, (decision.answer, asked.node), query, reply);
-    };
-    reply.authoritative = true;
-    let picks = Picks::last(state, worker, asked.want);
-    match services::answer(state, asked.name, query.qtype(), picks.endpoints(), ttl, &mut reply) {
-        Some(()) => finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR)),
-        None => truncated(state, worker, request, query, reply),
-    }
-}
-
-/// Says that a balanced name has no records for this client, or nothing at all.
-#[cold]
-fn nothing(
-    state: &State,
-    worker: &Worker,
-    request: &Request<'_>,
-    (answer, node): (Answer, Option<NodeId>),
-    query: Query<'_>,
-    mut reply: Reply<'_>,
-) -> Verdict {
-    let zones = &state.snapshot.zones;
-    let ending = match answer {
-        // A row that has nothing live answers NODATA where another row has records: the scope says for whom.
-        Answer::NoData => match zones.find_from(node, query.name(), query.qtype()) {
-            Some(found) => records::no_data(Book { zones, signed: false }, &query, found, &mut reply),
-            None => Ending::plain(rcode::SERVFAIL),
-        },
-        Answer::ServFail => Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy"),
-        Answer::Pending | Answer::Records { .. } => {
-            worker.asked(request, query.qtype());
-            return Verdict::Drop;
-        }
-    };
-    finish(state, worker, request, &query, reply, ending)
-}
-
-/// Says that the answer has no room.
-#[cold]
-fn truncated(state: &State, worker: &Worker, request: &Request<'_>, query: Query<'_>, mut reply: Reply<'_>) -> Verdict {
-    reply.truncate();
-    finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR))
 }
 
 /// Ends a reply, and counts it, unless it is over a limit.

@@ -4,7 +4,7 @@
 //! ```text
 //! thread ─► keep ─► work ── ends ──────────────────────────► the thread ends
 //!             ▲       └──── panics ─► counted, told, a pause ┐
-//!             └──────────────────────────────────────────────┘ at most 50 ms, none for the first
+//!             └──────────────────────────────────────────────┘ at most 20 ms, none for the first
 //! ```
 
 use crate::clock;

@@ -154,7 +154,7 @@ fn no_pick_by_load_or_time_allocates() {
             let before = COUNT.with(Cell::get);
             for _ in 0..1_000 {
                 picked = Picked::new();
-                table.pick(|| asker, &mut 0, &mut draw, &mut picked);
+                table.pick(asker, &mut 0, &mut draw, &mut picked);
             }
             assert_eq!(COUNT.with(Cell::get) - before, 0, "{balance:?}, {answers} answers");
             assert_eq!(picked.len(), usize::from(answers));

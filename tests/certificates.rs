@@ -8,6 +8,7 @@ use secure::served::{ZONE, addresses, query};
 use secure::{Pair, ask, plain, try_secure};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 fn options(folder: &Path) -> Options {
     let mut options = Options::for_paths(vec![folder.join("zones")]);
@@ -18,7 +19,7 @@ fn options(folder: &Path) -> Options {
 /// A folder with a server file and a zone.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let file = "state = \"state\"\n[dns]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n\
+    let file = "zones = [\"zones\"]\nstate = \"state\"\n[dns]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n\
                 [tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
     fs::write(folder.path().join("geosteer.toml"), file).unwrap();
     fs::create_dir(folder.path().join("zones")).unwrap();
@@ -81,4 +82,31 @@ fn a_server_does_not_start_with_a_certificate_that_it_cannot_show() {
     fs::remove_file(&pair.key).unwrap();
     let error = Server::start(options(folder.path())).unwrap_err();
     assert!(matches!(&error, StartError::Certificate(why) if why.contains("key.pem: No such file")), "{error}");
+}
+
+/// `geosteer check` of the folder's server file: its exit code and what it prints.
+fn checked(folder: &Path, format: &str) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_geosteer"))
+        .args(["check", "--format", format])
+        .arg(folder.join("geosteer.toml"))
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn check_reads_the_certificate_that_the_server_file_names() {
+    let folder = folder();
+    let pair = Pair::within(folder.path());
+    let (code, said) = checked(folder.path(), "human");
+    assert!(code == 0 && said.contains("certificate for ns1.example.net; "), "{code} {said}");
+    assert!(said.contains(" days left; its key fits\n") && said.ends_with("ok\n"), "{said}");
+    let key = fs::read(&pair.key).unwrap();
+    Pair::within(folder.path());
+    fs::write(&pair.key, key).unwrap();
+    for (format, line) in [("human", "1 error\n"), ("short", "error: "), ("json", "\"ok\": false")] {
+        let (code, said) = checked(folder.path(), format);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("key.pem: the key does not fit ") && said.contains(line), "{said}");
+    }
 }

@@ -9,7 +9,7 @@ use geosteer::{clock, faults};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 mod process;
 use process::query;
@@ -75,14 +75,12 @@ impl Client {
 }
 
 /// Tells a part to panic, does what makes it come by, and waits until it has been started again.
-fn panics(server: &Server, part: Part, mut provoke: impl FnMut()) -> Instant {
+fn panics(server: &Server, part: Part, mut provoke: impl FnMut()) {
     let before = server.restarts(part);
     faults::arm(part, 1);
     provoke();
     until("the panic", || faults::left(part) == 0);
-    let fallen = clock::instant();
     until("the restart", || server.restarts(part) > before);
-    fallen
 }
 
 #[test]
@@ -91,16 +89,20 @@ fn a_udp_thread_that_panics_answers_what_waits_in_its_socket() {
     let server = server(1);
     let client = Client::of(&server);
     assert_eq!(client.ask("static"), Some([192, 0, 2, 99]));
-    let mut slowest = Duration::ZERO;
-    for round in 1..=20 {
+    let rounds = std::env::var("PANICS").map_or(20, |count| count.parse().unwrap());
+    let mut times = Vec::new();
+    for round in 1..=rounds {
+        let killed = clock::instant();
         // The one that panics is lost; those behind it are in the same socket, and are answered.
-        let fallen = panics(&server, Part::Udp, || client.send("static"));
+        panics(&server, Part::Udp, || client.send("static"));
         client.send("static");
         assert_eq!(client.heard(), Some([192, 0, 2, 99]), "round {round}");
-        slowest = slowest.max(fallen.elapsed());
+        times.push(killed.elapsed());
     }
-    println!("the slowest of 20 answered again after {slowest:?}");
-    assert_eq!(server.restarts(Part::Udp), 20);
+    times.sort_unstable();
+    let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("{rounds} panics: from the query that kills to an answer p50 {half:?}, most {last:?}");
+    assert_eq!(server.restarts(Part::Udp), rounds);
     let told = server.events().after(None, 100);
     let fault = told.iter().find(|event| event.kind == Kind::Fault).expect("an event");
     assert_eq!((&*fault.subject, &*fault.to), ("udp-0", "restarted"));

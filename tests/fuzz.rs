@@ -82,6 +82,16 @@ fn messages() {
 }
 
 #[test]
+fn what_front_ends_send() {
+    bounded("proxy", 20_000, entries::proxy);
+}
+
+#[test]
+fn what_the_admin_server_is_sent() {
+    bounded("admin", 200, entries::admin);
+}
+
+#[test]
 fn options_of_edns() {
     bounded("edns", 20_000, entries::edns);
 }

@@ -36,8 +36,13 @@ impl Stream {
 
     /// `count` queries for names that do not exist.
     pub(crate) fn missing(name: &str, count: usize) -> Self {
+        Self::missing_asked(name, count, Ask::edns)
+    }
+
+    /// The same, asked in another way.
+    pub(crate) fn missing_asked(name: &str, count: usize, kind: fn(Ask) -> Ask) -> Self {
         let mut draw = Worker::new(6).draw;
-        let ask = |_| Ask::new(&format!("x{:x}.example.com", draw.next() >> 24), 1).edns().bytes();
+        let ask = |_| kind(Ask::new(&format!("x{:x}.example.com", draw.next() >> 24), 1)).bytes();
         Self { name: name.to_owned(), messages: (0..count).map(ask).collect() }
     }
 

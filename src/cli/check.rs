@@ -1,6 +1,7 @@
 //! `geosteer check`: reads zones (and the server file) and says every mistake at once, then what the zones
 //! are. No server, no network, no privileges.
 
+use super::certificate::{self, Found};
 use crate::config::{self, DatabaseRef, Loaded, Options, Report, Server};
 use crate::daemon;
 use crate::error::Exit;
@@ -42,21 +43,37 @@ pub fn run(args: Args) -> Exit {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = match args.format {
         Format::Human => human(&result, colour),
-        Format::Short => result.reports().map(Report::short).collect(),
+        Format::Short => short(&result),
         Format::Json => json(&result),
     };
     // A reader that went away (`| head`) is no mistake of the zone.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    if result.zones.is_ok() && !result.servers.iter().any(|report| report.errors() > 0) { Exit::Ok } else { Exit::No }
+    if result.is_good() { Exit::Ok } else { Exit::No }
 }
 
-/// What was read: the reports of server files, and the zones.
+/// What was read: the reports of server files, the certificates that they name, and the zones.
 struct Checked {
     servers: Vec<Report>,
+    certificates: Vec<Found>,
     zones: Result<Loaded, Report>,
 }
 
 impl Checked {
+    /// A server can start with it.
+    fn is_good(&self) -> bool {
+        self.zones.is_ok() && self.errors() == 0
+    }
+
+    fn errors(&self) -> usize {
+        let bad = self.certificates.iter().filter(|found| matches!(found, Found::Bad(_))).count();
+        self.reports().map(Report::errors).sum::<usize>() + bad
+    }
+
+    fn warnings(&self) -> usize {
+        let of = |found: &Found| if let Found::Good(_, warnings) = found { warnings.len() } else { 0 };
+        self.reports().map(Report::warnings).sum::<usize>() + self.certificates.iter().map(of).sum::<usize>()
+    }
+
     fn reports(&self) -> impl Iterator<Item = &Report> {
         let zones = match &self.zones {
             Ok(loaded) => &loaded.warnings,
@@ -68,8 +85,7 @@ impl Checked {
 
 /// A `geosteer.toml` among the paths stands for the zones that it names.
 fn read(paths: &[PathBuf]) -> Checked {
-    let mut servers = Vec::new();
-    let mut zones = Vec::new();
+    let (mut servers, mut certificates, mut zones) = (Vec::new(), Vec::new(), Vec::new());
     let mut options = Options::default();
     let mut databases = None;
     let usual = [PathBuf::from("zones")];
@@ -85,6 +101,7 @@ fn read(paths: &[PathBuf]) -> Checked {
                 options.ecs = server.ecs;
                 options.exec |= server.probe.exec;
                 options.canaries.extend(server.canaries);
+                certificates.extend(certificate::look(&server.tls));
                 servers.push(warnings);
             }
             Err(report) => servers.push(report),
@@ -94,7 +111,7 @@ fn read(paths: &[PathBuf]) -> Checked {
     if let Ok(loaded) = &loaded {
         servers.extend(tested(&zones, loaded, databases));
     }
-    Checked { servers, zones: loaded }
+    Checked { servers, certificates, zones: loaded }
 }
 
 /// What is wrong with the routing tests that lie beside the zones, or with the databases that they need.
@@ -114,10 +131,16 @@ fn tested(zones: &[PathBuf], loaded: &Loaded, databases: Option<Vec<DatabaseRef>
     }
 }
 
+fn short(checked: &Checked) -> String {
+    let certificates = checked.certificates.iter().flat_map(said).filter(|(word, _)| !word.starts_with("certificate"));
+    let reports = checked.reports().map(Report::short);
+    reports.chain(certificates.map(|(word, says)| format!("{word}{says}\n"))).collect()
+}
+
 fn human(checked: &Checked, colour: bool) -> String {
     let mut out: String = checked.reports().map(|report| report.human(colour)).collect();
-    let errors: usize = checked.reports().map(Report::errors).sum();
-    let warnings: usize = checked.reports().map(Report::warnings).sum();
+    let (errors, warnings) = (checked.errors(), checked.warnings());
+    out.extend(checked.certificates.iter().flat_map(said).map(|(word, says)| format!("{word}{says}\n")));
     if let Ok(loaded) = &checked.zones {
         out.push_str(&summary(&loaded.spec));
     }
@@ -128,6 +151,18 @@ fn human(checked: &Checked, colour: bool) -> String {
         _ => format!("{}, {}\n", count(errors, "error"), count(warnings, "warning")),
     });
     out
+}
+
+/// What is said of a certificate, a line each behind its word.
+fn said(found: &Found) -> Vec<(&'static str, String)> {
+    match found {
+        Found::Good(certificate, warnings) => {
+            let warnings = warnings.iter().map(|warning| ("warning: ", warning.clone()));
+            std::iter::once(("certificate ", certificate::words(certificate))).chain(warnings).collect()
+        }
+        Found::Bad(why) => vec![("error: ", why.clone())],
+        Found::Unseen(why) => vec![("certificate not looked at: ", why.clone())],
+    }
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -277,6 +312,9 @@ fn json(checked: &Checked) -> String {
         errors: usize,
         warnings: usize,
         diagnostics: Vec<R>,
+        /// What is said of the certificates that server files name.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        certificates: Vec<String>,
         zones: Vec<Z>,
     }
     let diagnostics: Vec<_> = checked.reports().flat_map(Report::view).collect();
@@ -284,9 +322,9 @@ fn json(checked: &Checked) -> String {
         Ok(loaded) => (0..loaded.spec.zones.len()).map(|index| ZoneView::of(&loaded.spec, index)).collect(),
         Err(_) => Vec::new(),
     };
-    let errors = checked.reports().map(Report::errors).sum();
-    let warnings = checked.reports().map(Report::warnings).sum();
-    let document = Document { ok: errors == 0, errors, warnings, diagnostics, zones };
+    let certificates = checked.certificates.iter().flat_map(said).map(|(word, says)| format!("{word}{says}")).collect();
+    let (errors, warnings) = (checked.errors(), checked.warnings());
+    let document = Document { ok: errors == 0, errors, warnings, diagnostics, certificates, zones };
     serde_json::to_string_pretty(&document)
         .map_or_else(|error| format!("{{\"error\": \"{error}\"}}\n"), |text| text + "\n")
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a verb, each with `Args` and `run(Args) -> Exit`. What a verb is asked for
 //! goes to stdout, everything else to stderr.
 
+mod certificate;
 pub mod check;
 pub mod completions;
 pub mod demo;

@@ -222,13 +222,17 @@ impl Server {
         let mut before = takeover::Before::ask(&options, &file)?;
         let (addresses, threads) = (options.addresses(&file.dns), options.threads(&file.dns));
         let bound = bind::bind_or_inherit(&addresses, threads, &mut before.inherited).map_err(StartError::Bind)?;
-        let transports = transports::Setup::new(&file, threads, descriptors, &mut before.inherited)?;
+        let mut transports = transports::Setup::new(&file, threads, &mut before.inherited)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin, &mut before.inherited)?;
         if options.rights.is_some() {
             takeover::keep(&bound, &transports, people.as_ref().map(people::Setup::listener));
         }
         let over = takeover::to_pass_on(&bound, &transports, people.as_ref().map(people::Setup::listener));
-        let over = Arc::new(Handover::new(over.map_err(StartError::System)?));
+        let over = over.map_err(StartError::System)?;
+        // These sockets are open twice: once to be read, once to be handed over.
+        let descriptors = transports::share(&file.dns, descriptors.saturating_sub(2 * over.len()));
+        transports.bound(&file.dns, descriptors);
+        let over = Arc::new(Handover::new(over));
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
         let keys = operators::folder(options.state.as_deref(), &file, &options.sources.server);
@@ -237,7 +241,7 @@ impl Server {
             load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
         sys::give_memory_back();
-        let limits = options.tcp_limits(&file.dns, transports::share(&file.dns, descriptors));
+        let limits = options.tcp_limits(&file.dns, descriptors);
         let (needs, state) = ((&configuration.files, &*configuration.snapshot), operators::made(&options, &file));
         let needs = rights::needs(&file, &options.sources, state.as_deref(), needs);
         let usual = || (Report::of_this_thread(), None);

@@ -74,21 +74,15 @@ impl Setup {
     ///
     /// # Errors
     /// An address that cannot be had, or a certificate that cannot be used.
-    pub(super) fn new(
-        file: &Server,
-        threads: usize,
-        descriptors: usize,
-        inherited: &mut Inherited,
-    ) -> Result<Self, StartError> {
+    pub(super) fn new(file: &Server, threads: usize, inherited: &mut Inherited) -> Result<Self, StartError> {
         let dns = &file.dns;
-        let limits = limits(dns, share(dns, descriptors));
         let front_ends: FrontEnds = dns.proxy.allow.as_slice().into();
         let mut setup = Self {
             doors: Vec::new(),
             quic: Vec::new(),
             proxied: Vec::new(),
             front_ends: Arc::clone(&front_ends),
-            limits,
+            limits: limits(dns, 0),
             certificate: None,
             listening: Vec::new(),
         };
@@ -112,6 +106,11 @@ impl Setup {
             setup.certificate = read(&file.tls).map_err(StartError::Certificate)?;
         }
         Ok(setup)
+    }
+
+    /// Takes no more than so many descriptors.
+    pub(super) fn bound(&mut self, dns: &Dns, descriptors: usize) {
+        self.limits = limits(dns, descriptors);
     }
 
     fn doors(

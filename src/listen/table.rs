@@ -113,6 +113,21 @@ impl Table {
         self.evict(oldest)
     }
 
+    /// Looks at so many of the oldest connections, and ends the first of the client that has most; false if there are
+    /// none.
+    pub(in crate::listen) fn evict_greediest(&mut self, compared: usize) -> bool {
+        let (mut at, mut most, mut greediest) = (self.oldest, 0, NONE);
+        for _ in 0..compared {
+            let Some(entry) = self.entries.get(at as usize) else { break };
+            let count = self.of_client(entry.client);
+            if count > most {
+                (most, greediest) = (count, at);
+            }
+            at = entry.newer;
+        }
+        self.evict(greediest)
+    }
+
     /// Ends the longest idle connection of a client; false if it has none.
     pub(in crate::listen) fn evict_oldest_of(&mut self, client: Client) -> bool {
         let mut at = self.oldest;
@@ -202,6 +217,23 @@ mod tests {
         assert_eq!(table.insert(there), ids[1], "a place is used again once its task has ended");
         table.remove(ids[3]);
         assert_eq!(order(&table), [0, 1]);
+    }
+
+    #[test]
+    fn of_the_oldest_the_one_whose_client_has_most_goes_first() {
+        let mut table = Table::new();
+        assert!(!table.evict_greediest(4));
+        let [one, two, three] = [1, 2, 3].map(|number| Client(number, false));
+        for client in [one, two, three, two, three, three] {
+            table.insert(client);
+        }
+        // The oldest has fewest; who has most is not among the two oldest.
+        assert!(table.evict_greediest(2));
+        assert_eq!(order(&table), [0, 2, 3, 4, 5]);
+        assert!(table.evict_greediest(9));
+        assert_eq!(order(&table), [0, 3, 4, 5]);
+        assert!(table.evict_greediest(9) && table.evict_greediest(9));
+        assert_eq!(order(&table), [3, 5], "of those that have as many the oldest");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod tests;
 
 pub use gates::Gates;
 pub use relief::{Relief, Standing};
-pub use select::{ALONE, Asker, Candidate, Picked, Table};
+pub use select::{ALONE, Asker, Asking, Candidate, Picked, Table};
 pub use share::Share;
 
 use crate::geo::Coordinates;

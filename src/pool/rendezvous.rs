@@ -15,6 +15,7 @@ pub struct Key(u64);
 
 impl Key {
     /// The key of the `bits` first bits of `address`, salted; of an IPv6 address at most 64 count.
+    #[inline(always)]
     #[must_use]
     pub const fn of(address: Bits, bits: u8, salt: u64) -> Self {
         let tag = match address.family {

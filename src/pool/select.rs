@@ -218,10 +218,10 @@ impl Table {
         }
     }
 
-    /// Picks the members of one answer. `asker` says for whom, if the method wants to know; `cursor` is where the
-    /// calling thread stands in this pool.
+    /// Picks the members of one answer. `who` says for whom, if the method wants to know; `cursor` is where the calling
+    /// thread stands in this pool.
     #[inline(always)]
-    pub fn pick(&self, asker: impl FnOnce() -> Asker, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
+    pub fn pick(&self, who: impl Asking, cursor: &mut u32, draw: &mut Draw, out: &mut Picked) {
         let (members, answers) = (&*self.members, usize::from(self.answers));
         if members.is_empty() {
             return;
@@ -238,13 +238,13 @@ impl Table {
             Layout::Quickest { sharing, total } => {
                 response_time::pick(members, (usize::from(*sharing), *total), answers, draw, out);
             }
-            _ => self.pick_for(&asker(), (cursor, draw), out),
+            _ => self.pick_for(who.asker(), (cursor, draw), out),
         }
     }
 
     /// The same by a method that wants to know for whom: in one place, so that nobody else pays for the asking.
     #[inline(always)]
-    fn pick_for(&self, asker: &Asker, (cursor, draw): (&mut u32, &mut Draw), out: &mut Picked) {
+    fn pick_for(&self, asker: Asker, (cursor, draw): (&mut u32, &mut Draw), out: &mut Picked) {
         let (members, answers) = (&*self.members, usize::from(self.answers));
         match &self.layout {
             Layout::Hash { names } => hash::pick(members, names, answers, asker.endpoint_key(), out),
@@ -252,9 +252,23 @@ impl Table {
             Layout::Slots { slots } => hash::pick_slots(members, slots, answers, asker.endpoint_key(), out),
             Layout::Nearest { tie } => nearest::pick(members, usize::from(*tie), answers, asker.near_key(), out),
             Layout::Tied { winners, .. } => nearest::pick_winner(members, winners, asker.near_key(), out),
-            Layout::Spread(spread) => spread.pick(members, answers, asker, (cursor, draw), out),
+            // A copy, so that the words of all others need not stand in memory.
+            Layout::Spread(spread) => spread.pick(members, answers, &asker.clone(), (cursor, draw), out),
             _ => {}
         }
+    }
+}
+
+/// Who can say whose clients an answer is for, and is asked by the methods that want to know.
+pub trait Asking {
+    /// Whose.
+    fn asker(self) -> Asker;
+}
+
+impl Asking for Asker {
+    #[inline(always)]
+    fn asker(self) -> Asker {
+        self
     }
 }
 
@@ -274,12 +288,14 @@ pub struct Asker {
 impl Asker {
     /// The key that `hash` uses.
     #[must_use]
+    #[inline(always)]
     pub fn endpoint_key(&self) -> Key {
         Key::of(self.address, self.endpoint_bits, self.salt)
     }
 
     /// The key that chooses among equally near endpoints.
     #[must_use]
+    #[inline(always)]
     pub fn near_key(&self) -> Key {
         Key::of(self.address, self.pool_bits, self.salt ^ 0x6e65_6172)
     }

@@ -1,20 +1,78 @@
-//! The end of a certificate's validity, read from its DER form (X.509, RFC 5280 §4.1).
+//! The end of a certificate's validity and its names, read from its DER form (X.509, RFC 5280 §4.1).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// subjectAltName, 2.5.29.17 (RFC 5280 §4.2.1.6).
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1D, 0x11];
 
 /// Seconds since 1970 at which the certificate expires; none if the bytes are not a certificate.
 pub(crate) fn not_after(der: &[u8]) -> Option<i64> {
+    let (_, validity, _) = element(from_validity(der)?)?;
+    let (_, _, rest) = element(validity)?;
+    let (tag, text, _) = element(rest)?;
+    time(tag, text)
+}
+
+/// The DNS names and addresses that the certificate is for; names that cannot be printed are left out.
+pub(crate) fn names(der: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = alternative_names(der).unwrap_or_default();
+    while let Some((tag, content, after)) = element(rest) {
+        names.extend(match tag {
+            // dNSName
+            0x82 if content.iter().all(u8::is_ascii_graphic) => String::from_utf8(content.to_vec()).ok(),
+            // iPAddress
+            0x87 => address(content).map(|address| address.to_string()),
+            _ => None,
+        });
+        rest = after;
+    }
+    names
+}
+
+/// What stands in subjectAltName.
+fn alternative_names(der: &[u8]) -> Option<&[u8]> {
+    // Validity, subject, key, identifiers; the extensions are [3].
+    let mut rest = from_validity(der)?;
+    let all = loop {
+        let (tag, content, after) = element(rest)?;
+        if tag == 0xA3 {
+            break content;
+        }
+        rest = after;
+    };
+    let (_, mut extensions, _) = element(all)?;
+    loop {
+        let (_, extension, after) = element(extensions)?;
+        let (_, kind, mut value) = element(extension)?;
+        if kind == ALTERNATIVE_NAMES {
+            // Whether it is critical may be said.
+            if element(value)?.0 == 0x01 {
+                value = element(value)?.2;
+            }
+            return Some(element(element(value)?.1)?.1);
+        }
+        extensions = after;
+    }
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(octets).map(|octets| Ipv4Addr::from(octets).into());
+    v4.or_else(|_| <[u8; 16]>::try_from(octets).map(|octets| Ipv6Addr::from(octets).into())).ok()
+}
+
+/// The fields of a certificate from its validity on.
+fn from_validity(der: &[u8]) -> Option<&[u8]> {
     let (_, certificate, _) = element(der)?;
     let (_, mut rest, _) = element(certificate)?;
-    // version [0] is optional; then serialNumber, signature, issuer, validity.
+    // version [0] is optional; then serialNumber, signature, issuer.
     if element(rest)?.0 == 0xA0 {
         rest = element(rest)?.2;
     }
     for _ in 0..3 {
         rest = element(rest)?.2;
     }
-    let (_, validity, _) = element(rest)?;
-    let (_, _, rest) = element(validity)?;
-    let (tag, text, _) = element(rest)?;
-    time(tag, text)
+    Some(rest)
 }
 
 /// One element of DER: its tag, its content, what follows it.
@@ -77,14 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_real_certificate_is_found() {
-        let mut params = rcgen::CertificateParams::new(["example.com".to_owned()]).expect("a name");
+    fn the_end_and_the_names_of_a_real_certificate_are_found() {
+        let all = ["example.com", "*.example.com", "192.0.2.1", "2001:db8::1"];
+        let mut params = rcgen::CertificateParams::new(all.map(str::to_owned)).expect("names");
         params.not_after = rcgen::date_time_ymd(2033, 5, 18);
         let key = rcgen::KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a certificate");
         assert_eq!(not_after(certificate.der()), Some(1_999_987_200));
+        assert_eq!(names(certificate.der()), all);
         for end in 0..certificate.der().len() {
             let _ = not_after(&certificate.der()[..end]);
+            assert!(names(&certificate.der()[..end]).len() <= all.len());
         }
     }
 }

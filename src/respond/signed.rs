@@ -1,243 +1,54 @@
-//! Answers of signed zones for those who ask for signatures: the usual ones from top to bottom, and those that are put
-//! together at the query. Each RRset is signed once, at its first use, and found again without a lock.
+//! What answers of signed zones carry for those who ask for signatures, as far as it is put together at the query. Each
+//! RRset is signed once, at its first use, and found again without a lock.
 
+use super::Ending;
 use super::proofs::{Book, Proofs, put_signature, put_signatures};
 use super::records::{self, HINFO};
-use super::{Ending, Question, Request, Verdict, answer_any, family, finish, heed_subnet, scope, services, truncated};
-use crate::client::{Client, Family, Wish};
 use crate::dnssec::{Mark, Seal, without};
 use crate::id::{EndpointId, NameId, PoolId, ZoneId};
 use crate::limits::TTL_STATIC;
 use crate::state::State;
-use crate::steer::{self, Answer, Decision, Picks, Want};
-use crate::wire::code::{class, extended, rcode, rtype};
+use crate::steer::{Picks, Want};
+use crate::wire::code::{rcode, rtype};
 use crate::wire::query::HEADER;
 use crate::wire::reply::{QUESTION, Section};
 use crate::wire::{Query, Reply};
 use crate::worker::Worker;
-use crate::zone::{At, Found, NodeId, Outcome, Usual};
+use crate::zone::{Found, NodeId, Outcome, Set, Zones};
 use std::sync::Arc;
 
-/// Answers the usual query that asks for signatures, and hands any other one on.
+/// Writes the signature of a balanced name's addresses that are written, if it is at hand.
 #[inline(always)]
-pub(super) fn answer_usual(
+pub(super) fn put_found(
     state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    query: Query<'_>,
-    place: Option<At<'_>>,
-    out: &mut [u8],
-) -> Verdict {
-    let zones = &state.snapshot.zones;
-    if let Some(at) = place
-        && query.qclass() == class::IN
-        && let Usual::Addresses(holder, name) = zones.usual(at, query.qtype())
-        && zones.is_signed(holder.zone)
-    {
-        let subnet = heed_subnet(state, holder, request, &query);
-        if subnet.wish != Wish::Malformed {
-            worker.found(holder.zone);
-            let asked = Question { name, want: Want::Addresses(family(query.qtype())), node: Some(at.id), subnet };
-            return steered(state, worker, request, (asked, holder.zone, at.id), query, out);
-        }
-    }
-    answer_static(state, worker, request, query, place, out)
+    (name, pool): (NameId, PoolId),
+    (rtype, ttl): (u16, u32),
+    picks: Picks<'_>,
+    reply: &mut Reply<'_>,
+) -> bool {
+    let rrsig = find(state, name, &mark(state, rtype, pool, picks.endpoints())).and_then(Seal::only);
+    rrsig.is_some_and(|rrsig| put_signature(&rrsig, reply, Section::Answer, (&[], QUESTION), ttl).is_some())
 }
 
-/// Answers the usual query for static records.
-#[inline(never)]
-fn answer_static(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    query: Query<'_>,
-    place: Option<At<'_>>,
-    out: &mut [u8],
-) -> Verdict {
-    let zones = &state.snapshot.zones;
-    if let Some(at) = place
-        && query.qclass() == class::IN
-        && let Usual::Records(holder, set) = zones.usual(at, query.qtype())
-        && !set.has_related()
-        && zones.is_signed(holder.zone)
-    {
-        let subnet = heed_subnet(state, holder, request, &query);
-        if subnet.wish != Wish::Malformed {
-            worker.found(holder.zone);
-            let mut reply = Reply::new(&query, request.transport.is_stream(), out);
-            reply.authoritative = true;
-            reply.scope = scope(subnet.wish, 0);
-            let written = reply.append(Section::Answer, set.count, zones.image(set)).and_then(|start| {
-                let ttl = u32::from(reply.peek(start + 6)) << 16 | u32::from(reply.peek(start + 8));
-                let seal = zones.seal(at.id, set.rtype);
-                seal.map_or(Some(()), |seal| put_signatures(seal, &mut reply, Section::Answer, (&[], QUESTION), ttl))
-            });
-            return match written {
-                Some(()) => finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR)),
-                None => truncated(state, worker, request, query, reply),
-            };
-        }
-    }
-    answer_any(state, worker, request, query, place.map(|at| at.id), out)
-}
-
-/// Answers with the addresses that steering decides for a name that has a node of its own, and their signature.
+/// Writes the signature of a static set whose records were written at `start`.
 #[inline(always)]
-fn steered(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    (asked, zone, node): (Question, ZoneId, NodeId),
-    query: Query<'_>,
-    out: &mut [u8],
-) -> Verdict {
-    let client = Client::of(request.source.address, &asked.subnet);
-    let (decision, pool) = steer::decide_signed(state, worker, asked.name, &client, asked.want);
-    let Answer::Records { ttl } = decision.answer else {
-        return nothing(state, worker, request, (asked, node, decision), query, out);
-    };
-    let picks = Picks::last(state, worker, asked.want);
-    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
-    reply.scope = scope(asked.subnet.wish, decision.scope);
-    reply.authoritative = true;
-    let (fits, rtype) = match asked.want {
-        Want::Addresses(Family::V6) => (reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6()), rtype::AAAA),
-        _ => (reply.addresses::<4, 16>(rtype::A, ttl, picks.v4()), rtype::A),
-    };
-    let mark = mark(state, rtype, pool, picks.endpoints());
-    if fits
-        && let Some(rrsig) = find(state, asked.name, &mark).and_then(Seal::only)
-        && put_signature(&rrsig, &mut reply, Section::Answer, (&[], QUESTION), ttl).is_some()
-    {
-        return finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR));
-    }
-    let set = Sought { name: asked.name, zone, node, mark, rtype };
-    signed_first(state, worker, request, (set, ttl, fits), query, reply)
-}
-
-/// Ends an answer whose signature was not at hand, or that has no room.
-#[cold]
-fn signed_first(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    (set, ttl, fits): (Sought, u32, bool),
-    query: Query<'_>,
-    mut reply: Reply<'_>,
-) -> Verdict {
-    if fits && sign(state, worker, &set, ttl, &mut reply).is_some() {
-        return finish(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR));
-    }
-    truncated(state, worker, request, query, reply)
-}
-
-/// The usual query got no records from steering.
-#[cold]
-fn nothing(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    (asked, node, decision): (Question, NodeId, Decision),
-    query: Query<'_>,
-    out: &mut [u8],
-) -> Verdict {
-    match state.snapshot.zones.find_from(Some(node), query.name(), query.qtype()) {
-        Some(found) => decided(state, worker, request, (&found, asked, asked.want, decision), query, out),
-        None => answer_any(state, worker, request, query, Some(node), out),
-    }
+pub(super) fn put_kept(zones: &Zones, (node, set): (NodeId, &Set), start: usize, reply: &mut Reply<'_>) -> bool {
+    let ttl = u32::from(reply.peek(start + 6)) << 16 | u32::from(reply.peek(start + 8));
+    let seal = zones.seal(node, set.rtype);
+    seal.is_none_or(|seal| put_signatures(seal, reply, Section::Answer, (&[], QUESTION), ttl).is_some())
 }
 
 /// True if the answer of a signed zone is put together here.
 pub(super) fn is_special(found: &Found, query: &Query<'_>) -> bool {
     match found.outcome {
-        Outcome::Addresses(_) | Outcome::Target(_) | Outcome::Service(_) | Outcome::Any => true,
+        Outcome::Any => true,
         Outcome::NoData => query.qtype() == rtype::RRSIG,
         _ => false,
     }
 }
 
-/// Answers what is not usual.
-#[cold]
-pub(super) fn answer(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    (found, asked): (Found, Option<Question>),
-    query: Query<'_>,
-    out: &mut [u8],
-) -> Verdict {
-    let Some(asked) = asked else {
-        let mut reply = Reply::new(&query, request.transport.is_stream(), out);
-        let ending = plain(state, worker, &found, &query, &mut reply);
-        return finish(state, worker, request, &query, reply, ending);
-    };
-    let client = Client::of(request.source.address, &asked.subnet);
-    let want = match (found.outcome, asked.want) {
-        (Outcome::Service(name), _) => Want::Addresses(services::lane(state, name)),
-        (_, want) => want,
-    };
-    let (decision, _) = steer::decide_signed(state, worker, asked.name, &client, want);
-    decided(state, worker, request, (&found, asked, want, decision), query, out)
-}
-
-/// Answers with what was decided.
-#[cold]
-fn decided(
-    state: &State,
-    worker: &mut Worker,
-    request: &Request<'_>,
-    (found, asked, want, decision): (&Found, Question, Want, Decision),
-    query: Query<'_>,
-    out: &mut [u8],
-) -> Verdict {
-    let mut reply = Reply::new(&query, request.transport.is_stream(), out);
-    reply.scope = scope(asked.subnet.wish, decision.scope);
-    reply.authoritative = true;
-    let ending = match decision.answer {
-        Answer::Records { ttl } => match put_picks(state, worker, (found, &asked, want), &query, ttl, &mut reply) {
-            Some(rtype) => match sign_picks(state, worker, (found, asked.name), (rtype, ttl), &query, &mut reply) {
-                Some(()) => Ending::plain(rcode::NOERROR),
-                None => return truncated(state, worker, request, query, reply),
-            },
-            None => return truncated(state, worker, request, query, reply),
-        },
-        Answer::NoData => no_data(state, worker, found, &query, &mut reply),
-        Answer::ServFail => Ending::explained(rcode::SERVFAIL, extended::OTHER, "no endpoint is healthy"),
-        Answer::Pending => {
-            worker.asked(request, query.qtype());
-            return Verdict::Drop;
-        }
-    };
-    reply.authoritative = ending.rcode != rcode::SERVFAIL;
-    finish(state, worker, request, &query, reply, ending)
-}
-
-/// Writes what steering picked. Gives the type of the records; `None` if they have no room.
-fn put_picks(
-    state: &State,
-    worker: &Worker,
-    (found, asked, want): (&Found, &Question, Want),
-    query: &Query<'_>,
-    ttl: u32,
-    reply: &mut Reply<'_>,
-) -> Option<u16> {
-    let picks = Picks::last(state, worker, want);
-    if matches!(found.outcome, Outcome::Service(_)) {
-        services::answer(state, asked.name, query.qtype(), picks.endpoints(), ttl, reply)?;
-        return Some(query.qtype());
-    }
-    match want {
-        Want::Addresses(Family::V4) => reply.addresses::<4, 16>(rtype::A, ttl, picks.v4()).then_some(rtype::A),
-        Want::Addresses(Family::V6) => reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6()).then_some(rtype::AAAA),
-        Want::Target => {
-            let target = picks.target()?;
-            reply.record(Section::Answer, QUESTION, rtype::CNAME, ttl, target).map(|_| rtype::CNAME)
-        }
-    }
-}
-
 /// Signs what was written, and proves that no closer name exists if a wildcard stood in.
-fn sign_picks(
+pub(super) fn put_picks(
     state: &State,
     worker: &mut Worker,
     (found, name): (&Found, NameId),
@@ -313,10 +124,16 @@ fn apex_at(book: Book<'_>, zone: ZoneId, query: &Query<'_>) -> usize {
 }
 
 /// ANY and RRSIG: the minimal answer (RFC 8482), and the signature of the node's NSEC record.
-fn plain(state: &State, worker: &mut Worker, found: &Found, query: &Query<'_>, reply: &mut Reply<'_>) -> Ending {
+pub(super) fn plain(
+    state: &State,
+    worker: &mut Worker,
+    found: &Found,
+    query: &Query<'_>,
+    reply: &mut Reply<'_>,
+) -> Ending {
     let book = Book { zones: &state.snapshot.zones, signed: true };
     reply.authoritative = true;
-    let written = if found.outcome == Outcome::Any {
+    let written = if matches!(found.outcome, Outcome::Any) {
         put_hinfo(state, worker, found, query, reply)
     } else if let (Some((ttl, _)), Some(seal)) = (book.zones.nsec(found.node), book.zones.seal(found.node, rtype::NSEC))
     {
@@ -355,7 +172,13 @@ fn put_hinfo(
 
 /// A type that exists at the name has no data for this client: the chain's record says that it exists, so that this
 /// client gets one without it, the same for all of its kind.
-fn no_data(state: &State, worker: &mut Worker, found: &Found, query: &Query<'_>, reply: &mut Reply<'_>) -> Ending {
+pub(super) fn no_data(
+    state: &State,
+    worker: &mut Worker,
+    found: &Found,
+    query: &Query<'_>,
+    reply: &mut Reply<'_>,
+) -> Ending {
     if put_no_data(state, worker, found, query, reply).is_none() {
         reply.truncate();
     }

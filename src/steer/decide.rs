@@ -1,10 +1,10 @@
 //! The decision of one query: who is asking → class → live row → pool → members. A walk over finished tables.
 
 use super::live::Live;
-use super::rows::{Leaf, Own, RowChunk, choose_kept, choose_part};
+use super::rows::{Leaf, Own, Row, RowChunk, choose_kept, choose_part};
 use crate::client::{Bits, Client, Family};
 use crate::id::{ClassId, EndpointId, NameId, PoolId};
-use crate::pool::{Address, Asker, Picked, Table};
+use crate::pool::{Address, Asker, Asking, Picked, Table};
 use crate::snapshot::{NameFacts, Snapshot};
 use crate::state::State;
 use crate::worker::{Draw, Worker};
@@ -82,10 +82,7 @@ impl Located {
     /// The address that decides.
     #[inline(always)]
     pub(super) fn address(self, client: &Client) -> Bits {
-        match client.subnet() {
-            Some(address) if self.by_subnet => *address,
-            _ => client.resolver,
-        }
+        if self.by_subnet { client.subnet } else { client.resolver }
     }
 }
 
@@ -94,8 +91,8 @@ impl Located {
 pub(super) fn locate(snapshot: &Snapshot, view: u32, client: &Client) -> Located {
     let (map, view) = &snapshot.views[view as usize];
     let mut scope = 0;
-    if let Some(address) = client.subnet() {
-        let hit = map.find_subnet(view, *address);
+    if client.has_subnet {
+        let hit = map.find_subnet(view, client.subnet);
         if !hit.special {
             return Located { class: hit.class, scope: hit.scope, by_subnet: true };
         }
@@ -149,51 +146,97 @@ fn decide_by<const SIGNED: bool>(
     let located = locate(snapshot, facts.view, client);
     let lane = want.lane();
     let (row, chunk) = state.live.row(facts.first as usize + located.class.index(), lane);
-    let scope = match client.subnet() {
+    let scope = if located.by_subnet {
         // The stable choices hash so many bits of the subnet: no scope may be shorter.
-        Some(address) if located.by_subnet => located.scope.max(row.prefix[address.family as usize]),
-        _ => located.scope,
+        located.scope.max(row.prefix[client.subnet.family as usize])
+    } else {
+        located.scope
     };
+    // Made where it is used, so that it need not stand in memory.
+    let who = || Who { facts, address: located.address(client) };
     worker.picked.clear();
-    let served = match &row.table {
-        Some((pool, table)) => Ok((*pool, &**table, row.count)),
-        None => served_by(&state.live, (row.leaf, chunk), lane, &asker(facts, located, client), &mut worker.draw),
-    };
-    let answer = match served {
-        Ok((pool, table, count)) => {
-            worker.decided(name, count);
-            let (cursor, draw, picked) = worker.rotation(pool, lane);
+    let answer = match &row.table {
+        Some((pool, table)) => {
             if SIGNED {
-                *from = pool;
+                *from = *pool;
             }
-            if SIGNED && table.varies() {
-                table.pick_scheduled(&asker(facts, located, client), draw, picked);
-            } else {
-                table.pick(|| asker(facts, located, client), cursor, draw, picked);
-            }
-            let ttl = row.cap_s.min(facts.ttl).max(facts.ttl_min);
-            Answer::Records { ttl }
+            serve::<SIGNED>(worker, (name, lane), (*pool, table, row.count), who());
+            Answer::Records { ttl: ttl(row, facts) }
         }
-        Err(answer) => {
+        None => {
             let class = facts.first as usize + located.class.index();
-            worker.decided(name, snapshot.counted.outcome(class, answer.place()) as u32);
-            answer
+            decide_further::<SIGNED>(state, worker, (name, lane), (class, row, chunk), who(), from)
         }
     };
     Decision { answer, scope, class: located.class }
 }
 
-/// What the stable choices hash of a client.
+/// The TTL of what a row answers, seconds.
 #[inline(always)]
-fn asker(facts: &NameFacts, located: Located, client: &Client) -> Asker {
-    let address = located.address(client);
-    let family = address.family as usize;
-    let (endpoint_bits, pool_bits) = (facts.endpoint_bits[family], facts.pool_bits[family]);
-    Asker { address, endpoint_bits, pool_bits, salt: facts.salt }
+fn ttl(row: &Row, facts: &NameFacts) -> u32 {
+    row.cap_s.min(facts.ttl).max(facts.ttl_min)
+}
+
+/// Picks from the table that serves.
+#[inline(always)]
+fn serve<const SIGNED: bool>(
+    worker: &mut Worker,
+    (name, lane): (NameId, usize),
+    (pool, table, count): (PoolId, &Table, u32),
+    who: Who<'_>,
+) {
+    worker.decided(name, count);
+    let (cursor, draw, picked) = worker.rotation(pool, lane);
+    if SIGNED && table.varies() {
+        table.pick_scheduled(&who.asker(), draw, picked);
+    } else {
+        table.pick(who, cursor, draw, picked);
+    }
+}
+
+/// The decision where no table alone serves a row: its clients are split, or get no records.
+#[inline(never)]
+fn decide_further<const SIGNED: bool>(
+    state: &State,
+    worker: &mut Worker,
+    (name, lane): (NameId, usize),
+    (class, row, chunk): (usize, &Row, &RowChunk),
+    who: Who<'_>,
+    from: &mut PoolId,
+) -> Answer {
+    match served_by(&state.live, (row.leaf, chunk), lane, &who.asker(), &mut worker.draw) {
+        Ok((pool, table, count)) => {
+            *from = pool;
+            serve::<SIGNED>(worker, (name, lane), (pool, table, count), who);
+            Answer::Records { ttl: ttl(row, who.facts) }
+        }
+        Err(answer) => {
+            worker.decided(name, state.snapshot.counted.outcome(class, answer.place()) as u32);
+            answer
+        }
+    }
+}
+
+/// Whose clients are asked for, until a method wants to know.
+#[derive(Clone, Copy)]
+struct Who<'s> {
+    facts: &'s NameFacts,
+    /// The address that decides.
+    address: Bits,
+}
+
+impl Asking for Who<'_> {
+    #[inline(always)]
+    fn asker(self) -> Asker {
+        let Self { facts, address } = self;
+        let family = address.family as usize;
+        let (endpoint_bits, pool_bits) = (facts.endpoint_bits[family], facts.pool_bits[family]);
+        Asker { address, endpoint_bits, pool_bits, salt: facts.salt }
+    }
 }
 
 /// The pool and its table that serve a leaf, splits followed; or the answer if there is none.
-#[inline(never)]
+#[inline(always)]
 fn served_by<'s>(
     live: &'s Live,
     (mut leaf, chunk): (Leaf, &'s RowChunk),

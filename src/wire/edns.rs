@@ -3,24 +3,56 @@
 use super::code::option;
 use crate::client::{Bits, Family, Heeded, Subnet, Wish};
 
-/// What a query's OPT record says, if it has one. All words are separate and plain: they travel in registers.
+/// What a query's OPT record says, if it has one. Its fixed part is read where somebody wants to know: one pointer
+/// goes along instead of four words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Edns<'a> {
-    /// There is an OPT record; if not, all else is zero.
-    pub is_present: bool,
-    /// DNSSEC OK (RFC 3225).
-    pub dnssec_ok: bool,
+    /// The fixed part of the OPT record.
+    fixed: Option<&'a [u8; OPT_LENGTH]>,
     /// What else is answered if it is asked for.
     pub asks: Asks,
-    /// The version; only 0 is spoken.
-    pub version: u8,
-    /// The UDP payload size that the client takes, octets, as sent.
-    pub udp_size: usize,
     /// The client subnet option.
     pub subnet: SubnetOption<'a>,
 }
 
 impl<'a> Edns<'a> {
+    /// That of a record that begins so, without its options.
+    #[inline(always)]
+    pub(super) const fn of(fixed: &'a [u8; OPT_LENGTH]) -> Self {
+        Self { fixed: Some(fixed), asks: Asks(0), subnet: SubnetOption(&[]) }
+    }
+
+    /// There is an OPT record; if not, all else is zero.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_present(&self) -> bool {
+        self.fixed.is_some()
+    }
+
+    /// DNSSEC OK (RFC 3225).
+    #[inline(always)]
+    #[must_use]
+    pub const fn dnssec_ok(&self) -> bool {
+        matches!(self.fixed, Some(fixed) if fixed[7] & 0x80 != 0)
+    }
+
+    /// The version; only 0 is spoken.
+    #[inline(always)]
+    #[must_use]
+    pub const fn version(&self) -> u8 {
+        match self.fixed {
+            Some(fixed) => fixed[6],
+            None => 0,
+        }
+    }
+
+    /// The UDP payload size that the client takes, octets, as sent.
+    #[inline(always)]
+    #[must_use]
+    pub fn udp_size(&self) -> usize {
+        self.fixed.map_or(0, |fixed| usize::from(u16::from_be_bytes([fixed[3], fixed[4]])))
+    }
+
     /// The same with what the options say.
     #[inline(always)]
     pub(super) const fn with(self, options: Options<'a>) -> Self {

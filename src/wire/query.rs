@@ -17,7 +17,7 @@ const OPCODE: u8 = 0x78;
 pub struct Query<'a> {
     message: &'a [u8],
     /// What stands in its question.
-    question: Question,
+    question: Question<'a>,
     /// What its OPT record says.
     pub edns: Edns<'a>,
 }
@@ -47,11 +47,11 @@ pub enum Fault<'a> {
 
 /// A question as read.
 #[derive(Clone, Copy, Debug)]
-struct Question {
+struct Question<'a> {
     /// Where its name ends.
     name_end: usize,
-    qtype: u16,
-    qclass: u16,
+    /// QTYPE and QCLASS as they were sent, read where somebody wants to know.
+    words: &'a [u8; 4],
 }
 
 /// The header's four counts.
@@ -73,7 +73,7 @@ const ONE_QUESTION_ONE_MORE: u64 = ONE_QUESTION | 1;
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     message: &'a [u8],
-    question: Question,
+    question: Question<'a>,
     counts: u64,
 }
 
@@ -100,7 +100,7 @@ impl<'a> Asked<'a> {
     #[inline(always)]
     #[must_use]
     pub const fn qtype(&self) -> u16 {
-        self.question.qtype
+        self.question.qtype()
     }
 
     /// Reads what is behind the question: nothing, or an OPT record. `None` says nothing: ask [`Query::parse`].
@@ -113,7 +113,7 @@ impl<'a> Asked<'a> {
             ONE_QUESTION_ONE_MORE => read_opt(message, question.end())?,
             _ => return None,
         };
-        (question.qtype != rtype::OPT).then_some(Query { message, question, edns })
+        (question.qtype() != rtype::OPT).then_some(Query { message, question, edns })
     }
 }
 
@@ -140,9 +140,9 @@ impl<'a> Query<'a> {
         let rest = read_records(message, question.end(), counts, &mut edns);
         let rcode = if message[2] & OPCODE != 0 {
             rcode::NOTIMP
-        } else if rest.is_none() || question.qtype == rtype::OPT {
+        } else if rest.is_none() || question.qtype() == rtype::OPT {
             rcode::FORMERR
-        } else if edns.version != 0 {
+        } else if edns.version() != 0 {
             rcode::BADVERS
         } else {
             return Ok(Self { message, question, edns });
@@ -168,14 +168,14 @@ impl<'a> Query<'a> {
     #[inline]
     #[must_use]
     pub const fn qtype(&self) -> u16 {
-        self.question.qtype
+        self.question.qtype()
     }
 
     /// QCLASS.
     #[inline]
     #[must_use]
     pub const fn qclass(&self) -> u16 {
-        self.question.qclass
+        self.question.qclass()
     }
 
     /// The data of its cookie, if it has one: 8 octets, or 16 to 40.
@@ -192,7 +192,17 @@ impl<'a> Query<'a> {
     }
 }
 
-impl Question {
+impl Question<'_> {
+    #[inline(always)]
+    const fn qtype(self) -> u16 {
+        u16::from_be_bytes([self.words[0], self.words[1]])
+    }
+
+    #[inline(always)]
+    const fn qclass(self) -> u16 {
+        u16::from_be_bytes([self.words[2], self.words[3]])
+    }
+
     /// Where the question ends.
     #[inline]
     const fn end(self) -> usize {
@@ -212,7 +222,7 @@ fn reject_without_question(message: &[u8], counts: Counts) -> Fault<'_> {
     }
     if opcode == 0
         && counts.question == 0
-        && edns.version == 0
+        && edns.version() == 0
         && edns.asks.has(Asks::COOKIE)
         && let Some(cookie) = find_cookie(message, HEADER)
     {
@@ -223,7 +233,7 @@ fn reject_without_question(message: &[u8], counts: Counts) -> Fault<'_> {
 
 /// Reads the question behind the header. `None`: cut short, compressed, or a name that is too long.
 #[inline(always)]
-fn read_question(message: &[u8]) -> Option<Question> {
+fn read_question(message: &[u8]) -> Option<Question<'_>> {
     let window = &message[..message.len().min(HEADER + NAME_MAX)];
     let mut at = HEADER;
     loop {
@@ -237,12 +247,7 @@ fn read_question(message: &[u8]) -> Option<Question> {
             return None;
         }
     }
-    let &[type_high, type_low, class_high, class_low] = message.get(at..)?.first_chunk::<4>()?;
-    Some(Question {
-        name_end: at,
-        qtype: u16::from_be_bytes([type_high, type_low]),
-        qclass: u16::from_be_bytes([class_high, class_low]),
-    })
+    Some(Question { name_end: at, words: message.get(at..)?.first_chunk()? })
 }
 
 /// Octets of a record behind its owner, before its data.
@@ -253,25 +258,12 @@ const FIXED: usize = 10;
 #[inline(always)]
 fn read_opt(message: &[u8], at: usize) -> Option<Edns<'_>> {
     let (head, options) = message.get(at..)?.split_first_chunk::<OPT_LENGTH>()?;
-    let [0, fixed @ ..] = head else { return None };
-    let edns = read_fixed(fixed);
-    let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
-    if u16::from_be_bytes([fixed[0], fixed[1]]) != rtype::OPT || length != options.len() || edns.version != 0 {
+    let &[owner, type_high, type_low, _, _, _, version, _, _, length_high, length_low] = head;
+    let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+    if owner | version != 0 || u16::from_be_bytes([type_high, type_low]) != rtype::OPT || length != options.len() {
         return None;
     }
-    Some(edns.with(read_options(options)?))
-}
-
-/// What the fixed part of an OPT record says.
-#[inline(always)]
-fn read_fixed(fixed: &[u8; FIXED]) -> Edns<'static> {
-    Edns {
-        is_present: true,
-        udp_size: usize::from(u16::from_be_bytes([fixed[2], fixed[3]])),
-        version: fixed[5],
-        dnssec_ok: fixed[6] & 0x80 != 0,
-        ..Edns::default()
-    }
+    Some(Edns::of(head).with(read_options(options)?))
 }
 
 /// Reads the records behind the question and keeps the OPT record's words. `None`: cut short, octets left over,
@@ -283,12 +275,12 @@ fn read_records<'a>(message: &'a [u8], mut at: usize, counts: Counts, edns: &mut
         let data = owner_end + FIXED;
         let end = data + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
         if u16::from_be_bytes([fixed[0], fixed[1]]) == rtype::OPT {
-            if number < counts.middle || edns.is_present || message[at] != 0 || end > message.len() {
+            if number < counts.middle || edns.is_present() || message[at] != 0 || end > message.len() {
                 return None;
             }
-            *edns = read_fixed(fixed);
+            *edns = Edns::of(message[at..].first_chunk()?);
             // What another version's options mean is not ours to judge.
-            if edns.version == 0 {
+            if edns.version() == 0 {
                 *edns = edns.with(read_options(&message[data..end])?);
             }
         }

@@ -43,7 +43,7 @@ pub struct Reply<'o> {
     /// Octets kept behind the sections for the OPT record.
     kept: usize,
     /// What transport and client can take.
-    taker: Taker,
+    taker: Taker<'o>,
     question_end: usize,
     counts: [u16; 3],
     truncated: bool,
@@ -55,19 +55,19 @@ pub struct Reply<'o> {
 
 /// What the transport and the client can take.
 #[derive(Clone, Copy, Debug)]
-struct Taker {
+struct Taker<'q> {
     /// The transport has no limit of its own.
     stream: bool,
-    /// What the query's OPT record says, octets; 0 without one.
-    udp_size: usize,
+    /// The query's OPT record.
+    edns: Edns<'q>,
 }
 
-impl Taker {
+impl Taker<'_> {
     /// True if a message of this length may be sent.
     #[cold]
     fn takes(self, length: usize) -> bool {
         // Without EDNS the client takes 512 octets, which is what the bounds make of 0.
-        length <= if self.stream { STREAM_REPLY_MAX } else { self.udp_size.clamp(UDP_REPLY_MIN, UDP_REPLY_MAX) }
+        length <= if self.stream { STREAM_REPLY_MAX } else { self.edns.udp_size().clamp(UDP_REPLY_MIN, UDP_REPLY_MAX) }
     }
 }
 
@@ -75,15 +75,15 @@ impl<'o> Reply<'o> {
     /// A reply to `query` that holds the question alone. `stream`: the transport has no limit of its own.
     #[inline(always)]
     #[must_use]
-    pub fn new(query: &Query<'_>, stream: bool, out: &'o mut [u8]) -> Self {
+    pub fn new(query: &Query<'o>, stream: bool, out: &'o mut [u8]) -> Self {
         let end = query.question_end();
         copy(&mut out[..end], &query.message()[..end]);
         let edns = &query.edns;
         Self {
             out,
             at: end,
-            kept: if edns.is_present { OPT_LENGTH + edns.subnet.octets().len() } else { 0 },
-            taker: Taker { stream, udp_size: edns.udp_size },
+            kept: if edns.is_present() { OPT_LENGTH + edns.subnet.octets().len() } else { 0 },
+            taker: Taker { stream, edns: *edns },
             question_end: end,
             counts: [0; 3],
             truncated: false,
@@ -276,7 +276,7 @@ impl<'o> Reply<'o> {
     #[inline(always)]
     pub fn finish(mut self, query: &Query<'_>, rcode: u16, error: Option<(u16, &'static str)>) -> usize {
         self.write_header(query, rcode);
-        if !query.edns.is_present {
+        if !query.edns.is_present() {
             return self.at;
         }
         let end = self.write_opt(query, rcode);
@@ -292,7 +292,7 @@ impl<'o> Reply<'o> {
             self.truncate();
         }
         self.write_header(query, rcode);
-        if !query.edns.is_present {
+        if !query.edns.is_present() {
             return self.at;
         }
         let end = self.write_opt(query, rcode);
@@ -314,7 +314,7 @@ impl<'o> Reply<'o> {
             | rcode & 0xf;
         self.out[2..4].copy_from_slice(&flags.to_be_bytes());
         let [answers, authority, additional] = self.counts.map(u64::from);
-        let additional = additional + u64::from(query.edns.is_present);
+        let additional = additional + u64::from(query.edns.is_present());
         let counts = 1 << 48 | answers << 32 | authority << 16 | additional;
         self.out[4..HEADER].copy_from_slice(&counts.to_be_bytes());
     }
@@ -386,8 +386,8 @@ pub fn reject(message: &[u8], rcode: u16, echo: usize, edns: Edns<'_>, out: &mut
     out[..echo].copy_from_slice(&message[..echo]);
     out[2] = 0x80 | (message[2] & 0x79);
     out[3] = (message[3] & 0x10) | (rcode & 0xf) as u8;
-    out[4..HEADER].copy_from_slice(&[0, u8::from(echo > HEADER), 0, 0, 0, 0, 0, u8::from(edns.is_present)]);
-    if !edns.is_present {
+    out[4..HEADER].copy_from_slice(&[0, u8::from(echo > HEADER), 0, 0, 0, 0, 0, u8::from(edns.is_present())]);
+    if !edns.is_present() {
         return echo;
     }
     let end = echo + OPT_LENGTH;
@@ -427,7 +427,7 @@ fn record_header(owner: u16, rtype: u16, ttl: u32, length: u16) -> [u8; RECORD_H
 /// was (RFC 3225 §3). In two words that share an octet.
 #[inline(always)]
 fn write_opt_record(out: &mut [u8; OPT_LENGTH], edns: &Edns<'_>, rcode: u16, options: u16) {
-    let flags = u16::from(edns.dnssec_ok) << 15;
+    let flags = u16::from(edns.dnssec_ok()) << 15;
     let head = u64::from(rtype::OPT) << 40
         | (UDP_REPLY_MAX as u64) << 24
         | u64::from(rcode >> 4) << 16

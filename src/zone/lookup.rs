@@ -73,6 +73,14 @@ pub(crate) struct At<'z> {
     node: &'z Node,
 }
 
+impl At<'_> {
+    /// The zone of the name.
+    #[inline(always)]
+    pub(crate) const fn zone(&self) -> ZoneId {
+        self.node.zone
+    }
+}
+
 impl Zones {
     /// Looks a name up. `None`: it lies in no zone of ours.
     #[must_use]

@@ -8,8 +8,9 @@ use geosteer::metrics::{Metrics, Totals};
 use geosteer::respond::Transport;
 use geosteer::restart::Part;
 use rustls::ClientConfig;
+use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ fn who_is_no_tls_client_or_offers_other_protocols_fails_and_harms_nobody() {
 
 #[test]
 fn half_open_handshakes_make_room_for_each_other_and_not_at_the_cost_of_who_is_known() {
-    let server = start(Limits { handshakes: 8, handshakes_per_client: 8, ..wide() });
+    let server = start(Limits { greetings: 8, greetings_per_client: 8, ..wide() });
     let mut known = server.tls();
     hello(&mut known, 1);
     let mut half_open: Vec<_> = (0..50).map(|_| plain(server.tls)).collect();
@@ -137,6 +138,50 @@ fn half_open_handshakes_make_room_for_each_other_and_not_at_the_cost_of_who_is_k
     until("all but eight had to go", || server.totals(Transport::Tls).evicted == 42);
     hello(&mut server.tls(), 2);
     hello(&mut known, 3);
+    assert!(is_closed(&mut half_open[0]));
+}
+
+/// Connects from another address of this machine.
+fn plain_from(last: u8, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream
+}
+
+#[test]
+fn who_has_said_hello_keeps_its_place_however_many_say_nothing() {
+    let server = start(Limits { greetings: 8, greetings_per_client: 8, ..wide() });
+    let name = rustls::pki_types::ServerName::try_from(secure::NAME).unwrap();
+    let (mut client, mut stream) =
+        (rustls::ClientConnection::new(Arc::clone(&server.dot), name).unwrap(), plain(server.tls));
+    client.write_tls(&mut stream).unwrap();
+    // What the server says to the ClientHello: from now on it waits for the rest of the handshake.
+    client.read_tls(&mut stream).unwrap();
+    let mut half_open: Vec<_> = (0..50).map(|_| plain(server.tls)).collect();
+    for stream in &mut half_open {
+        stream.write_all(&[22, 3]).unwrap();
+    }
+    until("all but eight had to go", || server.totals(Transport::Tls).evicted == 42);
+    client.process_new_packets().unwrap();
+    hello(&mut rustls::StreamOwned::new(client, stream), 1);
+}
+
+#[test]
+fn who_opens_one_connection_is_not_put_out_by_who_opens_many() {
+    let server = start(Limits { greetings: 8, greetings_per_client: 8, ..wide() });
+    let mut slow = plain_from(9, server.tls);
+    slow.write_all(&[22]).unwrap();
+    until("it has come", || server.totals(Transport::Tls).accepted == 1);
+    let mut half_open: Vec<_> = (0..50).map(|number| plain_from(1 + number % 2, server.tls)).collect();
+    for stream in &mut half_open {
+        stream.write_all(&[22, 3]).unwrap();
+    }
+    until("all but eight had to go", || server.totals(Transport::Tls).evicted == 43);
+    slow.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    assert_eq!(slow.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "it is open");
     assert!(is_closed(&mut half_open[0]));
 }
 
@@ -216,7 +261,7 @@ fn stopping_answers_what_was_sent_and_closes() {
 #[test]
 fn few_descriptors_mean_few_connections() {
     let of = |descriptors| Limits::with_descriptors(descriptors);
-    assert_eq!((of(0).connections, of(0).handshakes), (8, 8));
+    assert_eq!((of(0).connections, of(0).greetings, of(0).handshakes), (8, 8, 8));
     let of = of(1_024);
-    assert!(of.connections + of.handshakes <= 1_024 - geosteer::limits::DESCRIPTORS_RESERVED);
+    assert!(of.connections + of.greetings + of.handshakes <= 1_024 - geosteer::limits::DESCRIPTORS_RESERVED);
 }

@@ -2,6 +2,7 @@
 //! It changes nothing. What cannot be found out from here is said to be so, and is no failure.
 
 mod ask;
+mod certificate;
 mod delegation;
 mod ports;
 mod serving;
@@ -103,6 +104,7 @@ fn look(args: Args) -> Vec<Finding> {
     for address in listen {
         findings.extend(serving::look(address, &spec));
     }
+    findings.extend(certificate::look(&server, &spec));
     findings.extend(spec.zones.iter().take(DOCTOR_ZONES).map(delegation::look));
     findings.extend(spec.zones.iter().take(DOCTOR_ZONES).flat_map(signing::look));
     findings.extend(system::databases(&server));

@@ -1,8 +1,8 @@
-//! Taking connections in: each gets a place among those whose handshake is not over, and a task.
+//! Taking connections in: each gets a place among those that have said nothing yet, and a task.
 
 use super::{FrontEnds, Hub, Place, Speaks};
-use crate::limits::ENCRYPTED_AHEAD;
-use crate::listen::table::Client;
+use crate::limits::{ENCRYPTED_AHEAD, GREETINGS_COMPARED};
+use crate::listen::table::{Client, Table};
 use crate::listen::tcp::accept::Listener;
 use crate::listen::tcp::pause;
 use crate::listen::{sys, worth_a_line};
@@ -45,7 +45,7 @@ impl Hub {
         }
     }
 
-    /// Takes a connection in, at the cost of the oldest unfinished handshake if need be.
+    /// Takes a connection in, if need be at the cost of one that has said nothing yet.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, speaks: Speaks, front_ends: Option<&FrontEnds>) {
         let counters = self.counters(speaks.transport());
         let (limits, is_proxied) = (&self.limits, front_ends.is_some());
@@ -55,9 +55,13 @@ impl Hub {
         }
         counters.accepted.add(1);
         // A front end brings many clients, and counts as none.
-        let per_client = if is_proxied { usize::MAX } else { limits.handshakes_per_client };
-        let client = Client::of(peer.ip());
-        let (place, evicted) = Place::take(self, |hub| &hub.greeting, client, (limits.handshakes, per_client));
+        let per_client = if is_proxied { usize::MAX } else { limits.greetings_per_client };
+        let (client, limits) = (Client::of(peer.ip()), (limits.greetings, per_client));
+        // Who opens many makes room before who opens one.
+        let make_room = |greeting: &mut Table| {
+            if is_proxied { greeting.evict_oldest() } else { greeting.evict_greediest(GREETINGS_COMPARED) }
+        };
+        let (place, evicted) = Place::take_from(self, |hub| &hub.greeting, client, limits, make_room);
         counters.evicted.add(u64::from(evicted));
         let id = place.id;
         let task = tokio::task::spawn_local(Rc::clone(self).greet(stream, peer, (speaks, is_proxied), place));
@@ -72,7 +76,8 @@ impl Hub {
         if worth_a_line(count) {
             tracing::warn!(count, %error, transport = ?speaks, "cannot accept a connection; closing the oldest one");
         }
-        if self.greeting.borrow_mut().evict_oldest() || self.open.borrow_mut().evict_oldest() {
+        let tables = [&self.greeting, &self.shaking, &self.open];
+        if tables.iter().any(|table| table.borrow_mut().evict_oldest()) {
             counters.evicted.add(1);
         } else {
             // Others of this process hold them all; the client waits in the kernel's queue.

@@ -1,16 +1,20 @@
-//! Before the first query: the PROXY header of a front end, and the TLS handshake. Both together have one time limit.
+//! Before the first query: the PROXY header of a front end, the ClientHello, and the rest of the TLS handshake. All together
+//! have one time limit.
 
 use super::pace::Paced;
-use super::{Hub, Place, Speaks, https, message};
+use super::{Hub, Place, Speaks, TableOf, https, message};
 use crate::listen::table::Client;
 use crate::respond::Transport;
 use crate::wire::proxy::{self, Fault};
+use rustls::server::Acceptor;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// A connection whose first query may come.
@@ -33,10 +37,11 @@ impl Hub {
         let greeted = async {
             let mut stream = Paced::new(stream);
             let peer = if is_proxied { proxied(&mut stream, peer).await? } else { peer };
-            self.secured(stream, speaks).await.map(|stream| (stream, peer))
+            let (stream, place) = self.secured(stream, Client::of(peer.ip()), speaks, place).await?;
+            Ok::<_, io::Error>((stream, peer, place))
         };
         let counters = self.counters(speaks.transport());
-        let (stream, peer) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             biased;
             greeted = timeout(self.limits.handshake, greeted) => match greeted {
                 Ok(Ok(greeted)) => greeted,
@@ -57,12 +62,23 @@ impl Hub {
         }
     }
 
-    /// From the table of handshakes to that of connections, at the cost of the longest idle if need be.
+    /// To the table of open connections, at the cost of the longest idle if need be.
     pub(super) fn settle(self: &Rc<Self>, place: Place, client: Client, transport: Transport) -> Place {
-        let task = self.greeting.borrow_mut().take_task(place.id);
-        drop(place);
         let limits = (self.limits.connections, self.limits.per_client);
-        let (place, evicted) = Place::take(self, |hub| &hub.open, client, limits);
+        self.move_on(place, |hub| &hub.open, (client, limits), transport)
+    }
+
+    /// From one table to another.
+    fn move_on(
+        self: &Rc<Self>,
+        place: Place,
+        table: TableOf,
+        (client, limits): (Client, (usize, usize)),
+        transport: Transport,
+    ) -> Place {
+        let task = (place.table)(self).borrow_mut().take_task(place.id);
+        drop(place);
+        let (place, evicted) = Place::take(self, table, client, limits);
         self.counters(transport).evicted.add(u64::from(evicted));
         if let Some(task) = task {
             place.set_task(task);
@@ -70,14 +86,25 @@ impl Hub {
         place
     }
 
-    async fn secured(&self, stream: Paced<TcpStream>, speaks: Speaks) -> io::Result<Greeted> {
-        let acceptor = match speaks {
-            Speaks::Dns => return Ok(Greeted::Clear(stream)),
+    /// Waits for the ClientHello, and only then keeps what a session needs and works anything out.
+    async fn secured(
+        self: &Rc<Self>,
+        stream: Paced<TcpStream>,
+        client: Client,
+        speaks: Speaks,
+        place: Place,
+    ) -> io::Result<(Greeted, Place)> {
+        let config = match speaks {
+            Speaks::Dns => return Ok((Greeted::Clear(stream), place)),
             Speaks::Tls => self.tls.as_ref(),
             Speaks::Https => self.https.as_ref(),
         };
-        let acceptor = acceptor.ok_or_else(|| io::Error::other("there is no certificate"))?;
-        Ok(Greeted::Secure(Box::new(acceptor.accept(stream).await?)))
+        let config = config.ok_or_else(|| io::Error::other("there is no certificate"))?;
+        let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let limits = (self.limits.handshakes, self.limits.handshakes_per_client);
+        let place = self.move_on(place, |hub| &hub.shaking, (client, limits), speaks.transport());
+        let stream = begun.into_stream(Arc::clone(config)).await?;
+        Ok((Greeted::Secure(Box::new(stream)), place))
     }
 }
 

@@ -3,10 +3,14 @@
 //! must not move port 53.
 //!
 //! ```text
-//! accept.rs ─► greet.rs: PROXY header, TLS handshake ─► message.rs: two octets of length, a message (TCP, DoT) ─┐
-//!    │              │ (has its own, smaller table)  └─► https/: HTTP/1.1 and HTTP/2 (DoH) ──────────────────────┼► desk.rs ─► respond
-//!    └─ table: who is here, who goes                    quic/: a query on each stream (DoQ) ────────────────────────┘
+//! accept.rs ─► greet.rs: PROXY header, ClientHello ─► handshake ─┬► message.rs: two octets of length, a message (TCP, DoT) ─┐
+//!                                                                ├► https/: HTTP/1.1 and HTTP/2 (DoH) ──────────────────────┼► desk.rs ─► respond
+//!                                                                └► quic/: a query on each stream (DoQ) ────────────────────┘
+//!             table: greeting                        shaking       open
 //! ```
+//!
+//! A connection is in one of three tables, each with its own bounds: who has said nothing yet takes no place of who has, and
+//! neither takes one of who is known.
 
 mod accept;
 mod desk;
@@ -29,6 +33,7 @@ use crate::restart::{Part, Restarts};
 use desk::{Answers, Desk};
 use ipnet::IpNet;
 use quic::Endpoint;
+use rustls::ServerConfig;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -37,7 +42,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
-use tokio_rustls::TlsAcceptor;
 
 /// What a client may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +50,11 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of one client (IPv4 address or IPv6 /64).
     pub per_client: usize,
-    /// Connections in all whose handshake is not over.
+    /// Connections besides whose PROXY header or ClientHello is not whole.
+    pub greetings: usize,
+    /// Those of one client.
+    pub greetings_per_client: usize,
+    /// Connections besides whose handshake is not over.
     pub handshakes: usize,
     /// Those of one client.
     pub handshakes_per_client: usize,
@@ -68,10 +76,14 @@ impl Limits {
     pub fn with_descriptors(descriptors: usize) -> Self {
         let room = descriptors.saturating_sub(limits::DESCRIPTORS_RESERVED);
         let connections = (room / 4 * 3).clamp(8, limits::ENCRYPTED_CONNECTIONS);
-        let handshakes = room.saturating_sub(connections).clamp(8, limits::HANDSHAKES);
+        let rest = room.saturating_sub(connections);
+        let handshakes = (rest / 4).clamp(8, limits::HANDSHAKES);
+        let greetings = rest.saturating_sub(handshakes).clamp(8, limits::GREETINGS);
         Self {
             connections,
             per_client: limits::ENCRYPTED_CONNECTIONS_CLIENT.min(connections),
+            greetings,
+            greetings_per_client: limits::GREETINGS_CLIENT.min(greetings),
             handshakes,
             handshakes_per_client: limits::HANDSHAKES_CLIENT.min(handshakes),
             handshake: Duration::from_millis(limits::HANDSHAKE_MS),
@@ -159,11 +171,11 @@ where
     };
     let endpoints = sockets.quic.into_iter().map(take_over).collect::<io::Result<Vec<_>>>()?;
     drop(within);
-    let acceptor = |protocols: &[&[u8]]| -> io::Result<Option<TlsAcceptor>> {
+    let config = |protocols: &[&[u8]]| -> io::Result<Option<Arc<ServerConfig>>> {
         let config = certificate.map(|shown| shown.config(protocols)).transpose().map_err(io::Error::other)?;
-        Ok(config.map(|config| TlsAcceptor::from(Arc::new(config))))
+        Ok(config.map(Arc::new))
     };
-    let (tls, https) = (acceptor(&[b"dot"])?, acceptor(&[b"h2", b"http/1.1"])?);
+    let (tls, https) = (config(&[b"dot"])?, config(&[b"h2", b"http/1.1"])?);
     let counters = Transport::ALL.map(|transport| metrics.counters(transport));
     let (recorder, restarts) = (metrics.recorder(super::seed()), metrics.restarts().clone());
     let (stop, stopped) = oneshot::channel();
@@ -177,6 +189,7 @@ where
             tls,
             https,
             greeting: RefCell::new(Table::new()),
+            shaking: RefCell::new(Table::new()),
             open: RefCell::new(Table::new()),
             bodies: RefCell::new(Table::new()),
             stop: Notify::new(),
@@ -217,10 +230,12 @@ struct Hub {
     /// Where faults of accepting are counted.
     restarts: (Restarts, Part),
     limits: Limits,
-    tls: Option<TlsAcceptor>,
-    https: Option<TlsAcceptor>,
-    /// Connections whose handshake is not over, in the order in which they came.
+    tls: Option<Arc<ServerConfig>>,
+    https: Option<Arc<ServerConfig>>,
+    /// Connections whose PROXY header or ClientHello is not whole, in the order in which they came.
     greeting: RefCell<Table>,
+    /// Those whose handshake goes on, likewise.
+    shaking: RefCell<Table>,
     /// The others, in the order of their last queries.
     open: RefCell<Table>,
     /// Bodies of HTTP requests that are waited for.
@@ -237,7 +252,8 @@ impl Hub {
         stopped: oneshot::Receiver<()>,
     ) {
         if let Some((listener, ..)) = doors.first() {
-            sys::make_room_for_descriptors(listener.socket(), self.limits.connections + self.limits.handshakes);
+            let Limits { connections, greetings, handshakes, .. } = self.limits;
+            sys::make_room_for_descriptors(listener.socket(), connections + greetings + handshakes);
         }
         let accept = |door| tokio::task::spawn_local(Rc::clone(&self).accept(door));
         let accept_quic =
@@ -251,7 +267,7 @@ impl Hub {
         self.stopping.set(true);
         self.stop.notify_waiters();
         let drained = async {
-            while self.greeting.borrow().len() + self.open.borrow().len() > 0 {
+            while [&self.greeting, &self.shaking, &self.open].iter().any(|table| table.borrow().len() > 0) {
                 tokio::task::yield_now().await;
                 super::tcp::pause(Duration::from_millis(1)).await;
             }
@@ -286,13 +302,24 @@ struct Place {
 
 impl Place {
     /// Takes a place, at the cost of the client's oldest if it has `(_, per_client)`, and of the oldest of all if there
-    /// are `(in_all, _)`. The second value tells whether somebody had to go. Nobody counts as one client if none is given.
-    fn take(hub: &Rc<Hub>, table: TableOf, client: Client, (in_all, per_client): (usize, usize)) -> (Self, bool) {
+    /// are `(in_all, _)`. The second value tells whether somebody had to go.
+    fn take(hub: &Rc<Hub>, table: TableOf, client: Client, limits: (usize, usize)) -> (Self, bool) {
+        Self::take_from(hub, table, client, limits, Table::evict_oldest)
+    }
+
+    /// The same, where it is said who makes room for all.
+    fn take_from(
+        hub: &Rc<Hub>,
+        table: TableOf,
+        client: Client,
+        (in_all, per_client): (usize, usize),
+        make_room: impl FnOnce(&mut Table) -> bool,
+    ) -> (Self, bool) {
         let mut places = table(hub).borrow_mut();
         let evicted = if places.of_client(client) >= per_client {
             places.evict_oldest_of(client)
         } else {
-            places.len() >= in_all && places.evict_oldest()
+            places.len() >= in_all && make_room(&mut places)
         };
         let id = places.insert(client);
         drop(places);

@@ -43,7 +43,7 @@ impl Table {
         // All that a pick looks at follows from the place.
         let asker = Asker { address: Bits::v4(place << 8), endpoint_bits: 24, pool_bits: 24, salt: asker.salt };
         let middle = (u64::from(place) * 2 + 1) * (u64::MAX / (2 * u64::from(places)));
-        self.pick(|| asker, &mut place.clone(), &mut Draw::beginning_with(middle), out);
+        self.pick(asker, &mut place.clone(), &mut Draw::beginning_with(middle), out);
     }
 
     fn chooser(&self) -> Chooser {

@@ -47,7 +47,7 @@ fn asker(block: u32) -> Asker {
 /// The picks of one answer.
 fn pick(table: &Table, asker: &Asker, cursor: &mut u32, draw: &mut Draw) -> Vec<usize> {
     let mut picked = Picked::new();
-    table.pick(|| *asker, cursor, draw, &mut picked);
+    table.pick(*asker, cursor, draw, &mut picked);
     picked.as_slice().iter().map(|id| id.index()).collect()
 }
 

@@ -65,6 +65,12 @@ impl Ask {
         self
     }
 
+    /// The same with another option.
+    pub(crate) fn option(mut self, code: u16, data: &[u8]) -> Self {
+        self.edns.get_or_insert_default().options.push((code, data.to_vec()));
+        self
+    }
+
     /// The same with another id.
     pub(crate) fn id(mut self, id: u16) -> Self {
         self.id = id;

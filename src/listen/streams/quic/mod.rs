@@ -88,7 +88,7 @@ impl Hub {
 
     fn admit_quic(self: &Rc<Self>, incoming: Incoming) {
         // In a crowd who comes must show that it is where it says, before anything is kept or worked out for it.
-        if self.greeting.borrow().len() >= QUIC_RETRY_FROM && !incoming.remote_address_validated() {
+        if self.shaking.borrow().len() >= QUIC_RETRY_FROM && !incoming.remote_address_validated() {
             let _sent = incoming.retry();
             return;
         }
@@ -96,11 +96,11 @@ impl Hub {
         counters.accepted.add(1);
         let limits = (self.limits.handshakes, self.limits.handshakes_per_client);
         let client = Client::of(incoming.remote_address().ip());
-        let (place, evicted) = Place::take(self, |hub| &hub.greeting, client, limits);
+        let (place, evicted) = Place::take(self, |hub| &hub.shaking, client, limits);
         counters.evicted.add(u64::from(evicted));
         let id = place.id;
         let task = tokio::task::spawn_local(Rc::clone(self).greet_quic(incoming, place));
-        self.greeting.borrow_mut().set_task(id, task.abort_handle());
+        self.shaking.borrow_mut().set_task(id, task.abort_handle());
     }
 
     async fn greet_quic(self: Rc<Self>, incoming: Incoming, place: Place) {
