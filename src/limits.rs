@@ -504,6 +504,12 @@ pub const SIGNATURE_JITTER_S: u64 = 2 * 86_400;
 pub const SIGNED_SETS: u32 = 64;
 /// How often signatures are looked at, whether they are to be made anew, seconds.
 pub const RENEW_LOOK_S: u64 = 60;
+/// Largest file of a zone's signatures, octets: room for a million of them. What has no room is signed anew after a start.
+pub const SIGNATURES_FILE_MAX: u64 = 256 << 20;
+/// How long new signatures may wait until they are written to the state directory, seconds.
+pub const SIGNATURES_SAVE_S: u64 = 3_600;
+/// They are written before that when they are more than this part of all.
+pub const SIGNATURES_SAVE_SHARE: u64 = 8;
 /// Largest file of a key that is read, octets.
 pub const KEY_FILE_MAX: u64 = 16_384;
 /// TTL of DS records at a parent unless it is told, seconds: that of most registries is no longer.

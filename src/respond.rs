@@ -189,7 +189,7 @@ fn answer_any(
         let told = |decided| scope(subnet.wish, decided);
         return balanced::answer(state, worker, request, (&found, asked, &client), told, (query, out));
     }
-    if found.outcome == Outcome::NoName && state.identity.explain.is_some() {
+    if matches!(found.outcome, Outcome::NoName) && state.identity.explain.is_some() {
         let client = Client::of(request.source.address, &subnet);
         if let Some(ending) = explain::answer(state, &query, &client, &mut reply) {
             reply.scope = scope(subnet.wish, subnet.address.family.bits());

@@ -15,12 +15,22 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 mod answers;
+#[path = "dnssec/kept.rs"]
+mod kept;
+#[path = "dnssec/kinds.rs"]
+mod kinds;
+#[path = "dnssec/truth.rs"]
+mod truth;
+
 use answers::{Reply, Server as Asked, query, zone};
 
 const ZONE: &str = include_str!("dnssec/example.com.toml");
 
 /// Every shape of answer.
 const QUESTIONS: &str = include_str!("dnssec/questions");
+
+/// Addresses to ask from, one of each region.
+const SOURCES: [&str; 3] = ["127.0.0.1", "127.1.0.1", "127.2.0.1"];
 
 const NOW: u64 = 1_800_000_000;
 
@@ -72,13 +82,12 @@ fn not_validated(state: &Path, port: u16, count: usize) -> Vec<String> {
     let [.., flags, protocol, algorithm, public] = words[..] else { panic!("{key}") };
     let text = format!("trust-anchors {{ example.com static-key {flags} {protocol} {algorithm} \"{public}\"; }};\n");
     std::fs::write(&anchor, text).unwrap();
-    // From every region, by the address that asks; `%` stands for a label that nobody asked for before.
-    let sources = ["127.0.0.1", "127.1.0.1", "127.2.0.1"];
+    // `%` stands for a label that nobody asked for before.
     let ask = |number: usize| {
         let (round, question) = (number / questions.len(), questions[number % questions.len()]);
         let question = question.replace('%', &format!("l{number}"));
         let mut delv = Command::new("delv");
-        delv.args(["@127.0.0.1", "-p", &port.to_string(), "-b", sources[round % sources.len()]]);
+        delv.args(["@127.0.0.1", "-p", &port.to_string(), "-b", SOURCES[round % SOURCES.len()]]);
         let output = delv.args(["+root=example.com", "-a"]).arg(&anchor).args(question.split_whitespace()).output();
         let output = output.unwrap();
         let text = [output.stdout, output.stderr].concat();

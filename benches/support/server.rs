@@ -24,6 +24,7 @@ pub(crate) struct Server {
     directory: TempDir,
     /// The admin server's address, or `off`.
     admin: String,
+    wrapper: Vec<String>,
 }
 
 /// How to start it.
@@ -100,7 +101,14 @@ impl Server {
         let began = Instant::now();
         let child = command(start.wrapper, directory.path(), admin).spawn().expect("the server starts");
         let address = ([127, 0, 0, 1], port).into();
-        let mut server = Self { child, address, ready: Duration::ZERO, directory, admin: admin.to_owned() };
+        let mut server = Self {
+            child,
+            address,
+            ready: Duration::ZERO,
+            directory,
+            admin: admin.to_owned(),
+            wrapper: start.wrapper.to_vec(),
+        };
         server.wait_for(&start.probe, Duration::from_secs(300));
         server.ready = began.elapsed();
         server
@@ -136,6 +144,24 @@ impl Server {
         began.elapsed()
     }
 
+    /// Ends it as an operator would, and starts it again in the same directory. Gives the time that it took to end, and
+    /// that from the start to the first right answer.
+    pub(crate) fn again(&mut self, probe: &(Ask, Vec<u8>), limit: Duration) -> [Duration; 2] {
+        let ended = Instant::now();
+        self.terminate();
+        let (ended, began) = (ended.elapsed(), Instant::now());
+        self.child = command(&self.wrapper, self.directory.path(), &self.admin).spawn().expect("the server starts");
+        self.wait_for(probe, limit);
+        [ended, began.elapsed()]
+    }
+
+    fn terminate(&mut self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM reaches the server");
+        let status = self.child.wait().expect("our child");
+        assert!(status.success(), "SIGTERM drains and exits 0, not {status}");
+    }
+
     /// `kill -9`, and its end.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("our child");
@@ -156,10 +182,7 @@ impl Server {
 
     /// Ends the server as an operator would, and waits for it.
     pub(crate) fn stop(mut self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM reaches the server");
-        let status = self.child.wait().expect("our child");
-        assert!(status.success(), "SIGTERM drains and exits 0, not {status}");
+        self.terminate();
     }
 
     /// Processor time used so far, all threads that there are.

@@ -105,6 +105,30 @@ pub(crate) fn many_names(names: usize, policies: usize) -> String {
     many_names_with(names, policies, "none", "")
 }
 
+/// The same, signed; the European pools are of one site, probed at an address and a port.
+pub(crate) fn many_signed_names(names: usize, policies: usize, site: (std::net::Ipv4Addr, u16)) -> String {
+    let (address, port) = site;
+    let table = format!(
+        "[checks.site]\ntype = \"http\"\nport = {port}\ninterval = \"1s\"\ntimeout = \"500ms\"\nfall = 2\nrise = 1\n\
+         [dnssec]\nenabled = true\n"
+    );
+    let zone = many_names_with(names, policies, "none", &table);
+    let probed = |line: &str| match line.split_once("eu = { balance = \"all\", check = \"none\", endpoints = [\"10.3.")
+    {
+        Some((pool, rest)) => {
+            let (first, second) = rest.split_once("\", \"").expect("two endpoints");
+            let second = second.trim_end_matches("\"] }");
+            let probed = format!("check_address = \"{address}\"");
+            format!(
+                "{pool}eu = {{ balance = \"all\", check = \"site\", endpoints = [{{ address = \"10.3.{first}\", {probed} }}, \
+                 {{ address = \"{second}\", {probed} }}] }}\n"
+            )
+        }
+        None => format!("{line}\n"),
+    };
+    zone.lines().map(probed).collect()
+}
+
 /// The same with a check on every endpoint: its name, and the text of its table.
 pub(crate) fn many_names_with(names: usize, policies: usize, check: &str, table: &str) -> String {
     let mut zone = String::with_capacity(64 * names + 600 * policies);

@@ -76,6 +76,12 @@ impl Handover {
         self.gone.store(true, Ordering::Release);
     }
 
+    /// True if another server takes over or has done so: the state directory may be its already.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) || self.is_gone()
+    }
+
     /// True if another server has taken over: what is shared with it stays as it is.
     #[must_use]
     pub fn is_gone(&self) -> bool {

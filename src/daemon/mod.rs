@@ -15,6 +15,7 @@ mod operators;
 mod people;
 mod reload;
 mod rights;
+mod signatures;
 mod signing;
 mod supervised;
 mod takeover;
@@ -53,7 +54,7 @@ use crate::writer::{Event, Writer};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -276,7 +277,7 @@ impl Server {
         ((operators, target), query_log, (before, over)): Outside<'_>,
     ) -> io::Result<Self> {
         let Configuration { snapshot, identity, files, .. } = configuration;
-        let (generation, keys) = (1, read.keys.clone());
+        let (generation, keys) = (1, (read.keys.clone(), operators.folder().map(Path::to_owned)));
         let (left, overrides) = (operators.resumed.left.clone(), operators.overrides());
         let (overrides, now) = ((overrides, crate::clock::epoch_ms()), crate::clock::millis());
         let mut writer = Writer::resumed(Arc::clone(&snapshot), identity, generation, left, overrides, now);
@@ -316,7 +317,7 @@ impl Server {
         let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
-            keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys)?),
+            keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys, &over)?),
             limiting: None,
             addresses: bound.addresses,
             published,

@@ -1,8 +1,9 @@
 //! The keys of signed zones: read at each load, kept when their files vanish; and the thread that tells the signers
 //! the time and has signatures made anew before they end.
 
+use super::signatures::{self, Saving};
 use crate::clock;
-use crate::control::Reloads;
+use crate::control::{Handover, Reloads};
 use crate::dnssec::{Seal, Signer};
 use crate::events::{Events, Kind};
 use crate::limits::RENEW_LOOK_S;
@@ -56,7 +57,10 @@ impl Keyring {
         match (new, before) {
             (Ok(new), Some(before)) if new.is_like(before) => Some(Arc::clone(before)),
             (Ok(new), Some(before)) => Some(Arc::new(new.following(before))),
-            (Ok(new), None) => Some(Arc::new(new)),
+            (Ok(new), None) => {
+                warnings.extend(self.state.as_deref().and_then(|state| signatures::recall(state, &new)));
+                Some(Arc::new(new))
+            }
             (Err(why), Some(before)) => {
                 warnings.push(format!("{apex} {why}; it is signed with those that are loaded until a restart"));
                 Some(Arc::clone(before))
@@ -118,16 +122,19 @@ struct Keeping {
     reloads: Reloads,
     /// The state directory.
     state: Option<PathBuf>,
+    saving: Saving,
 }
 
 impl Keeper {
-    /// Starts it. `state`: the state directory.
+    /// Starts it. `state`: the state directory with the keys, and the same if it is ours to write to.
     pub(super) fn start(
         (published, happened, reloads): (&Arc<Published>, &Events, &Reloads),
-        state: Option<PathBuf>,
+        (state, ours): (Option<PathBuf>, Option<PathBuf>),
+        over: &Arc<Handover>,
     ) -> io::Result<Self> {
         let (published, happened) = (Arc::clone(published), happened.clone());
-        let keeping = Keeping { published, happened, reloads: reloads.clone(), state };
+        let saving = Saving::new(ours, Arc::clone(over));
+        let keeping = Keeping { published, happened, reloads: reloads.clone(), state, saving };
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("signer".into()).spawn(move || keeping.run(&stopped))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
@@ -145,7 +152,7 @@ impl Drop for Keeper {
 }
 
 impl Keeping {
-    fn run(self, stopped: &Receiver<()>) {
+    fn run(mut self, stopped: &Receiver<()>) {
         priority::behind_answers();
         let (mut looked, mut told) = (0, BTreeMap::new());
         while stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
@@ -160,8 +167,10 @@ impl Keeping {
                 if made > 0 {
                     tracing::info!(made, "signatures were made anew");
                 }
+                self.saving.save(signers(&state), now, false);
             }
         }
+        self.saving.save(signers(&self.published.load_full()), clock::unix_seconds(), true);
     }
 
     /// Looks at the files of the keys of all zones that shall be signed: says what has become of them, and has them read
@@ -173,6 +182,10 @@ impl Keeping {
             let (apex, read) = (zone.apex.to_lowercase().to_string(), keyring.read(zone));
             if let Some(signer) = zone.signing.signer() {
                 signer.tell_missing(read.is_err());
+                let unbelieved = signer.unbelieved().filter(|_| !told.contains_key(&apex));
+                if let Some(why) = unbelieved {
+                    self.happened.push(Kind::Keys, &apex, "", "signatures made anew", why);
+                }
             }
             let differs = match (&read, zone.signing.signer()) {
                 (Ok((new, _)), Some(signer)) => !new.is_like(signer),

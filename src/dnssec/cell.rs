@@ -72,8 +72,7 @@ impl Cell {
         (turns != 0 && turns & 1 == 0).then_some(Held { cell: self, turns, window })
     }
 
-    /// What it holds, whole.
-    #[cfg(test)]
+    /// What it holds, whole; nothing while it is written.
     pub(super) fn read(&self) -> Option<Content> {
         let held = self.held()?;
         let mut signature = [0; SIGNATURE];

@@ -3,6 +3,7 @@
 
 use super::cell::{Cell, Content, Held, SIGNATURE, holds};
 use super::key::Key;
+use super::remembered::{FRAME, ONE};
 use super::sign::{Kept, Window, sign};
 use crate::limits::{SIGNATURE_JITTER_S, SIGNATURE_LIFE_S, SIGNATURE_SKEW_S};
 use crate::wire::Name;
@@ -24,6 +25,8 @@ pub(super) struct Core {
     pub(super) hands: [Box<[Hand]>; 2],
     /// Seconds since 1970.
     pub(super) now: AtomicU64,
+    /// How many RRsets were signed.
+    pub(super) made: AtomicU64,
 }
 
 /// A key that signs, and what its signatures have in common.
@@ -51,7 +54,7 @@ impl Core {
     }
 
     /// What signs a type.
-    fn hands(&self, rtype: u16) -> &[Hand] {
+    pub(super) fn hands(&self, rtype: u16) -> &[Hand] {
         &self.hands[usize::from(!matches!(rtype, rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY))]
     }
 }
@@ -109,6 +112,35 @@ impl Seal {
         let (renew, used) = (AtomicU64::default(), AtomicU64::new(core.now()));
         let (core, first, busy) = (Arc::clone(core), Cell::default(), Mutex::default());
         Self { core, rrset, only, first, more, renew, used, busy }
+    }
+
+    /// An RRset with signatures that were made before; nothing if they do not hold, or nobody has used them for long.
+    /// `used`: when somebody did last.
+    pub(super) fn recalled(core: &Arc<Core>, rrset: Kept, used: u64, contents: &[Content]) -> Option<Self> {
+        let (now, seal) = (core.now(), Self::new(core, rrset));
+        seal.cells().zip(contents).for_each(|(cell, content)| cell.write(*content));
+        let ends = contents.iter().map(|content| content.window >> 32).min()?;
+        seal.renew.store(renewed_at(ends, &seal.rrset.records), Ordering::Relaxed);
+        seal.used.store(used.min(now), Ordering::Relaxed);
+        (seal.holds(now) && !seal.is_forgotten(now)).then_some(seal)
+    }
+
+    /// Writes it behind `octets`, to be recalled. False if it has no signatures that hold, or nobody uses it.
+    pub(super) fn to_octets(&self, now: u64, octets: &mut Vec<u8>) -> bool {
+        // Nobody writes meanwhile: what is read here is whole.
+        let _busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.holds(now) || self.is_forgotten(now) {
+            return false;
+        }
+        octets.reserve(FRAME + self.rrset.records.len() + ONE * (1 + self.more.len()));
+        octets.extend_from_slice(&(self.rrset.records.len() as u32).to_be_bytes());
+        octets.extend_from_slice(&self.rrset.records);
+        octets.extend_from_slice(&self.used.load(Ordering::Relaxed).to_be_bytes());
+        for Content { window, signature } in self.cells().filter_map(Cell::read) {
+            octets.extend_from_slice(&window.to_be_bytes());
+            octets.extend_from_slice(&signature);
+        }
+        true
     }
 
     /// The same RRset, to be signed by others.
@@ -177,7 +209,8 @@ impl Seal {
             let window = until << 32 | from & 0xffff_ffff;
             cell.write(Content { window, signature: *rdata.last_chunk()? });
         }
-        self.renew.store(now + SIGNATURE_LIFE_S / 2 - jitter(&self.rrset.records), Ordering::Relaxed);
+        self.renew.store(renewed_at(until, &self.rrset.records), Ordering::Relaxed);
+        self.core.made.fetch_add(1, Ordering::Relaxed);
         Some(())
     }
 
@@ -213,6 +246,11 @@ fn fixed(rrset: &Kept, hand: &Hand) -> u64 {
         | u64::from(hand.algorithm) << 40
         | u64::from(rrset.labels) << 32
         | u64::from(rrset.ttl)
+}
+
+/// When a signature of these records that ends then is made anew, seconds since 1970.
+fn renewed_at(ends: u64, records: &[u8]) -> u64 {
+    ends.saturating_sub(SIGNATURE_LIFE_S / 2 + jitter(records))
 }
 
 /// By how much earlier than others an RRset is signed anew, seconds: so that they do not come all at once.

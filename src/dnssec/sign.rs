@@ -22,8 +22,6 @@ pub struct Window {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RrSet {
     records: Vec<u8>,
-    /// Octets of the owner name, with which the first record begins.
-    owner_length: usize,
     /// Where data was put in order; kept, so that no room is asked for twice.
     aside: Vec<u8>,
     ranges: Vec<Range<usize>>,
@@ -44,7 +42,6 @@ impl RrSet {
         self.records.clear();
         self.aside.clear();
         self.ranges.clear();
-        self.owner_length = owner.len();
         for rdata in rdatas {
             let start = self.aside.len();
             self.aside.extend_from_slice(rdata);
@@ -72,13 +69,7 @@ impl RrSet {
 
     /// The same without room for others; nothing if there is no record.
     pub(super) fn kept(&self) -> Option<Kept> {
-        let head = self.records.get(self.owner_length..self.owner_length + 8)?;
-        let rtype = u16::from_be_bytes([head[0], head[1]]);
-        let ttl = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
-        let owner = &self.records[..self.owner_length];
-        // Neither the root nor a leading `*` (RFC 4034 §3.1.3).
-        let labels = Span::new(owner).labels() as u8 - u8::from(owner.starts_with(b"\x01*"));
-        Some(Kept { records: self.records.as_slice().into(), rtype, ttl, labels })
+        Kept::of(&self.records)
     }
 }
 
@@ -89,6 +80,23 @@ pub(super) struct Kept {
     pub(super) rtype: u16,
     pub(super) ttl: u32,
     pub(super) labels: u8,
+}
+
+impl Kept {
+    /// That of records in canonical form; nothing if there is none.
+    pub(super) fn of(records: &[u8]) -> Option<Self> {
+        let mut end = 0;
+        while *records.get(end)? != 0 {
+            end += 1 + usize::from(records[end]);
+        }
+        let (owner, behind) = records.split_at_checked(end + 1)?;
+        let head = behind.first_chunk::<8>()?;
+        let rtype = u16::from_be_bytes([head[0], head[1]]);
+        let ttl = u32::from_be_bytes([head[4], head[5], head[6], head[7]]);
+        // Neither the root nor a leading `*` (RFC 4034 §3.1.3).
+        let labels = Span::new(owner).labels() as u8 - u8::from(owner.starts_with(b"\x01*"));
+        Some(Self { records: records.into(), rtype, ttl, labels })
+    }
 }
 
 /// RDATA of the RRSIG record that `key` of the zone at `apex`, a name in wire form, makes of an RRset.

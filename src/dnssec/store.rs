@@ -9,7 +9,7 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// What signs a zone: its keys, the time as it was told, and the signatures.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Signer {
     /// Shared with signers by the same keys, whatever else the zone has.
     known: Arc<RwLock<HashSet<Entry>>>,
     missing: AtomicBool,
+    /// Why signatures of the last run were not taken back, if there were some.
+    unbelieved: OnceLock<Box<str>>,
 }
 
 /// A seal among others, found by its records.
@@ -57,8 +59,9 @@ impl Signer {
         let signing = keys.iter().filter(|(_, phase)| *phase == Phase::Active);
         let signing: Box<[_]> = signing.map(|(key, _)| Arc::clone(key)).collect();
         let hands = [Role::Entry, Role::Zone].map(|role| hands(&signing, role, &apex));
-        let core = Core { apex, keys: signing, hands, now: AtomicU64::new(now) };
-        Self { core: Arc::new(core), keys, known: Arc::default(), missing: AtomicBool::default() }
+        let core = Core { apex, keys: signing, hands, now: AtomicU64::new(now), made: AtomicU64::default() };
+        let (known, missing, unbelieved) = (Arc::default(), AtomicBool::default(), OnceLock::new());
+        Self { core: Arc::new(core), keys, known, missing, unbelieved }
     }
 
     /// The same with the signatures of another one, if the same keys sign; if not, with its RRsets, which are to be signed
@@ -74,7 +77,37 @@ impl Signer {
         let ours = used.map(|Entry(seal)| Entry(Arc::new(seal.for_others(&self.core))));
         self.known.write().unwrap_or_else(PoisonError::into_inner).extend(ours);
         drop(known);
+        // Counted on: a signer that has made as many as the one before has not made the same.
+        self.core.made.store(before.made() + 1, Ordering::Relaxed);
         self
+    }
+
+    /// Takes seals of the same keys in, which nobody has asked for as yet.
+    pub(super) fn take(&self, seals: Vec<Seal>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(seals.into_iter().map(|seal| Entry(Arc::new(seal))));
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// The zone's name, in lower case.
+    #[must_use]
+    pub fn apex(&self) -> &Name {
+        &self.core.apex
+    }
+
+    /// The time that was told last, seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.core.now()
+    }
+
+    /// How many RRsets were signed, by this one and those that it follows.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.core.made.load(Ordering::Relaxed)
     }
 
     /// True if no key signs.
@@ -162,6 +195,17 @@ impl Signer {
     #[must_use]
     pub fn keys_are_missing(&self) -> bool {
         self.missing.load(Ordering::Relaxed)
+    }
+
+    /// Why signatures of the last run were not taken back, if something is wrong with them.
+    #[must_use]
+    pub fn unbelieved(&self) -> Option<&str> {
+        self.unbelieved.get().map(|why| &**why)
+    }
+
+    /// Tells why they were not, once.
+    pub fn tell_unbelieved(&self, why: &str) {
+        self.unbelieved.get_or_init(|| why.into());
     }
 
     /// Tells whether the files of its keys are gone; gives what was told before.

@@ -194,7 +194,8 @@ impl GeoMap {
             (Some(blocks), Family::V4) => blocks.find(address.as_v4()),
             _ => match view.everybody {
                 Some(class) => return Hit { class, scope: 0, special: false },
-                None => self.walk_subnet(view, address),
+                // In pieces: the usual address need not stand in memory for this one.
+                None => self.walk_subnet(view, address.family, (address.high, address.low)),
             },
         };
         let special = verdict >= BARRIER;
@@ -203,7 +204,8 @@ impl GeoMap {
 
     /// The verdict on a subnet, and the depth at which it is reached.
     #[cold]
-    fn walk_subnet(&self, view: &View, address: Bits) -> (u16, u8) {
+    fn walk_subnet(&self, view: &View, family: Family, (high, low): (u64, u64)) -> (u16, u8) {
+        let address = Bits { high, low, family };
         let decides = |set: SetId| view.verdict(set) != MIXED;
         let (set, scope) = match address.family {
             Family::V4 => self.v4.subnet(address.as_v4(), decides),

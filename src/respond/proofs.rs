@@ -62,21 +62,28 @@ pub(super) fn put_signature(
 
 /// The NSEC records that an answer owes, each once.
 pub(super) struct Proofs {
-    /// Their nodes and zones, and where the zone's apex stands in the message.
-    owed: [Option<(NodeId, ZoneId, usize)>; PROOFS_MAX],
+    owed: [Owed; PROOFS_MAX],
     count: usize,
+}
+
+/// One of them: its node, the zone, and where the zone's apex stands in the message.
+#[derive(Clone, Copy)]
+struct Owed {
+    node: NodeId,
+    zone: ZoneId,
+    apex: u16,
 }
 
 impl Proofs {
     pub(super) const fn new() -> Self {
-        Self { owed: [None; PROOFS_MAX], count: 0 }
+        Self { owed: [Owed { node: NodeId::NONE, zone: ZoneId::new(0), apex: 0 }; PROOFS_MAX], count: 0 }
     }
 
     /// Owes the NSEC record of a node.
     pub(super) fn add(&mut self, book: Book<'_>, node: NodeId, zone: ZoneId, apex: usize) {
-        let known = self.owed.iter().flatten().any(|(one, ..)| *one == node);
+        let known = self.owed[..self.count].iter().any(|owed| owed.node == node);
         if book.signs(zone) && !known && self.count < PROOFS_MAX {
-            self.owed[self.count] = Some((node, zone, apex));
+            self.owed[self.count] = Owed { node, zone, apex: apex as u16 };
             self.count += 1;
         }
     }
@@ -135,22 +142,25 @@ impl Proofs {
 
     /// Owes the record of this node no longer: it stands in the answer.
     pub(super) fn paid(&mut self, node: NodeId) {
-        for owed in &mut self.owed {
-            *owed = owed.filter(|(one, ..)| *one != node);
+        if let Some(at) = self.owed[..self.count].iter().position(|owed| owed.node == node) {
+            self.owed.copy_within(at + 1..self.count, at);
+            self.count -= 1;
         }
     }
 
     /// Writes what is owed into the authority section; `None` if it has no room.
+    #[inline]
     pub(super) fn write(&self, book: Book<'_>, reply: &mut Reply<'_>) -> Option<()> {
-        self.owed.iter().flatten().try_for_each(|owed| put_nsec(book, reply, *owed))
+        self.owed[..self.count].iter().try_for_each(|owed| put_nsec(book, reply, *owed))
     }
 }
 
 /// Writes the NSEC record of a node and its signatures.
-fn put_nsec(book: Book<'_>, reply: &mut Reply<'_>, (node, zone, apex): (NodeId, ZoneId, usize)) -> Option<()> {
+#[inline(never)]
+fn put_nsec(book: Book<'_>, reply: &mut Reply<'_>, Owed { node, zone, apex }: Owed) -> Option<()> {
     let Some((ttl, rdata)) = book.zones.nsec(node) else { return Some(()) };
     // The apex stands in the question or in a chain of aliases, which is short.
-    let owner = (book.zones.relative(node, zone), 0xc000 | apex as u16);
+    let owner = (book.zones.relative(node, zone), 0xc000 | apex);
     let at = reply.named(Section::Authority, owner, rtype::NSEC, ttl, rdata)?;
     let owner = if at <= POINTER_MAX { (&[][..], 0xc000 | at as u16) } else { owner };
     put_signatures(book.zones.seal(node, rtype::NSEC)?, reply, Section::Authority, owner, ttl)

@@ -75,7 +75,7 @@ fn conclude(
     if put_conclusion(book, found, (place, name), followed, proofs, reply).is_none() {
         reply.truncate();
     }
-    Ending::plain(if found.outcome == Outcome::NoName { rcode::NXDOMAIN } else { rcode::NOERROR })
+    Ending::plain(if matches!(found.outcome, Outcome::NoName) { rcode::NXDOMAIN } else { rcode::NOERROR })
 }
 
 /// The same; `None` if it has no room.

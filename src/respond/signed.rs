@@ -133,7 +133,7 @@ pub(super) fn plain(
 ) -> Ending {
     let book = Book { zones: &state.snapshot.zones, signed: true };
     reply.authoritative = true;
-    let written = if found.outcome == Outcome::Any {
+    let written = if matches!(found.outcome, Outcome::Any) {
         put_hinfo(state, worker, found, query, reply)
     } else if let (Some((ttl, _)), Some(seal)) = (book.zones.nsec(found.node), book.zones.seal(found.node, rtype::NSEC))
     {

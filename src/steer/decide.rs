@@ -152,19 +152,20 @@ fn decide_by<const SIGNED: bool>(
     } else {
         located.scope
     };
-    let who = Who { facts, address: located.address(client) };
+    // Made where it is used, so that it need not stand in memory.
+    let who = || Who { facts, address: located.address(client) };
     worker.picked.clear();
     let answer = match &row.table {
         Some((pool, table)) => {
             if SIGNED {
                 *from = *pool;
             }
-            serve::<SIGNED>(worker, (name, lane), (*pool, table, row.count), who);
+            serve::<SIGNED>(worker, (name, lane), (*pool, table, row.count), who());
             Answer::Records { ttl: ttl(row, facts) }
         }
         None => {
             let class = facts.first as usize + located.class.index();
-            decide_further::<SIGNED>(state, worker, (name, lane), (class, row, chunk), who, from)
+            decide_further::<SIGNED>(state, worker, (name, lane), (class, row, chunk), who(), from)
         }
     };
     Decision { answer, scope, class: located.class }

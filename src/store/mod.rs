@@ -1,6 +1,6 @@
-//! The state directory: what must outlive a restart. Small files of JSON, each with the number of its format; each is
-//! written to a file beside it, synced, and put in place by one rename, so that a file is always whole: the old one
-//! or the new one. A write that fails leaves the old one.
+//! The state directory: what must outlive a restart. Small files of JSON, each with the number of its format, keys and
+//! signatures; each is written to a file beside it, synced, and put in place by one rename, so that a file is always
+//! whole: the old one or the new one. A write that fails leaves the old one.
 //!
 //! One server at a time: the directory is locked while it is in use.
 
@@ -8,11 +8,13 @@ mod cookies;
 mod health;
 mod keys;
 mod operators;
+mod signatures;
 
 pub use cookies::{CookieSecrets, secret};
 pub use health::{Moment, Remembered, remember, restored};
 pub use keys::{keys_folder, put_key, read_key, read_keys, write_key};
 pub use operators::Operators;
+pub use signatures::{read_signatures, sweep_signatures, write_signatures};
 
 use crate::limits::STATE_FILE_MAX;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -85,14 +87,20 @@ impl Store {
 
 /// Puts a file in place in a folder that is ours, whole.
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    replace(folder, name, |file| file.write_all(bytes))
+}
+
+/// The same for what `fill` writes.
+fn replace<T>(folder: &Path, name: &str, fill: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
     let beside = folder.join(format!("{name}.new"));
     let written = (|| {
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
+        let filled = fill(&mut file)?;
         file.sync_all()?;
         fs::rename(&beside, folder.join(name))?;
         // The rename itself is kept by syncing the directory.
-        File::open(folder)?.sync_all()
+        File::open(folder)?.sync_all()?;
+        Ok(filled)
     })();
     if written.is_err() {
         // What was written of it is of no use, and may be what filled the disk.

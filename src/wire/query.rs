@@ -17,7 +17,7 @@ const OPCODE: u8 = 0x78;
 pub struct Query<'a> {
     message: &'a [u8],
     /// What stands in its question.
-    question: Question,
+    question: Question<'a>,
     /// What its OPT record says.
     pub edns: Edns<'a>,
 }
@@ -47,11 +47,11 @@ pub enum Fault<'a> {
 
 /// A question as read.
 #[derive(Clone, Copy, Debug)]
-struct Question {
+struct Question<'a> {
     /// Where its name ends.
     name_end: usize,
-    qtype: u16,
-    qclass: u16,
+    /// QTYPE and QCLASS as they were sent, read where somebody wants to know.
+    words: &'a [u8; 4],
 }
 
 /// The header's four counts.
@@ -73,7 +73,7 @@ const ONE_QUESTION_ONE_MORE: u64 = ONE_QUESTION | 1;
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     message: &'a [u8],
-    question: Question,
+    question: Question<'a>,
     counts: u64,
 }
 
@@ -100,7 +100,7 @@ impl<'a> Asked<'a> {
     #[inline(always)]
     #[must_use]
     pub const fn qtype(&self) -> u16 {
-        self.question.qtype
+        self.question.qtype()
     }
 
     /// Reads what is behind the question: nothing, or an OPT record. `None` says nothing: ask [`Query::parse`].
@@ -113,7 +113,7 @@ impl<'a> Asked<'a> {
             ONE_QUESTION_ONE_MORE => read_opt(message, question.end())?,
             _ => return None,
         };
-        (question.qtype != rtype::OPT).then_some(Query { message, question, edns })
+        (question.qtype() != rtype::OPT).then_some(Query { message, question, edns })
     }
 }
 
@@ -140,7 +140,7 @@ impl<'a> Query<'a> {
         let rest = read_records(message, question.end(), counts, &mut edns);
         let rcode = if message[2] & OPCODE != 0 {
             rcode::NOTIMP
-        } else if rest.is_none() || question.qtype == rtype::OPT {
+        } else if rest.is_none() || question.qtype() == rtype::OPT {
             rcode::FORMERR
         } else if edns.version() != 0 {
             rcode::BADVERS
@@ -168,14 +168,14 @@ impl<'a> Query<'a> {
     #[inline]
     #[must_use]
     pub const fn qtype(&self) -> u16 {
-        self.question.qtype
+        self.question.qtype()
     }
 
     /// QCLASS.
     #[inline]
     #[must_use]
     pub const fn qclass(&self) -> u16 {
-        self.question.qclass
+        self.question.qclass()
     }
 
     /// The data of its cookie, if it has one: 8 octets, or 16 to 40.
@@ -192,7 +192,17 @@ impl<'a> Query<'a> {
     }
 }
 
-impl Question {
+impl Question<'_> {
+    #[inline(always)]
+    const fn qtype(self) -> u16 {
+        u16::from_be_bytes([self.words[0], self.words[1]])
+    }
+
+    #[inline(always)]
+    const fn qclass(self) -> u16 {
+        u16::from_be_bytes([self.words[2], self.words[3]])
+    }
+
     /// Where the question ends.
     #[inline]
     const fn end(self) -> usize {
@@ -223,7 +233,7 @@ fn reject_without_question(message: &[u8], counts: Counts) -> Fault<'_> {
 
 /// Reads the question behind the header. `None`: cut short, compressed, or a name that is too long.
 #[inline(always)]
-fn read_question(message: &[u8]) -> Option<Question> {
+fn read_question(message: &[u8]) -> Option<Question<'_>> {
     let window = &message[..message.len().min(HEADER + NAME_MAX)];
     let mut at = HEADER;
     loop {
@@ -237,12 +247,7 @@ fn read_question(message: &[u8]) -> Option<Question> {
             return None;
         }
     }
-    let &[type_high, type_low, class_high, class_low] = message.get(at..)?.first_chunk::<4>()?;
-    Some(Question {
-        name_end: at,
-        qtype: u16::from_be_bytes([type_high, type_low]),
-        qclass: u16::from_be_bytes([class_high, class_low]),
-    })
+    Some(Question { name_end: at, words: message.get(at..)?.first_chunk()? })
 }
 
 /// Octets of a record behind its owner, before its data.

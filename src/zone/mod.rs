@@ -75,7 +75,8 @@ pub struct Zones {
 pub struct NodeId(u32);
 
 impl NodeId {
-    const NONE: Self = Self(u32::MAX);
+    /// That of no node.
+    pub(crate) const NONE: Self = Self(u32::MAX);
 
     const fn index(self) -> usize {
         self.0 as usize
