@@ -2,6 +2,7 @@
 
 use geosteer::clock;
 use geosteer::control::{Answer, Order, Request, Takeover, ask};
+use geosteer::priority;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -70,6 +71,8 @@ impl Load {
         let client = |_| {
             let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
             std::thread::spawn(move || {
+                // As if from another machine: it does not take the processor from those who hand over.
+                priority::behind_answers();
                 let (mut lost, mut buffer) = (0, [0; 1500]);
                 while !stop.load(Ordering::Relaxed) {
                     // A new port each time: the kernel chooses another of the server's sockets.

@@ -28,7 +28,7 @@ impl Takeover {
             stream => stream?,
         };
         stream.set_write_timeout(Some(Duration::from_millis(CONTROL_MS)))?;
-        stream.set_read_timeout(Some(Duration::from_millis(CONTROL_MS)))?;
+        stream.set_read_timeout(Some(Duration::from_millis(UPGRADE_START_MS)))?;
         let mut request = serde_json::to_vec(&Request::TakeOver)?;
         request.push(b'\n');
         stream.write_all(&request)?;
