@@ -84,7 +84,8 @@ fn pattern(ctx: &mut Ctx, (span, text): (Span, &str), apex: &Name) -> Option<Pat
     let found = match (text, text.strip_prefix("*."), text.strip_suffix(".*")) {
         ("*", ..) => Some(Pattern::Below(apex.to_lowercase())),
         (_, Some(below), _) => absolute(below).map(Pattern::Below),
-        (_, _, Some(beginning)) => Name::parse(beginning).ok().map(|name| {
+        // The root alone would begin every name.
+        (_, _, Some(beginning)) => Name::parse(beginning).ok().filter(|name| *name != Name::root()).map(|name| {
             let name = name.to_lowercase();
             Pattern::Beginning(name.wire()[..name.wire().len() - 1].into())
         }),
@@ -131,15 +132,15 @@ mod tests {
 
     #[test]
     fn mistakes_are_shown_with_their_places() {
-        let text = "update = { names = [\"a.example.org.\", \"x..*\"], types = [\"NS\", \"AXFR\", \"X\"] }";
+        let text = "update = { names = [\"a.example.org.\", \"..*\"], types = [\"NS\", \"AXFR\", \"X\"] }";
         assert_eq!(
             rules(text, &[]).unwrap_err(),
             "zone.toml:3:10: error[E006]: updates without `keys`\n\
              zone.toml:3:21: error[E008]: \"a.example.org.\" are no names of this zone\n\
-             zone.toml:3:39: error[E008]: \"x..*\" are no names of this zone\n\
-             zone.toml:3:57: error[E008]: NS records are not changed by updates\n\
-             zone.toml:3:63: error[E008]: AXFR records are not changed by updates\n\
-             zone.toml:3:71: error[E008]: \"X\" is no type of records\n"
+             zone.toml:3:39: error[E008]: \"..*\" are no names of this zone\n\
+             zone.toml:3:56: error[E008]: NS records are not changed by updates\n\
+             zone.toml:3:62: error[E008]: AXFR records are not changed by updates\n\
+             zone.toml:3:70: error[E008]: \"X\" is no type of records\n"
         );
     }
 }
