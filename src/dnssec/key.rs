@@ -244,22 +244,13 @@ impl Key {
     /// Its key tag.
     #[must_use]
     pub fn tag(&self) -> u16 {
-        tag(&self.dnskey())
+        key_tag(&self.dnskey())
     }
 
     /// RDATA of the DS record for it at `owner`, a name in wire form; and of the CDS record (RFC 7344 §3.1).
     #[must_use]
     pub fn ds(&self, owner: &[u8], digest: Digest) -> Vec<u8> {
-        let dnskey = self.dnskey();
-        let mut rdata = tag(&dnskey).to_be_bytes().to_vec();
-        rdata.extend_from_slice(&[self.algorithm().number(), digest.number()]);
-        let hashed = [&owner.to_ascii_lowercase()[..], &dnskey].concat();
-        let hash = match digest {
-            Digest::Sha256 => digest::digest(&SHA256, &hashed),
-            Digest::Sha384 => digest::digest(&SHA384, &hashed),
-        };
-        rdata.extend_from_slice(hash.as_ref());
-        rdata
+        ds_of(owner, &self.dnskey(), digest)
     }
 
     /// Signs a message.
@@ -275,8 +266,24 @@ impl Key {
     }
 }
 
+/// RDATA of the DS record at `owner`, a name in wire form, for a key of which RDATA of its DNSKEY record is known.
+#[must_use]
+pub fn ds_of(owner: &[u8], dnskey: &[u8], digest: Digest) -> Vec<u8> {
+    let mut rdata = key_tag(dnskey).to_be_bytes().to_vec();
+    // Flags and protocol stand before it.
+    rdata.extend_from_slice(&[dnskey.get(3).copied().unwrap_or(0), digest.number()]);
+    let hashed = [&owner.to_ascii_lowercase()[..], dnskey].concat();
+    let hash = match digest {
+        Digest::Sha256 => digest::digest(&SHA256, &hashed),
+        Digest::Sha384 => digest::digest(&SHA384, &hashed),
+    };
+    rdata.extend_from_slice(hash.as_ref());
+    rdata
+}
+
 /// The key tag of a DNSKEY record's data (RFC 4034 appendix B).
-fn tag(dnskey: &[u8]) -> u16 {
+#[must_use]
+pub fn key_tag(dnskey: &[u8]) -> u16 {
     let words = dnskey.chunks(2).map(|word| u32::from(word[0]) << 8 | word.get(1).map_or(0, |&low| u32::from(low)));
     let sum: u32 = words.sum();
     (sum + (sum >> 16)) as u16

@@ -20,7 +20,7 @@ pub use bind::{BindError, file_stem, private_file, public_file, read_pair};
 pub use canonical::{Order, order, to_canonical};
 pub use cell::{Held, SIGNATURE};
 pub use denial::{chain, types_of, without};
-pub use key::{Algorithm, Digest, Key, KeyError, Role};
+pub use key::{Algorithm, Digest, Key, KeyError, Role, ds_of, key_tag};
 pub use remembered::Unbelieved;
 pub use rollover::{Memories, Rollover, Step, beginning, rollovers};
 pub use seal::{Rrsig, Seal};

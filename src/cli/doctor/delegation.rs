@@ -17,7 +17,7 @@ pub(super) type Names = BTreeSet<String>;
 /// Looks at one zone.
 pub(super) fn look(zone: &ZoneSpec) -> Finding {
     let apex = zone.apex.to_lowercase().to_string();
-    let resolvers = resolvers(&read("/etc/resolv.conf").unwrap_or_default());
+    let resolvers = system_resolvers();
     let own = own(zone);
     match parents_word(&apex, &resolvers) {
         Ok((parent, delegated)) => judge(&apex, &parent, &own, &delegated),
@@ -45,6 +45,11 @@ struct Delegated {
 }
 
 /// The system's resolvers.
+pub(super) fn system_resolvers() -> Vec<SocketAddr> {
+    resolvers(&read("/etc/resolv.conf").unwrap_or_default())
+}
+
+/// Those of a file like `/etc/resolv.conf`.
 fn resolvers(conf: &str) -> Vec<SocketAddr> {
     let server = |line: &str| {
         let mut words = line.split_whitespace();
@@ -54,19 +59,22 @@ fn resolvers(conf: &str) -> Vec<SocketAddr> {
     conf.lines().filter_map(server).take(3).collect()
 }
 
+/// What the first resolver that answers says; in words why none does.
+pub(super) fn resolved(resolvers: &[SocketAddr], name: &str, rtype: RecordType) -> Result<Message, String> {
+    let question = Question { name, rtype, payload: 1_232, recursive: true };
+    let mut last = "there is no resolver in /etc/resolv.conf".to_owned();
+    for &resolver in resolvers {
+        match question.over_udp(resolver) {
+            Ok((reply, _)) => return Ok(reply),
+            Err(error) => last = format!("the resolver {}: {}", resolver.ip(), words(&error)),
+        }
+    }
+    Err(last)
+}
+
 /// Asks the parent of a zone for its delegation; in words why that cannot be done.
 fn parents_word(apex: &str, resolvers: &[SocketAddr]) -> Result<(String, Delegated), String> {
-    let resolve = |name: &str, rtype| {
-        let question = Question { name, rtype, payload: 1_232, recursive: true };
-        let mut last = "there is no resolver in /etc/resolv.conf".to_owned();
-        for &resolver in resolvers {
-            match question.over_udp(resolver) {
-                Ok((reply, _)) => return Ok(reply),
-                Err(error) => last = format!("the resolver {}: {}", resolver.ip(), words(&error)),
-            }
-        }
-        Err(last)
-    };
+    let resolve = |name: &str, rtype| resolved(resolvers, name, rtype);
     let mut parent = apex;
     while let Some((_, rest)) = parent.split_once('.').filter(|_| parent != ".") {
         parent = if rest.is_empty() { "." } else { rest };
@@ -107,7 +115,7 @@ fn names_of(reply: &Message) -> Names {
     records.filter_map(|one| if let RData::NS(ns) = &one.data { Some(lower(&ns.0)) } else { None }).collect()
 }
 
-fn addresses_of(reply: &Message) -> Vec<IpAddr> {
+pub(super) fn addresses_of(reply: &Message) -> Vec<IpAddr> {
     reply.answers.iter().filter_map(|one| address(&one.data)).collect()
 }
 

@@ -6,6 +6,7 @@ mod certificate;
 mod delegation;
 mod ports;
 mod serving;
+mod signing;
 mod system;
 
 use super::operate::table::table;
@@ -105,6 +106,7 @@ fn look(args: Args) -> Vec<Finding> {
     }
     findings.extend(certificate::look(&server, &spec));
     findings.extend(spec.zones.iter().take(DOCTOR_ZONES).map(delegation::look));
+    findings.extend(spec.zones.iter().take(DOCTOR_ZONES).flat_map(signing::look));
     findings.extend(system::databases(&server));
     findings.push(system::clock(&spec));
     findings.push(system::descriptors());
