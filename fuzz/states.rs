@@ -67,7 +67,7 @@ fn state(whole: bool) -> State {
             version: Some("fuzz".into()),
             cookies: Some(Cookies::new(&[[7; 16]], false, NOW)),
             limiter: Some(Limiter::new(Rules { table_size: 1 << 12, ..Rules::default() }, [1, 2, 3, 4])),
-            explain: None,
+            ..Identity::default()
         };
     }
     let databases = Arc::new(Databases::embedded().expect("the embedded database"));
