@@ -464,3 +464,16 @@ mod arbitrary {
         }
     }
 }
+
+#[test]
+fn a_name_may_be_delegated_to_the_zones_own_name_servers() {
+    let zone = |ns: &str| {
+        format!(
+            "zone = \"example.com\"\nns = [{ns}]\n[records]\ntext = \"ns1 A 192.0.2.53\\nsub NS ns1\\nother NS ns1\"\n"
+        )
+    };
+    let loaded = |ns: &str| load_text("zone.toml", &zone(ns), &Options::default());
+    assert!(loaded("\"ns1.example.com.\"").is_ok());
+    let twice = loaded("\"ns1.example.com.\", \"NS1.example.com\"").unwrap_err().short();
+    assert!(twice.contains("error[E009]"), "{twice}");
+}

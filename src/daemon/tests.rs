@@ -75,3 +75,15 @@ fn a_change_of_health_reaches_answers_within_50_ms() {
     let fastest = times.min().unwrap();
     assert!(fastest < Duration::from_millis(50), "{fastest:?}");
 }
+
+#[test]
+fn the_first_round_is_over_when_every_target_was_probed_and_at_once_where_none_is() {
+    for check in ["none", "tcp://:1"] {
+        let zone = format!(
+            "zone = \"example.com\"\nns = [\"ns.example.net\"]\n\
+             pools.one = {{ check = \"{check}\", endpoints = [\"127.0.0.1\"] }}\nnames.www.policy.default = [\"one\"]\n"
+        );
+        let server = Server::start(Options::for_text("example.toml", &zone)).unwrap();
+        assert!(server.wait_for_first_round(), "{check}");
+    }
+}

@@ -39,9 +39,14 @@ impl Serving {
         self.changed.notify_all();
     }
 
-    /// The first round of probes of the first configuration is over.
+    /// The first round of probes of the first configuration is over: it serves, and who waits for that goes on.
     fn first_round_over(&self) {
-        self.first_round_over.store(true, Ordering::Release);
+        if !self.first_round_over.swap(true, Ordering::AcqRel) {
+            let mut serving = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+            *serving = (*serving).max(1);
+            drop(serving);
+            self.changed.notify_all();
+        }
     }
 
     /// True if every target was probed once since the start, or had the time for it.
