@@ -474,6 +474,6 @@ fn a_name_may_be_delegated_to_the_zones_own_name_servers() {
     };
     let loaded = |ns: &str| load_text("zone.toml", &zone(ns), &Options::default());
     assert!(loaded("\"ns1.example.com.\"").is_ok());
-    let twice = loaded("\"ns1.example.com.\", \"NS1.example.com\"").unwrap_err().short();
+    let twice = loaded("\"ns1.example.com.\", \"ns1.example.com\"").unwrap_err().short();
     assert!(twice.contains("error[E009]"), "{twice}");
 }
