@@ -8,6 +8,9 @@ use geosteer::limits::STREAM_REPLY_MAX;
 use geosteer::rrl::{Limiter, Rules};
 use geosteer::snapshot::{Signing, Snapshot};
 use geosteer::state::{Identity, State};
+use geosteer::transfer::Transfers;
+use geosteer::tsig::{self, Keys};
+use geosteer::wire::Name;
 use geosteer::worker::Worker;
 use geosteer::writer::Writer;
 use std::cell::RefCell;
@@ -55,6 +58,12 @@ pub fn with_each(call: impl Fn(&State, &mut Worker, &mut [u8])) {
     });
 }
 
+/// A key that messages may be signed with.
+fn keys() -> Keys {
+    let name = Name::parse("fuzz").expect("a name");
+    std::iter::once(tsig::Key::new(&name, tsig::Algorithm::Sha256, &[7; 32]).expect("a secret")).collect()
+}
+
 fn state(whole: bool) -> State {
     let mut spec = load_text_alone("fuzz.toml", ZONE, &Options::default()).expect("the zone is good").spec;
     let mut identity = Identity::default();
@@ -67,7 +76,8 @@ fn state(whole: bool) -> State {
             version: Some("fuzz".into()),
             cookies: Some(Cookies::new(&[[7; 16]], false, NOW)),
             limiter: Some(Limiter::new(Rules { table_size: 1 << 12, ..Rules::default() }, [1, 2, 3, 4])),
-            explain: None,
+            transfers: Transfers { keys: keys(), ..Transfers::following(None, NOW) },
+            ..Identity::default()
         };
     }
     let databases = Arc::new(Databases::embedded().expect("the embedded database"));

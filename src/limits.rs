@@ -518,3 +518,55 @@ pub const DS_TTL_S: u64 = 86_400;
 pub const ZONE_TTL_S: u64 = 86_400;
 /// TTL of DNSKEY, CDS and CDNSKEY records, seconds: how long a change of keys takes to be known.
 pub const DNSKEY_TTL_S: u32 = 3_600;
+
+/// Shortest secret of a TSIG key, octets.
+pub const TSIG_SECRET_MIN: usize = 16;
+/// Largest file with the secret of a TSIG key, octets.
+pub const TSIG_FILE_MAX: usize = 4_096;
+/// Most TSIG keys.
+pub const TSIG_KEYS: usize = 1_024;
+/// By how much the clocks of both sides may differ, seconds (RFC 8945 §10 recommends it).
+pub const TSIG_FUDGE_S: u16 = 300;
+
+/// Transfers of zones at a time.
+pub const TRANSFERS: usize = 16;
+/// Of those the ones of one client (IPv4 address or IPv6 /64).
+pub const TRANSFERS_CLIENT: usize = 4;
+/// A message of a transfer is ended when it has so many octets: names can be pointed at in all of it.
+pub const TRANSFER_MESSAGE: usize = 16_000;
+/// Messages of a transfer that are made before others of the thread have their turn.
+pub const TRANSFER_TURN: usize = 2;
+/// A transfer that is not over after this long is given up, milliseconds.
+pub const TRANSFER_MS: u64 = 600_000;
+/// Addresses that a balanced name is transferred with at most: those of more endpoints would not fit into an answer.
+pub const TRANSFER_ADDRESSES: usize = 16;
+/// Most changes of a zone that are kept for incremental transfers.
+pub const JOURNAL_CHANGES: usize = 64;
+/// Most octets that they take together, by zone. More are a whole transfer anyway.
+pub const JOURNAL_OCTETS: usize = 4 << 20;
+/// A zone's serial rises at most this often because signatures were made anew, seconds.
+pub const SERIAL_RENEWED_S: u64 = 3_600;
+
+/// Most records of one dynamic update, prerequisites included.
+pub const UPDATE_RECORDS: usize = 1_000;
+/// Most records that updates may add to a zone.
+pub const UPDATED_RECORDS: usize = 10_000;
+/// Most octets that the records take which updates add to a zone.
+pub const UPDATED_SIZE: usize = 4 << 20;
+/// Updates that wait to be carried out; more are told to come again.
+pub const UPDATES_WAITING: usize = 256;
+/// Of those so many are carried out together, by one reload.
+pub const UPDATES_AT_ONCE: usize = 64;
+/// A connection waits so long for its update to be carried out, milliseconds.
+pub const UPDATE_MS: u64 = 60_000;
+
+/// Most secondaries of a zone that are told of changes.
+pub const NOTIFY_TARGETS: usize = 32;
+/// Tries of telling one before it is given up (RFC 1996 §3.6).
+pub const NOTIFY_TRIES: u32 = 6;
+/// The pause after the first try, milliseconds; it doubles with each.
+pub const NOTIFY_PAUSE_MS: u64 = 1_000;
+/// Secondaries that are told at a time: each has a socket of its own.
+pub const NOTIFY_AT_ONCE: usize = 32;
+/// How often it is looked whether a zone has changed, and whether somebody has answered, milliseconds.
+pub const NOTIFY_LOOK_MS: u64 = 100;

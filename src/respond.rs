@@ -5,6 +5,7 @@ mod aside;
 mod asked;
 mod balanced;
 mod explain;
+mod handed;
 mod limited;
 mod proofs;
 mod records;
@@ -67,6 +68,8 @@ pub enum Verdict {
     Send(usize),
     /// Say nothing.
     Drop,
+    /// Take from the worker what takes more than a message, or more than a moment ([`Worker::take_handed`]).
+    Hand,
 }
 
 /// How a reply ends: its RCODE, and an extended error if one helps (RFC 8914).
@@ -141,6 +144,9 @@ const UNREAD: u16 = u16::MAX;
 /// Answers any message.
 #[cold]
 fn respond_to_any(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
+    if let Some(verdict) = handed::signed(state, worker, request, out) {
+        return verdict;
+    }
     match Query::parse(request.bytes, request.source.port) {
         Ok(query) => answer_any(state, worker, request, query, state.snapshot.zones.node(query.name()), out),
         Err(Fault::Reject { rcode, echo, edns }) => asked::reject(state, worker, request, (rcode, echo, edns), out),
@@ -164,6 +170,9 @@ fn answer_any(
 ) -> Verdict {
     let zones = &state.snapshot.zones;
     worker.found_nothing();
+    if query.qclass() == class::IN && matches!(query.qtype(), rtype::AXFR | rtype::IXFR) {
+        return handed::transfer(state, worker, request, query, None, out);
+    }
     let mut reply = Reply::new(&query, request.transport.is_stream(), &mut *out);
     if (query.qclass() != class::IN || matches!(query.qtype(), rtype::AXFR | rtype::IXFR))
         && let Some(ending) = aside::answer(&state.identity, &query, &mut reply)

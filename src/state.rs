@@ -6,6 +6,8 @@ use crate::id::{EndpointId, NameId};
 use crate::rrl::Limiter;
 use crate::snapshot::Snapshot;
 use crate::steer::{Live, Observed};
+use crate::transfer::Transfers;
+use crate::update::Updates;
 use ipnet::IpNet;
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ pub struct State {
     pub live: Live,
     /// Rises with each configuration; worker tables are of one generation.
     pub generation: u64,
-    /// What holds for the whole server: NSID (RFC 5001), CH TXT `id.server` and `version.bind`, limits.
+    /// What holds for the whole server: NSID (RFC 5001), CH TXT `id.server` and `version.bind`, limits, transfers.
     pub identity: Arc<Identity>,
 }
 
@@ -51,6 +53,10 @@ pub struct Identity {
     pub limiter: Option<Limiter>,
     /// DNS cookies; without, they are not answered.
     pub cookies: Option<Cookies>,
+    /// What secondaries get, and who signs messages.
+    pub transfers: Transfers,
+    /// What updates have added, and where more are given.
+    pub updates: Updates,
 }
 
 /// Explanations over DNS.

@@ -9,6 +9,8 @@ use crate::respond::Request;
 use crate::rrl::Judged;
 use crate::snapshot;
 use crate::state::State;
+use crate::transfer::Transfer;
+use crate::update::Update;
 use crate::wire::code::rcode;
 use std::sync::Arc;
 
@@ -28,6 +30,8 @@ pub struct Worker {
     pub(crate) rrset: RrSet,
     /// What the last query came to, as far as it is counted.
     pub(crate) trace: Trace,
+    /// What the last query is handed on as, after [`crate::respond::Verdict::Hand`].
+    handed: Option<Handed>,
     /// When the queries came that are being answered, nanoseconds; kept only where [`Worker::wants_time`].
     pub now: u64,
     /// Replies are limited.
@@ -40,6 +44,15 @@ pub struct Worker {
     /// Where names are counted, and how many by themselves.
     names: (usize, usize),
     ledger: Arc<Ledger>,
+}
+
+/// What a query is handed on as.
+#[derive(Debug)]
+pub enum Handed {
+    /// Messages, one after the other.
+    Transfer(Box<Transfer>),
+    /// Something that takes longer than an answer.
+    Update(Box<Update>),
 }
 
 /// What a query came to.
@@ -67,6 +80,7 @@ impl Worker {
             picked: Picked::new(),
             rrset: RrSet::default(),
             trace: Trace::NEW,
+            handed: None,
             now: 0,
             // Until it has seen a state.
             is_limited: true,
@@ -188,6 +202,16 @@ impl Worker {
     #[must_use]
     pub fn trace(&self) -> Trace {
         self.trace
+    }
+
+    /// Hands a query on: whoever carries messages takes it.
+    pub(crate) fn hand(&mut self, handed: Handed) {
+        self.handed = Some(handed);
+    }
+
+    /// Takes what the last query is handed on as.
+    pub fn take_handed(&mut self) -> Option<Handed> {
+        self.handed.take()
     }
 
     /// What it counts.

@@ -83,7 +83,7 @@ fn in_process(state: &State, query: &[u8]) -> Message {
     let request = Request { bytes: query, source: source.into(), transport: Transport::Udp };
     match respond(state, &mut Worker::new(1), &request, &mut out) {
         Verdict::Send(length) => Message::from_vec(&out[..length]).unwrap(),
-        Verdict::Drop => panic!("no answer to {query:02x?}"),
+        Verdict::Drop | Verdict::Hand => panic!("no answer to {query:02x?}"),
     }
 }
 

@@ -36,6 +36,9 @@ const PURE: &[&str] = &[
     "overrides",
     "simulate",
     "dnssec",
+    "transfer",
+    "tsig",
+    "update",
 ];
 
 /// The table "What may know what"; the reasons stand at the modules.
@@ -153,7 +156,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("httparse", &["src/probe/http/message.rs"]),
     ("hyper_util", &["src/probe/http/exchange.rs", "src/admin/connections.rs", "src/listen/streams/https/"]),
     ("http_body_util", &["src/probe/http/exchange.rs", "src/admin/body.rs", "src/listen/streams/https/"]),
-    ("base64", &["src/listen/streams/https/", "src/dnssec/", "src/cli/dnssec/"]),
+    ("base64", &["src/listen/streams/https/", "src/dnssec/", "src/cli/dnssec/", "src/daemon/tsig.rs"]),
     ("quinn", &["src/listen/streams/quic/"]),
     (
         "rustix",

@@ -9,7 +9,9 @@ use crate::health::Check;
 use crate::id::ZoneId;
 use crate::routing_tests;
 use crate::snapshot::Spec;
+use crate::transfer::{Balanced, stand_ins};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -101,6 +103,8 @@ fn read(paths: &[PathBuf]) -> Checked {
                 options.ecs = server.ecs;
                 options.exec |= server.probe.exec;
                 options.canaries.extend(server.canaries);
+                let keys = server.tsig.into_iter().map(|key| key.name);
+                options.tsig.get_or_insert_default().extend(keys);
                 certificates.extend(certificate::look(&server.tls));
                 servers.push(warnings);
             }
@@ -200,6 +204,7 @@ fn summary(spec: &Spec) -> String {
         if let Some(sets) = facts.signed_sets {
             out.push_str(&format!("  signed: at most {} of balanced names at a time\n", count(sets, "RRset")));
         }
+        out.extend(facts.transfer.as_ref().map(TransferView::line));
         for without in facts.without_rows.iter().take(8) {
             out.push_str(&format!("  policy {} has no row for {}\n", without.policy, without.regions.join(", ")));
         }
@@ -228,8 +233,59 @@ struct ZoneView<'a> {
     /// How many RRsets its balanced names can be answered with at a time, if it is signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_sets: Option<usize>,
+    /// What a secondary gets, if somebody may have the zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer: Option<TransferView>,
     checks: Vec<CheckView<'a>>,
     without_rows: Vec<WithoutRows<'a>>,
+}
+
+/// What a plain secondary gets of a zone.
+#[derive(Serialize)]
+struct TransferView {
+    /// Static records, without those that signing adds.
+    records: usize,
+    /// Balanced names that are left out.
+    left_out: usize,
+    /// Records that stand for balanced names.
+    stand_ins: usize,
+    /// Secondaries that are told of changes.
+    notified: usize,
+}
+
+impl TransferView {
+    fn of(spec: &Spec, index: usize) -> Option<Self> {
+        let zone = &spec.zones[index];
+        let rules = zone.transfer.as_ref()?;
+        let stand_ins = match rules.balanced {
+            Balanced::LeaveOut => Vec::new(),
+            Balanced::FailOpen => stand_ins(spec, ZoneId::new(index)),
+        };
+        let stands: HashSet<_> = stand_ins.iter().map(|record| &record.owner).collect();
+        let names = spec.names.iter().filter(|name| name.zone.index() == index);
+        let left_out = names.filter(|name| !stands.contains(&name.owner)).count();
+        let (records, notified) = (zone.records.len(), rules.notify.len());
+        Some(Self { records, left_out, stand_ins: stand_ins.len(), notified })
+    }
+
+    fn line(&self) -> String {
+        let mut parts = vec![count(self.records, "static record")];
+        if self.stand_ins > 0 {
+            parts.push(format!("{} in place of balanced names", count(self.stand_ins, "record")));
+        }
+        if self.left_out > 0 {
+            parts.push(format!("without {}", count(self.left_out, "balanced name")));
+        }
+        format!(
+            "  a secondary gets {}; {} told of changes\n",
+            parts.join(", "),
+            match self.notified {
+                0 => "none is".to_owned(),
+                1 => "1 is".to_owned(),
+                many => format!("{many} are"),
+            }
+        )
+    }
 }
 
 /// A policy whose rows leave regions to `default` (or to a wider region).
@@ -267,6 +323,7 @@ impl<'a> ZoneView<'a> {
             regions: zone.regions.len(),
             records: zone.records.len(),
             signed_sets: zone.signing.wanted().map(|_| spec.sets_of(ZoneId::new(index))),
+            transfer: TransferView::of(spec, index),
             checks: used.iter().map(|&check| CheckView::of(&spec.checks[check])).collect(),
             without_rows: policies().filter_map(|policy| WithoutRows::of(&zone.regions, policy)).collect(),
         }

@@ -79,7 +79,13 @@ fn spec(config: Option<PathBuf>, zones: Vec<PathBuf>) -> Result<Spec, String> {
     let (server, _) = daemon::server(&source).map_err(|error| error.to_string())?;
     let given = [zones, server.zones].into_iter().find(|paths| !paths.is_empty());
     let paths = given.unwrap_or_else(|| vec![PathBuf::from("zones")]);
-    let options = Options { ecs: server.ecs, exec: server.probe.exec, guard: server.guard, canaries: server.canaries };
+    let options = Options {
+        ecs: server.ecs,
+        exec: server.probe.exec,
+        guard: server.guard,
+        canaries: server.canaries,
+        tsig: None,
+    };
     let loaded = config::load(&paths, &options).map_err(|report: Report| report.human(false))?;
     Ok(loaded.spec)
 }

@@ -70,6 +70,7 @@ codes! {
     NoDefault "E035" Error "a policy without a `default` row: clients of no region would get no answer"
     EmptyRow "E036" Error "a row without pools"
     BadFallback "E037" Error "a fallback that would break the policy's own promise"
+    UnknownTsigKey "E038" Error "a TSIG key that the server file does not have"
 
     NotAnAddress "E041" Error "not an IPv4 or IPv6 address"
     EndpointTwice "E042" Error "an endpoint is listed twice in its pool"
@@ -118,6 +119,7 @@ codes! {
     NotUsed "W061" Warning "a section that nothing uses"
     TtlRaised "W062" Warning "records of one set with different TTLs: the smallest counts (RFC 2181 §5.2)"
     NoFiles "W063" Warning "a directory without zone files"
+    PlainSecondary "W064" Warning "a zone with balanced names for secondaries, which know no steering"
 }
 
 #[cfg(test)]

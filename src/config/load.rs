@@ -12,6 +12,7 @@ use super::zone;
 use crate::health::GuardRules;
 use crate::id::CheckId;
 use crate::snapshot::{Ecs, Spec, Target};
+use crate::wire::Name;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,11 +39,13 @@ pub struct Options {
     pub guard: GuardRules,
     /// What is probed outside of the fleet.
     pub canaries: Vec<Canary>,
+    /// The names of the TSIG keys that there are, in lower case; none: nobody knows, since there is no server file.
+    pub tsig: Option<Vec<Name>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ecs: default_ecs(), exec: false, guard: GuardRules::default(), canaries: Vec::new() }
+        Self { ecs: default_ecs(), exec: false, guard: GuardRules::default(), canaries: Vec::new(), tsig: None }
     }
 }
 

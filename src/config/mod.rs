@@ -37,7 +37,10 @@ mod server;
 mod services;
 mod settings;
 mod source;
+mod transfer;
 mod transports;
+mod tsig;
+mod update;
 mod verify;
 mod walk;
 mod watch;
@@ -57,4 +60,5 @@ pub use server::{Admin, AdminListen, DatabaseRef, Dns, Events, Log, Probe, Serve
 pub use settings::default_ecs;
 pub use source::{FileId, Position, Sources, Span};
 pub use transports::{Encrypted, Proxy, Tls};
+pub use tsig::TsigKey;
 pub use watch::Watch;

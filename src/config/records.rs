@@ -104,9 +104,11 @@ impl Records {
             return first_own;
         }
         let mut first = None;
+        // What stands before these are records of the text: names below may be delegated to the same servers.
+        let start = self.all.len();
         for (span, text) in origin.ctx.strings(node, "a name server") {
             match Name::parse(text) {
-                Ok(name) if !self.all.iter().any(|record| record.rtype == NS && *record.rdata == *name.wire()) => {
+                Ok(name) if !self.all[start..].iter().any(|record| *record.rdata == *name.wire()) => {
                     first.get_or_insert_with(|| name.clone());
                     let rdata = name.wire().into();
                     self.all.push(Record { owner: origin.apex.clone(), rtype: NS, ttl: TTL_STATIC, rdata });

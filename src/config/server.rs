@@ -10,6 +10,7 @@ use super::keys;
 use super::process::{self, Process};
 use super::settings::{default_ecs, ecs, networks};
 use super::transports::{self, Encrypted, Proxy, Tls};
+use super::tsig::{self, TsigKey};
 use super::walk::{Ctx, Fields, Node, entries};
 use super::watch::{self, Watch};
 use super::zone::parse;
@@ -64,6 +65,8 @@ pub struct Server {
     pub rrl: Option<rrl::Rules>,
     /// `[cookies]`.
     pub cookies: Cookies,
+    /// `[tsig.NAME]`.
+    pub tsig: Vec<TsigKey>,
 }
 
 /// `[dns]`.
@@ -176,6 +179,7 @@ impl Default for Server {
             fleet: Vec::new(),
             rrl: None,
             cookies: Cookies::default(),
+            tsig: Vec::new(),
             process: Process::default(),
         }
     }
@@ -282,6 +286,7 @@ fn read(ctx: &mut Ctx, file: super::source::FileId, text: &str, folder: &Path) -
     }
     server.rrl = fields.value("rrl").and_then(|node| super::rrl::read(ctx, node));
     server.cookies = fields.value("cookies").map_or_else(Cookies::default, |node| cookies::read(ctx, node, folder));
+    server.tsig = fields.value("tsig").map_or_else(Vec::new, |node| tsig::read(ctx, node, folder));
     server.tls = transports::read(ctx, &fields, &mut server.dns, folder);
     if let Some(fields) = fields.value("admin").and_then(|node| ctx.fields(node, &keys::ADMIN)) {
         server.admin = admin(ctx, &fields, folder);

@@ -223,13 +223,25 @@ fn read_sections<'a>(
     let Some((apex_span, apex)) = apex(ctx, main, fields) else { return };
     format_version(ctx, fields);
     let signing = settings::dnssec(ctx, fields);
+    let transfer = fields.value("transfer").and_then(|node| super::transfer::read(ctx, node, options.tsig.as_deref()));
+    let known = options.tsig.as_deref();
+    let update = fields.value("update").map(|node| super::update::read(ctx, node, &apex, known)).unwrap_or_default();
     let ecs = settings::ecs(ctx, fields.value("ecs"), &options.ecs);
     let ttl = fields.value("ttl").and_then(|node| ctx.seconds(node, "ttl", 0..=TTL_MAX)).unwrap_or(TTL_BALANCED);
     let records = Records::read(&mut Origin { ctx, files: &mut *files, apex: &apex, zone: apex_span, fields });
     let id = ZoneId::new(spec.zones.len());
     let file = ctx.report.sources.path(main).into();
     let first_policy = spec.policies.len();
-    spec.zones.push(ZoneSpec { apex: apex.clone(), file, records: Vec::new(), regions: Vec::new(), ecs, signing });
+    spec.zones.push(ZoneSpec {
+        apex: apex.clone(),
+        file,
+        records: Vec::new(),
+        regions: Vec::new(),
+        ecs,
+        signing,
+        transfer,
+        update,
+    });
     let mut zone = Zone {
         ctx,
         spec,
@@ -254,6 +266,7 @@ fn read_sections<'a>(
     policies::read(&mut zone, &policies);
     names::read(&mut zone, &names);
     super::verify::zone(&mut zone);
+    super::transfer::judge(&mut zone, fields.entry("transfer").map(|(span, _)| span));
     let index = zone.id.index();
     zone.spec.zones[index].records = zone.records.all;
 }

@@ -7,7 +7,7 @@ use crate::health::{Guard, Load, TargetState};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::metrics::{
     Buckets, CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, Metrics, OverrideFacts, PoolFacts, Process,
-    SignedFacts,
+    SignedFacts, TransferFacts,
 };
 use crate::overrides::Said;
 use crate::pool::Pool;
@@ -17,6 +17,7 @@ use crate::restart::{Part, Restarts};
 use crate::rights::Report;
 use crate::snapshot::ZoneSpec;
 use crate::state::State;
+use crate::transfer::Offer;
 use crate::writer::{Metered, Survey, Writer};
 use std::sync::Arc;
 
@@ -60,6 +61,18 @@ fn signed(zone: &ZoneSpec) -> Option<SignedFacts> {
     })
 }
 
+/// What there is to tell of transfers.
+fn transfers(state: &State) -> Option<TransferFacts> {
+    let transfers = &state.identity.transfers;
+    let zones = state.snapshot.settings.iter().zip(&transfers.offers);
+    let serial = |(zone, offer): (&ZoneSpec, &Option<Arc<Offer>>)| {
+        Some((zone.apex.to_lowercase().to_string().into(), offer.as_ref()?.edition.serial))
+    };
+    let serials: Vec<_> = zones.filter_map(serial).collect();
+    let is_used = !serials.is_empty() || !transfers.keys.is_empty();
+    is_used.then(|| TransferFacts { serials, shared: Arc::clone(&transfers.shared) })
+}
+
 impl Desk {
     /// Everything that metrics tell; `None`: the writer has ended, or has no time.
     pub(super) fn facts(&self) -> Option<Facts> {
@@ -76,6 +89,7 @@ impl Desk {
             generation: state.generation,
             zones: [snapshot.settings.len(), snapshot.names.len()],
             signed: snapshot.settings.iter().filter_map(signed).collect(),
+            transfers: transfers(&state),
             sums: metrics.sums(&snapshot.counted),
             counts: state.live.counts(snapshot),
             totals: metrics.totals(),

@@ -2,7 +2,8 @@
 //! configuration that can serve, or every reason why not.
 
 use super::signing::{self, Keyring};
-use super::{cookies, limiting};
+use super::{cookies, limiting, transferring, tsig};
+use crate::clock;
 use crate::config::{self, DatabaseRef};
 use crate::control::NotReloaded;
 use crate::geo::{Database, Databases};
@@ -12,6 +13,8 @@ use crate::rights::others_may_read;
 use crate::routing_tests;
 use crate::snapshot::{Signing, Snapshot, Spec};
 use crate::state::{Explain, Identity, State};
+use crate::transfer::Transfers;
+use crate::update::Updates;
 use crate::wire::Name;
 use std::fmt;
 use std::fs::File;
@@ -163,8 +166,9 @@ pub(super) fn load_to_serve(
     zones: Option<&Zones>,
     keyring: &Keyring,
 ) -> Result<Configuration, LoadError> {
-    let configuration = assemble(server, zones, None, Some(keyring))?;
+    let mut configuration = assemble(server, zones, None, Some(keyring))?;
     signing::sign_ahead(&configuration.snapshot);
+    transferring::offer(&mut configuration, None);
     Ok(configuration)
 }
 
@@ -185,9 +189,10 @@ pub(super) fn load_again(
     before: &State,
     keyring: &Keyring,
 ) -> Result<Configuration, LoadError> {
-    let configuration = assemble(server, zones, Some(before), Some(keyring))?;
+    let mut configuration = assemble(server, zones, Some(before), Some(keyring))?;
     test(server, zones, &configuration.snapshot)?;
     signing::sign_ahead(&configuration.snapshot);
+    transferring::offer(&mut configuration, Some(before));
     Ok(configuration)
 }
 
@@ -209,8 +214,20 @@ fn assemble(
         (spec, databases)
     });
     let (mut spec, mut warnings, mut read) = spec?;
+    let mut transfers = Transfers::following(before.map(|before| &before.identity.transfers), clock::unix_seconds());
+    let mut updates = Updates::default();
     if let Some(keyring) = keyring {
+        if let Some(kept) = &keyring.updates {
+            let (served, mut left) = kept.put_beside(&mut spec);
+            updates = Updates { desk: Some(kept.desk.clone()), served };
+            warnings.append(&mut left);
+        }
         warnings.append(&mut keyring.open(&mut spec.zones));
+        let (keys, found) = tsig::keys(&server.tsig).map_err(|why| LoadError::Secret(why.into()))?;
+        let (standing, warning) = transferring::standing(before, keyring.state.as_deref());
+        warnings.extend(found.into_iter().chain(warning));
+        let renewed = before.map_or_else(Vec::new, transferring::renewed);
+        (transfers.keys, transfers.serials) = (keys, transferring::settle(&mut spec, &standing, &renewed));
     }
     let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
     let networks = server.dns.explain_from.clone();
@@ -220,7 +237,7 @@ fn assemble(
     let (cookies, warning) = cookies::cookies(&server.cookies, kept).map_err(|why| LoadError::Secret(why.into()))?;
     let warnings = warnings.into_iter().chain(warning).collect();
     let (nsid, version) = (server.dns.nsid.clone(), server.dns.version.clone());
-    let identity = Identity { nsid, version, explain, limiter, cookies };
+    let identity = Identity { nsid, version, explain, limiter, cookies, transfers, updates };
     read.extend(server.databases.iter().filter_map(|database| match database {
         DatabaseRef::File(path) => Some(path.clone()),
         DatabaseRef::Embedded => None,
@@ -291,6 +308,7 @@ fn options(server: &config::Server) -> config::Options {
         exec: server.probe.exec,
         guard: server.guard,
         canaries: server.canaries.clone(),
+        tsig: Some(server.tsig.iter().map(|key| key.name.clone()).collect()),
     }
 }
 

@@ -11,6 +11,7 @@
 mod cookies;
 mod limiting;
 mod load;
+mod notify;
 mod operators;
 mod people;
 mod reload;
@@ -21,7 +22,10 @@ mod supervised;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod transferring;
 mod transports;
+mod tsig;
+mod updating;
 mod vanished;
 mod watch;
 mod writing;
@@ -49,6 +53,7 @@ use crate::respond::respond;
 use crate::restart::{Part, Restarts};
 use crate::rights::Report;
 use crate::state::State;
+use crate::update::Ticket;
 use crate::webhook::{self, Webhook};
 use crate::writer::{Event, Writer};
 use std::fmt;
@@ -183,6 +188,17 @@ impl std::error::Error for StartError {}
 type Outside<'b> =
     ((operators::Setup, Option<webhook::Target>), Option<query_log::Settings>, (&'b takeover::Before, Arc<Handover>));
 
+/// Threads that look after something while it runs; they end when this is dropped.
+#[derive(Debug)]
+struct Tending {
+    /// Dynamic updates.
+    _updater: updating::Updater,
+    /// Who is over a limit, and cookies.
+    _limiting: limiting::Thread,
+    /// Secondaries.
+    _teller: notify::Teller,
+}
+
 /// A running server. Dropping it stops it as [`Server::stop`] does.
 #[derive(Debug)]
 pub struct Server {
@@ -201,7 +217,7 @@ pub struct Server {
     prober: Option<Arc<Prober>>,
     control: Option<control::Thread>,
     webhook: Option<Webhook>,
-    limiting: Option<limiting::Thread>,
+    tending: Option<Tending>,
     query_log: Option<Arc<Log>>,
     keeper: Option<signing::Keeper>,
     events: Option<Sender<Event>>,
@@ -236,7 +252,8 @@ impl Server {
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
         let keys = operators::folder(options.state.as_deref(), &file, &options.sources.server);
-        let keyring = signing::Keyring { state: keys.clone(), before: None };
+        let (updates, tickets) = updating::Kept::new(keys.clone());
+        let keyring = signing::Keyring { state: keys.clone(), before: None, updates: Some(Arc::clone(&updates)) };
         let configuration =
             load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;
         log_warnings(&configuration.warnings);
@@ -248,17 +265,32 @@ impl Server {
         let (report, confined) = giving.map_or_else(usual, |giving| giving.confine(&needs));
         before.take()?;
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
+        let own = operators.folder().map(Path::to_owned);
+        transferring::keep(&configuration.identity.transfers.serials, own.as_deref());
+        let missed = updates.own(own.clone());
         (operators.rights, operators.inherited) = (report, before.control.take());
         let keeper = cookies::Keeper::new(operators.folder(), configuration.identity.cookies.as_ref());
         let (sources, certificate) = (options.sources, transports.certificate.clone());
         let (dns, watch) = (file.dns, file.watch);
-        let read = reload::Read { sources, dns, watch, confined, started, certificate, keys };
+        let read = reload::Read {
+            sources,
+            dns,
+            watch,
+            confined,
+            started,
+            certificate,
+            keys,
+            own,
+            updates: Arc::clone(&updates),
+        };
         let source = read.sources.server.clone();
         let outside = ((operators, target), file.query_log, (&before, over));
         let mut server =
             Self::run((bound, transports), configuration, read, limits, outside).map_err(StartError::System)?;
-        let limiting = limiting::Thread::start(Arc::clone(&server.published), server.happened.clone(), keeper);
-        server.limiting = Some(limiting.map_err(StartError::System)?);
+        server.tending = Some(server.tend(keeper, (updates, tickets)).map_err(StartError::System)?);
+        if missed {
+            server.reloads.order("dynamic updates of the server before");
+        }
         let people = people.map(|people| server.serve_people(people, source));
         server.admin = people.transpose().map_err(StartError::System)?;
         if let Err(error) = before.serving() {
@@ -318,7 +350,7 @@ impl Server {
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
             keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys, &over)?),
-            limiting: None,
+            tending: None,
             addresses: bound.addresses,
             published,
             metrics,
@@ -338,6 +370,14 @@ impl Server {
             over,
             helpers,
         })
+    }
+
+    fn tend(&self, keeper: cookies::Keeper, updates: (Arc<updating::Kept>, Receiver<Ticket>)) -> io::Result<Tending> {
+        let (published, happened) = (&self.published, &self.happened);
+        let limiting = limiting::Thread::start(Arc::clone(published), happened.clone(), keeper)?;
+        let teller = notify::Teller::start(published, happened, &self.addresses)?;
+        let updater = updating::Updater::start(updates, published, &self.reloads, happened)?;
+        Ok(Tending { _updater: updater, _limiting: limiting, _teller: teller })
     }
 
     fn serve_people(&self, people: people::Setup, source: ServerSource) -> io::Result<admin::Thread> {
@@ -447,7 +487,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         drop(self.keeper.take());
-        drop(self.limiting.take());
+        drop(self.tending.take());
         drop(self.prober.take());
         // It asks the writer once more, and saves.
         drop(self.control.take());

@@ -3,9 +3,10 @@
 
 use super::load::{self, Configuration, Files, LoadError, ServerSource, Sources, server};
 use super::signing::Keyring;
+use super::updating::Kept;
 use super::vanished::vanished;
 use super::watch::{Stamps, Watcher, as_read, pause, stamps};
-use super::{log_warnings, rights, same_sockets, transports, writing};
+use super::{log_warnings, rights, same_sockets, transferring, transports, writing};
 use crate::certificate::Shown;
 use crate::clock;
 use crate::config::{Dns, Watch};
@@ -58,6 +59,10 @@ pub(super) struct Read {
     pub(super) certificate: Option<Shown>,
     /// The state directory, for keys.
     pub(super) keys: Option<PathBuf>,
+    /// The same, if it is ours to write.
+    pub(super) own: Option<PathBuf>,
+    /// What dynamic updates have added.
+    pub(super) updates: Arc<Kept>,
 }
 
 /// What is published, what is told, and who waits for a configuration.
@@ -67,7 +72,7 @@ type Counting = (Metrics, Option<Arc<Log>>);
 
 /// Starts the thread; `files` are those of the configuration that serves, as number 1.
 pub(super) fn start(
-    Read { sources, dns, watch, confined, started, certificate, keys }: Read,
+    Read { sources, dns, watch, confined, started, certificate, keys, own, updates }: Read,
     files: Files,
     ((published, happened, serving), (metrics, query_log)): (Told, Counting),
     events: Sender<Event>,
@@ -81,6 +86,8 @@ pub(super) fn start(
         dns,
         watch,
         keys,
+        own,
+        updates,
         confined,
         files,
         watcher,
@@ -111,6 +118,9 @@ struct Reloading {
     watch: Watch,
     /// The state directory, for keys.
     keys: Option<PathBuf>,
+    /// The same, if it is ours to write.
+    own: Option<PathBuf>,
+    updates: Arc<Kept>,
     confined: Option<Arc<Confined>>,
     /// The files of the configuration that serves.
     files: Files,
@@ -244,7 +254,11 @@ impl Reloading {
         let reread = |shown| transports::read_again(shown, &file.tls, &self.metrics, &self.happened);
         let of_certificate = self.certificate.as_ref().map_or_else(Vec::new, reread);
         log_warnings(&of_certificate);
-        let keyring = Keyring { state: self.keys.clone(), before: Some(Arc::clone(&before.snapshot)) };
+        let keyring = Keyring {
+            state: self.keys.clone(),
+            before: Some(Arc::clone(&before.snapshot)),
+            updates: Some(Arc::clone(&self.updates)),
+        };
         let mut configuration = load::load_again(&file, self.sources.zones.as_ref(), &before, &keyring)?;
         drop(keyring);
         warnings.append(&mut configuration.warnings);
@@ -270,6 +284,7 @@ impl Reloading {
         let (rows, summary) = changed(&found);
         let generation = self.generation + 1;
         self.generation = generation;
+        transferring::keep(&identity.transfers.serials, self.own.as_deref());
         let serves = self.put_in_force((snapshot, identity), format!("{why}: {summary}"));
         if !serves {
             tracing::error!(generation, "the new configuration is loaded but does not serve yet");
@@ -318,6 +333,12 @@ fn differences(before: &State, snapshot: &Snapshot, identity: &Identity) -> Vec<
     let rules = |identity: &Identity| identity.limiter.as_ref().map(|limiter| limiter.rules().clone());
     if rules(&before.identity) != rules(identity) {
         setting("rrl");
+    }
+    let keys = |identity: &Identity| {
+        identity.transfers.keys.iter().map(|key| (key.name().clone(), key.algorithm())).collect::<Vec<_>>()
+    };
+    if keys(&before.identity) != keys(identity) {
+        setting("tsig");
     }
     let cookies = |identity: &Identity| identity.cookies.as_ref().map(|one| (one.require, one.secrets()));
     if cookies(&before.identity) != cookies(identity) {

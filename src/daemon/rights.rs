@@ -118,7 +118,7 @@ pub(super) fn of_server_file(file: &config::Server, sources: &Sources, state: Op
         }
     }
     let secrets = file.tls.certificate.iter().chain(&file.tls.key).chain(&file.cookies.secret_file);
-    secrets.for_each(|path| needs.read(path));
+    secrets.chain(file.tsig.iter().map(|key| &key.secret_file)).for_each(|path| needs.read(path));
     state.iter().for_each(|path| needs.write(path));
     file.admin.socket.iter().for_each(|path| needs.write(path));
     if let Some(Output::File(path)) = file.query_log.as_ref().map(|log| &log.output) {

@@ -2,11 +2,13 @@
 //! the time and has signatures made anew before they end.
 
 use super::signatures::{self, Saving};
+use super::transferring;
+use super::updating::Kept;
 use crate::clock;
 use crate::control::{Handover, Reloads};
 use crate::dnssec::{Seal, Signer};
 use crate::events::{Events, Kind};
-use crate::limits::RENEW_LOOK_S;
+use crate::limits::{RENEW_LOOK_S, SERIAL_RENEWED_S};
 use crate::priority;
 use crate::publish::Published;
 use crate::snapshot::{Signing, Snapshot, ZoneSpec};
@@ -20,13 +22,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Where the keys of zones come from.
+/// What zones have beside their files: keys, and what updates have added.
 #[derive(Debug)]
 pub(super) struct Keyring {
     /// The state directory.
     pub(super) state: Option<PathBuf>,
     /// What serves: its keys stay if their files are gone.
     pub(super) before: Option<Arc<Snapshot>>,
+    /// What dynamic updates have added; nothing where nothing is served.
+    pub(super) updates: Option<Arc<Kept>>,
 }
 
 impl Keyring {
@@ -154,11 +158,12 @@ impl Drop for Keeper {
 impl Keeping {
     fn run(mut self, stopped: &Receiver<()>) {
         priority::behind_answers();
-        let (mut looked, mut told) = (0, BTreeMap::new());
+        let (mut looked, mut risen, mut told) = (0, 0, BTreeMap::new());
         while stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
             let now = clock::unix_seconds();
             let state = self.published.load_full();
             signers(&state).for_each(|signer| signer.tell(now));
+            state.identity.transfers.shared.tell(now);
             // A clock that was put back counts as well.
             if now.abs_diff(looked) >= RENEW_LOOK_S {
                 looked = now;
@@ -166,6 +171,10 @@ impl Keeping {
                 let made: usize = signers(&state).map(|signer| signer.renew()).sum();
                 if made > 0 {
                     tracing::info!(made, "signatures were made anew");
+                }
+                if now.abs_diff(risen) >= SERIAL_RENEWED_S && !transferring::renewed(&state).is_empty() {
+                    risen = now;
+                    self.reloads.order("signatures were made anew: the serials of zones for secondaries rise");
                 }
                 self.saving.save(signers(&state), now, false);
             }
@@ -176,7 +185,7 @@ impl Keeping {
     /// Looks at the files of the keys of all zones that shall be signed: says what has become of them, and has them read
     /// again if they are others, or do other things by now. `told`: what was said last of each zone.
     fn look(&self, state: &State, told: &mut BTreeMap<String, &'static str>) {
-        let keyring = Keyring { state: self.state.clone(), before: None };
+        let keyring = Keyring { state: self.state.clone(), before: None, updates: None };
         let mut seen = BTreeMap::new();
         for zone in state.snapshot.settings.iter().filter(|zone| zone.signing.wanted().is_some()) {
             let (apex, read) = (zone.apex.to_lowercase().to_string(), keyring.read(zone));

@@ -154,7 +154,7 @@ impl Server {
             let _panicked = reloading.join();
         }
         // The other one probes, and writes the state directory.
-        drop(self.limiting.take());
+        drop(self.tending.take());
         drop(self.prober.take());
         drop(self.control.take());
         self.tcp.take().into_iter().for_each(crate::listen::tcp::Thread::leave);

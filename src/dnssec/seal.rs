@@ -224,6 +224,12 @@ impl Seal {
         self.cells().filter_map(|cell| cell.left(now)).min()
     }
 
+    /// When the newest of its signatures begins, seconds since 1970 modulo 2³²; nothing if none was made.
+    #[must_use]
+    pub fn inception(&self) -> Option<u32> {
+        self.cells().filter_map(|cell| cell.held()).map(|held| held.window() as u32).max()
+    }
+
     /// Makes new signatures if it is time, and if somebody wants them; the old ones are given away meanwhile.
     pub(super) fn renew(&self, now: u64) -> bool {
         // It was never asked for, or nobody has for long: who does gets it at once.

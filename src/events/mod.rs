@@ -34,6 +34,10 @@ pub enum Kind {
     Limit,
     /// A fault of geosteer's own: a thread panicked, and was started again.
     Fault,
+    /// Static names were changed by a dynamic update.
+    Update,
+    /// A secondary could not be told that its zone has changed.
+    Notify,
     /// Another certificate is shown to clients, or was refused.
     Certificate,
 }
@@ -55,6 +59,8 @@ impl Kind {
             Self::Keys => "keys",
             Self::Limit => "limit",
             Self::Fault => "fault",
+            Self::Update => "update",
+            Self::Notify => "notify",
             Self::Certificate => "certificate",
         }
     }

@@ -65,7 +65,8 @@ impl Handler {
         tell_time(worker, clock::instant());
         match respond(&state, worker, &Request { bytes, source: source.into(), transport }, out) {
             Verdict::Send(length) => Some(read(&out[..length], bytes)),
-            Verdict::Drop => None,
+            // Whole zones are transferred by geosteer's own listeners.
+            Verdict::Drop | Verdict::Hand => None,
         }
     }
 }

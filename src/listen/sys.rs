@@ -77,6 +77,7 @@ struct Memory {
 /// writes only what the kernel changed, and of each answer its length.
 pub struct Batch {
     memory: NonNull<Memory>,
+    shape: Shape,
     v6: bool,
     /// Octets of packet info that each message has; 0 on a socket of one address.
     info_length: usize,
@@ -118,7 +119,7 @@ impl Batch {
                 }
             }
         }
-        Self { memory, v6: shape.v6, info_length: shape.info_length(), ready: 0 }
+        Self { memory, shape, v6: shape.v6, info_length: shape.info_length(), ready: 0 }
     }
 
     /// Takes what has arrived; with `wait` it waits for the first message as long as the socket's read timeout.
@@ -167,6 +168,43 @@ impl Batch {
         }
         self.ready |= 1 << index;
         true
+    }
+
+    /// A batch for the same kind of socket.
+    #[must_use]
+    pub fn alike(&self) -> Self {
+        Self::new(self.shape)
+    }
+
+    /// Keeps at `place` where the query at `index` of another batch of this kind came from, and to which address.
+    pub fn keep(&mut self, place: usize, from: &Self, index: usize) {
+        assert!(place < UDP_BATCH && index < UDP_BATCH && self.shape == from.shape);
+        let (ours, theirs) = (self.memory.as_ptr(), from.memory.as_ptr());
+        // SAFETY: both are valid and not the same, the places are within their arrays, and the fields are plain octets.
+        unsafe {
+            let (to, from) = (&raw mut (*ours).exchanges[place], &raw const (*theirs).exchanges[index]);
+            ptr::copy_nonoverlapping(&raw const (*from).name, &raw mut (*to).name, 1);
+            ptr::copy_nonoverlapping(&raw const (*from).info, &raw mut (*to).info, 1);
+            if self.info_length != 0 {
+                release_interface(&mut (*to).info, self.v6);
+            }
+        }
+    }
+
+    /// Makes a reply ready to whoever is kept at `place`; one that is longer than any reply is not sent.
+    pub fn put(&mut self, place: usize, reply: &[u8]) {
+        assert!(place < UDP_BATCH);
+        if reply.len() > UDP_REPLY_MAX {
+            return;
+        }
+        // SAFETY: the place is within the array, and nothing else refers to the memory.
+        unsafe {
+            let one = &raw mut (*self.memory.as_ptr()).exchanges[place];
+            let room = &mut (*one).output.0;
+            room[..reply.len()].copy_from_slice(reply);
+            (*one).tx_part.iov_len = reply.len();
+        }
+        self.ready |= 1 << place;
     }
 
     /// Sends what is ready; gives the number of answers that the kernel did not take. A full send buffer is waited for

@@ -4,15 +4,16 @@
 use crate::client::Source;
 use crate::clock;
 use crate::faults;
+use crate::limits::UDP_BATCH;
 use crate::listen::streams::FrontEnds;
 use crate::listen::sys::{self, Batch, Shape};
-use crate::listen::{Respond, Service, fresh_worker, seed, tell_time, worth_a_line};
+use crate::listen::{Respond, Service, fresh_worker, seed, submit, tell_time, worth_a_line};
 use crate::metrics::{Counters, Metrics};
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
 use crate::restart::Part;
 use crate::wire::proxy;
-use crate::worker::Worker;
+use crate::worker::{Handed, Worker};
 use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// A bound socket and how its messages look.
 #[derive(Debug)]
@@ -123,7 +125,14 @@ where
         let (recorder, restarts, open) = (metrics.recorder(seed()), metrics.restarts().clone(), open.clone());
         let serve = move || {
             sys::prefer_this_thread();
-            let mut answering = Answering { worker: fresh_worker(&counters), service, counters, recorder, open };
+            let mut answering = Answering {
+                worker: fresh_worker(&counters),
+                service,
+                counters,
+                recorder,
+                open,
+                later: Later::default(),
+            };
             // The socket is not part of what can panic: queries wait in it.
             restarts.keep(Part::Udp, || answering.serve(&socket, &stop));
         };
@@ -166,6 +175,8 @@ struct Answering<S, F, O> {
     counters: Arc<Counters>,
     recorder: Recorder,
     open: O,
+    /// Replies that take their time.
+    later: Later,
 }
 
 impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
@@ -185,10 +196,13 @@ impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
                         0 => {}
                         unsent => self.counters.unsent.add(unsent as u64),
                     }
+                    self.later.send(&socket.socket);
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut if draining => return,
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {
+                        self.later.send(&socket.socket);
+                    }
                     // Errors that ICMP brought for an earlier answer, or a shortage of memory: no reason to spin.
                     _ => thread::park_timeout(Duration::from_millis(1)),
                 },
@@ -202,15 +216,17 @@ impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
         let state = self.service.published.load();
         tell_time(&mut self.worker, began);
         self.counters.queries.add(received as u64);
-        let mut next = 0;
+        let (mut next, mut handed, mut places) = (0, Vec::new(), Vec::new());
         while next < received {
             let (respond, worker, counters) = (&self.service.respond, &mut self.worker, &*self.counters);
             let (recorder, open) = (&mut self.recorder, &self.open);
             let rest = AssertUnwindSafe(|| {
-                answer_from(&mut next, received, batch, (counters, open), |request, out| {
+                answer_from((&mut next, &mut places), received, batch, (counters, open), |request, out| {
                     let verdict = respond(&state, worker, request, out);
-                    if let Verdict::Send(length) = verdict {
-                        recorder.answered(worker, request, out, length);
+                    match verdict {
+                        Verdict::Send(length) => recorder.answered(worker, request, out, length),
+                        Verdict::Hand => handed.push(worker.take_handed()),
+                        Verdict::Drop => {}
                     }
                     verdict
                 })
@@ -218,6 +234,9 @@ impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
             if catch_unwind(rest).is_err() {
                 self.after_panic();
             }
+        }
+        if !handed.is_empty() {
+            self.later.keep(batch, handed.into_iter().zip(places));
         }
         self.counters.latency.add(received as u64, clock::nanoseconds_since(began));
     }
@@ -233,10 +252,55 @@ impl<S, F: Respond<S>, O: Open> Answering<S, F, O> {
     }
 }
 
-/// Answers the queries from `next` on; `next` is always behind the one that is being answered.
+/// Replies that take longer than their batch: where they go, and the other ends of what is worked out elsewhere.
+#[derive(Default)]
+struct Later {
+    /// Its places are those of `waiting`.
+    batch: Option<Batch>,
+    waiting: Vec<(usize, oneshot::Receiver<Vec<u8>>)>,
+}
+
+impl Later {
+    /// Keeps where handed-on queries of a batch came from. If too many wait, the client asks again.
+    #[cold]
+    fn keep(&mut self, from: &Batch, handed: impl Iterator<Item = (Option<Handed>, usize)>) {
+        for (handed, index) in handed {
+            let Some(Handed::Update(update)) = handed else { continue };
+            let is_free = |place: &usize| self.waiting.iter().all(|(other, _)| other != place);
+            let Some(place) = (0..UDP_BATCH).find(is_free) else { continue };
+            self.batch.get_or_insert_with(|| from.alike()).keep(place, from, index);
+            self.waiting.push((place, submit(update)));
+        }
+    }
+
+    /// Sends what has been worked out.
+    #[inline]
+    fn send(&mut self, socket: &UdpSocket) {
+        if !self.waiting.is_empty() {
+            self.send_some(socket);
+        }
+    }
+
+    #[cold]
+    fn send_some(&mut self, socket: &UdpSocket) {
+        let Some(batch) = &mut self.batch else { return };
+        self.waiting.retain_mut(|(place, reply)| match reply.try_recv() {
+            Ok(reply) => {
+                batch.put(*place, &reply);
+                false
+            }
+            Err(oneshot::error::TryRecvError::Empty) => true,
+            Err(oneshot::error::TryRecvError::Closed) => false,
+        });
+        batch.send(socket);
+    }
+}
+
+/// Answers the queries from `next` on; `next` is always behind the one that is being answered. `handed`: takes the
+/// places of those that are handed on.
 #[inline]
 fn answer_from(
-    next: &mut usize,
+    (next, handed): (&mut usize, &mut Vec<usize>),
     received: usize,
     batch: &mut Batch,
     (counters, open): (&Counters, &impl Open),
@@ -251,6 +315,10 @@ fn answer_from(
             };
             match respond(&Request { bytes, source, transport: Transport::Udp }, out) {
                 Verdict::Send(length) => Some(length),
+                Verdict::Hand => {
+                    handed.push(index);
+                    None
+                }
                 Verdict::Drop => {
                     counters.silent.add(1);
                     None

@@ -4,7 +4,9 @@ use super::{Buckets, CertificateFacts, Process, Reloaded, Sums, Totals};
 use crate::id::PoolId;
 use crate::query_log;
 use crate::snapshot::TRANSPORTS;
+use crate::transfer::Shared;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Everything that one scrape tells.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Facts {
     pub zones: [usize; 2],
     /// Those that are signed, or should be.
     pub signed: Vec<SignedFacts>,
+    /// What secondaries get; nothing if nobody may have anything, and nobody signs.
+    pub transfers: Option<TransferFacts>,
     /// What queries came to.
     pub sums: Sums,
     /// The counts that answers add to as things are: told even while they are 0.
@@ -63,6 +67,15 @@ pub struct Facts {
     pub state_broken: bool,
     /// This process.
     pub process: Process,
+}
+
+/// What secondaries get.
+#[derive(Clone, Debug)]
+pub struct TransferFacts {
+    /// Zones that somebody may have, and their serials.
+    pub serials: Vec<(Box<str>, u32)>,
+    /// What was counted.
+    pub shared: Arc<Shared>,
 }
 
 /// One zone that is signed, or should be.

@@ -25,6 +25,7 @@ pub use certificate::{Certificate, CertificateFacts};
 pub use counters::{Counters, Metrics, Totals};
 pub use facts::{
     CanaryFacts, DatabaseFacts, EndpointFacts, Facts, GuardFacts, OverrideFacts, PoolFacts, ProbeFacts, SignedFacts,
+    TransferFacts,
 };
 pub use histogram::{Buckets, Latency};
 pub use limits::{Limited, Limits};

@@ -1,13 +1,15 @@
 //! Every metric: its name, what it says, and where its samples come from.
 
 use super::Totals;
-use super::facts::Facts;
+use super::facts::{Facts, TransferFacts};
 use super::limits::Limited;
 use super::writing::{Labels, Page};
 use crate::cookies::Standing;
 use crate::respond::Transport;
 use crate::rrl::{Class, Fate};
 use crate::snapshot::{Label, TRANSPORTS};
+use crate::transfer::{Kind, Outcome};
+use crate::tsig::Failure;
 
 /// One metric.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +68,14 @@ metrics! {
     ENC_REFUSED "geosteer_encrypted_refused_total" "counter" ["transport"] "Requests over HTTPS that got an error of HTTP, and QUIC connections closed for what they sent."
     ENC_CERTIFICATE "geosteer_tls_certificate_expiry_timestamp_seconds" "gauge" [] "When the certificate of the encrypted transports expires; only with one."
     ENC_CURRENT "geosteer_tls_certificate_current" "gauge" [] "0 if the files hold a certificate that cannot be used, so that the one before is still shown; only with one."
+    SERIAL "geosteer_zone_serial" "gauge" ["zone"] "Serial of a zone that secondaries may have."
+    TRANSFERS "geosteer_transfers_total" "counter" ["kind", "outcome"] "Transfers of zones that ended, by what was sent (whole, changes, current: nothing but the SOA record) and whether all of it was; only with [transfer] or a TSIG key, as all that follow up to TSIG."
+    TRANSFERS_NOW "geosteer_transfers_running" "gauge" [] "Transfers that go on."
+    TRANSFERS_REFUSED "geosteer_transfers_refused_total" "counter" [] "Transfers that were asked for and refused."
+    TRANSFERRED "geosteer_transfer_bytes_total" "counter" [] "Octets of transfers' messages."
+    NOTIFIED "geosteer_notify_total" "counter" ["outcome"] "Secondaries that were told of a change, by outcome (heard, given-up)."
+    TSIG "geosteer_tsig_failures_total" "counter" ["failure"] "Messages whose signature was refused, by what is wrong with it (key, signature, time, truncation)."
+    UPDATES "geosteer_updates_total" "counter" ["rcode"] "Dynamic updates of somebody whose signature is right, by response code; only with a TSIG key."
     PROBES "geosteer_probes_total" "counter" ["type", "outcome"] "Probes that ended, by type of check and outcome (pass, fail, inconclusive)."
     PROBED "geosteer_probe_duration_seconds" "histogram" ["type"] "Time that probes take, by type of check."
     LOADS_MISSED "geosteer_probe_loads_missed_total" "counter" [] "Probes that passed and told no load although one was asked for."
@@ -122,6 +132,7 @@ pub fn text(facts: &Facts) -> String {
     page.only(&ZONES, facts.zones[0]);
     page.only(&NAMES, facts.zones[1]);
     signed(&mut page, facts);
+    facts.transfers.iter().for_each(|facts| transfers(&mut page, facts));
     sums(&mut page, facts);
     threads(&mut page, facts);
     probes(&mut page, facts);
@@ -149,6 +160,51 @@ fn signed(page: &mut Page, facts: &Facts) {
             page.sample(metric, &[("zone", &one.zone)], ends);
         }
     });
+}
+
+/// What updates can end with (RFC 2136 §2.2).
+const UPDATE_RCODES: [(u16, &str); 10] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (7, "YXRRSET"),
+    (8, "NXRRSET"),
+    (9, "NOTAUTH"),
+    (10, "NOTZONE"),
+];
+
+/// What secondaries get, and signed messages.
+fn transfers(page: &mut Page, facts: &TransferFacts) {
+    let counts = &facts.shared.counts;
+    page.begin(&SERIAL);
+    for (zone, serial) in &facts.serials {
+        page.sample(&SERIAL, &[("zone", zone)], serial);
+    }
+    page.begin(&TRANSFERS);
+    for kind in Kind::ALL {
+        for outcome in Outcome::ALL {
+            let labels = [("kind", kind.word()), ("outcome", outcome.word())];
+            page.sample(&TRANSFERS, &labels, counts.ended(kind, outcome));
+        }
+    }
+    page.only(&TRANSFERS_NOW, facts.shared.running());
+    page.only(&TRANSFERS_REFUSED, counts.refused());
+    page.only(&TRANSFERRED, counts.octets());
+    page.begin(&NOTIFIED);
+    for (outcome, count) in ["heard", "given-up"].into_iter().zip(counts.notified()) {
+        page.sample(&NOTIFIED, &[("outcome", outcome)], count);
+    }
+    page.begin(&UPDATES);
+    for (rcode, word) in UPDATE_RCODES {
+        page.sample(&UPDATES, &[("rcode", word)], counts.updates(rcode));
+    }
+    page.begin(&TSIG);
+    for failure in Failure::ALL {
+        page.sample(&TSIG, &[("failure", failure.word())], counts.failures(failure));
+    }
 }
 
 /// What queries came to. Answers are told where one can come from as things are, or has come.

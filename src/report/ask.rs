@@ -47,7 +47,7 @@ pub fn ask(state: &State, worker: &mut Worker, question: &Question) -> Result<Op
     let request = Request { bytes: &bytes, source: source.into(), transport: Transport::Stream };
     match respond(state, worker, &request, &mut out) {
         Verdict::Send(length) => Ok(Some(read(&Message::from_vec(&out[..length])?))),
-        Verdict::Drop => Ok(None),
+        Verdict::Drop | Verdict::Hand => Ok(None),
     }
 }
 

@@ -145,7 +145,8 @@ fn zones(snapshot: &Snapshot) -> Things<impl PartialEq> {
             .signer()
             .map(|signer| signer.keys().iter().map(|(key, phase)| (key.dnskey(), *phase)).collect::<Vec<_>>());
         let is_signed = zone.signing.wanted().is_some();
-        (zone.apex.to_lowercase().to_string(), (records, &zone.ecs, is_signed, keys.unwrap_or_default()))
+        let content = (records, &zone.ecs, (&zone.transfer, &zone.update), is_signed, keys.unwrap_or_default());
+        (zone.apex.to_lowercase().to_string(), content)
     }))
 }
 
@@ -248,7 +249,8 @@ fn settings(snapshot: &Snapshot) -> Things<impl PartialEq> {
 
 /// What the static records of a zone are, whatever their order. The SOA's serial does not count: it follows the time of
 /// the files.
-pub(super) fn fingerprint(records: &[Record]) -> u64 {
+#[must_use]
+pub fn fingerprint(records: &[Record]) -> u64 {
     let one = |record: &Record| {
         let mut hasher = DefaultHasher::new();
         let is_soa = record.rtype == crate::wire::code::rtype::SOA;

@@ -10,6 +10,7 @@ mod signed;
 mod spec;
 
 pub use build::probed_addresses;
+pub use changes::fingerprint;
 pub use changes::{Became, Change, Thing, changes};
 pub use counted::{Answered, Counted, FAMILIES, Label, RCODES, TRANSPORTS, TYPES};
 pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses, usual};

@@ -7,6 +7,8 @@ use crate::geo::{Region, ScopeLimits};
 use crate::health::{Check, GuardRules};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Policy};
+use crate::transfer;
+use crate::update;
 use crate::wire::Name;
 use crate::zone::Record;
 use ipnet::IpNet;
@@ -52,6 +54,10 @@ pub struct ZoneSpec {
     pub ecs: Ecs,
     /// How it is signed.
     pub signing: Signing,
+    /// Who may have it whole; nobody if none.
+    pub transfer: Option<transfer::Rules>,
+    /// Who may change static names by DNS; nobody if empty.
+    pub update: update::Rules,
 }
 
 /// How a zone is signed.

@@ -55,6 +55,8 @@ impl World {
             regions: regions.iter().map(region).collect(),
             ecs: Ecs { enabled: true, trusted: Box::new([]), limits: ScopeLimits { v4: SCOPE_V4, v6: SCOPE_V6 } },
             signing: crate::snapshot::Signing::Off,
+            transfer: None,
+            update: crate::update::Rules::default(),
         };
         Self { spec: Spec { zones: vec![zone], ..Spec::default() } }
     }

@@ -46,6 +46,8 @@ pub mod rtype {
     pub const SVCB: u16 = 64;
     /// A service binding for HTTP.
     pub const HTTPS: u16 = 65;
+    /// A transaction signature (RFC 8945).
+    pub const TSIG: u16 = 250;
     /// Incremental transfer, a question only.
     pub const IXFR: u16 = 251;
     /// Transfer, a question only.
@@ -54,12 +56,24 @@ pub mod rtype {
     pub const ANY: u16 = 255;
 }
 
+/// OPCODEs.
+pub mod opcode {
+    /// A question.
+    pub const QUERY: u8 = 0;
+    /// A zone has changed (RFC 1996).
+    pub const NOTIFY: u8 = 4;
+    /// Records shall change (RFC 2136).
+    pub const UPDATE: u8 = 5;
+}
+
 /// CLASSes.
 pub mod class {
     /// The Internet.
     pub const IN: u16 = 1;
     /// Chaos: what servers say of themselves.
     pub const CH: u16 = 3;
+    /// No class: what an update takes away, or what should not be there (RFC 2136 §2.4).
+    pub const NONE: u16 = 254;
     /// Any class, a question only.
     pub const ANY: u16 = 255;
 }
@@ -78,8 +92,16 @@ pub mod rcode {
     pub const NOTIMP: u16 = 4;
     /// Not for you, or not here.
     pub const REFUSED: u16 = 5;
-    /// A name that a DNAME would make is too long (RFC 6672 §2.2).
+    /// A name that a DNAME would make is too long (RFC 6672 §2.2), or one exists that should not (RFC 2136 §2.2).
     pub const YXDOMAIN: u16 = 6;
+    /// An RRset that should not exist does.
+    pub const YXRRSET: u16 = 7;
+    /// An RRset that should exist does not.
+    pub const NXRRSET: u16 = 8;
+    /// Not a zone of ours (RFC 2136 §2.2), or a signature that does not hold (RFC 8945 §5.2).
+    pub const NOTAUTH: u16 = 9;
+    /// A name that does not lie in the zone.
+    pub const NOTZONE: u16 = 10;
     /// An EDNS version that we do not speak (RFC 6891 §9).
     pub const BADVERS: u16 = 16;
     /// The cookie is missing or wrong: come again with the one in this reply (RFC 7873 §8).

@@ -304,7 +304,7 @@ fn find_cookie(message: &[u8], mut at: usize) -> Option<&[u8]> {
 }
 
 /// The offset behind the name at `at`, which may end in a compression pointer.
-pub(super) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+pub(crate) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     let start = at;
     loop {
         let length = usize::from(*message.get(at)?);

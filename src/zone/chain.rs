@@ -56,11 +56,17 @@ impl Zones {
     /// The seal of a node's RRset; nothing if the zone is not signed, or not the authority over the set.
     #[must_use]
     pub fn seal(&self, node: NodeId, rtype: u16) -> Option<&Seal> {
+        self.held_seal(node, rtype).map(|seal| &**seal)
+    }
+
+    /// The same, to be held.
+    #[must_use]
+    pub fn held_seal(&self, node: NodeId, rtype: u16) -> Option<&Arc<Seal>> {
         let node = &self.nodes[node.index()];
         let start = node.sets as usize;
         let seals = self.seals.get(start..start + usize::from(node.set_count))?;
         let at = self.sets[start..].iter().take(seals.len()).position(|set| set.rtype == rtype)?;
-        seals[at].as_deref()
+        seals[at].as_ref()
     }
 
     /// Where the seal of a node's minimal answer to ANY is kept; nothing if no zone is signed.

@@ -10,6 +10,7 @@ mod chain;
 mod lookup;
 mod rrset;
 mod table;
+mod whole;
 
 pub(crate) use lookup::At;
 pub use lookup::{Found, Holder, Outcome, Usual};

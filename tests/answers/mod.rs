@@ -106,6 +106,8 @@ pub fn zone(apex: &str, text: &str) -> ZoneSpec {
         regions: Vec::new(),
         ecs: ecs(&["0.0.0.0/0", "::/0"]),
         signing: Signing::Off,
+        transfer: None,
+        update: geosteer::update::Rules::default(),
     }
 }
 
@@ -176,7 +178,7 @@ impl Server {
                 out.truncate(length);
                 Some(out)
             }
-            Verdict::Drop => None,
+            Verdict::Drop | Verdict::Hand => None,
         }
     }
 }

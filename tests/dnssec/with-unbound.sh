@@ -57,7 +57,7 @@ enabled = true
 [records]
 text = """
 ns1 A 127.0.0.1
-gslb NS ns1
+gslb NS NS1
 $(cat "$work/ds")
 """
 ZONE
@@ -84,8 +84,8 @@ europe = { continents = ["EU"] }
 [checks.site]
 type     = "http"
 port     = $site
-interval = "500ms"
-timeout  = "300ms"
+interval = "1s"
+timeout  = "500ms"
 fall     = 2
 rise     = 1
 [pools]
@@ -119,6 +119,7 @@ server:
   pidfile: ""
   use-syslog: no
   do-not-query-localhost: no
+  local-zone: "test." nodefault
   access-control: 127.0.0.0/8 allow
   module-config: "subnetcache validator iterator"
   send-client-subnet: 127.0.0.1

@@ -42,6 +42,9 @@ fn text(of: Of, path: &str, key: &str, value: &str, kind: &str) -> String {
             format!("[names.x]\npolicy = {{ default = \"x\" }}\n{} = {{ {said} }}", &path[..path.len() - 8])
         }
         "[names.NAME]" if key != "policy" => format!("[names.x]\npolicy = {{ default = \"x\" }}\n{said}"),
+        "update = {…}" => format!("update = {{ {said} }}"),
+        "transfer = {…}" => format!("transfer = {{ {said} }}"),
+        "notify[]" => format!("transfer = {{ notify = [{{ {said} }}] }}"),
         "fleet.servers[]" => format!("[fleet]\nservers = [{{ {said} }}]"),
         _ => format!("{}\n{said}", path.replace("NAME", "x")),
     };

@@ -10,6 +10,8 @@ pub(super) fn slug(table: &Table) -> String {
 }
 
 const ZONE: &str = "(top level)";
+const TRANSFER: &str = "transfer = {…}";
+const UPDATE: &str = "update = {…}";
 const CHECK: &str = "[checks.NAME]";
 const POOL: &str = "[pools.NAME]";
 const LOAD: &str = "load = {…}";
@@ -46,6 +48,13 @@ fn zone(path: &str, key: &str) -> Option<Value> {
         ("[regions.NAME]", "continents") => many(words(&["AF", "AN", "AS", "EU", "NA", "OC", "SA"])),
         ("[regions.NAME]", "asns") => many(any(&[integer(), like("^(AS|as)?[0-9]+$")])),
         ("[regions.NAME]", _) => many(text()),
+        (ZONE, "transfer") => link("transfer"),
+        (TRANSFER, "notify") => many(any(&[text(), link("notify")])),
+        (TRANSFER, "balanced") => words(&["leave-out", "fail-open"]),
+        (TRANSFER, _) => many(text()),
+        (ZONE, "update") => many(link("update")),
+        ("notify[]", _) => text(),
+        (UPDATE, _) => many(text()),
         ("[dnssec]" | "[ecs]", "enabled") => boolean(),
         ("[dnssec]", "algorithm") => words(&["ECDSAP256SHA256", "ED25519"]),
         ("[ecs]", "trusted") => many(text()),
@@ -152,7 +161,9 @@ fn server(path: &str, key: &str) -> Option<Value> {
         ("geosteer.toml", "process") => link("process"),
         ("[fleet]", "servers") => many(link("fleet.servers")),
         ("fleet.servers[]", _) => text(),
-        ("[cookies]", "secret_file") => text(),
+        ("[cookies]" | "[tsig.NAME]", "secret_file") => text(),
+        ("geosteer.toml", "tsig") => map(link("tsig.NAME")),
+        ("[tsig.NAME]", _) => words(&["hmac-sha256", "hmac-sha384", "hmac-sha512"]),
         ("[cookies]", _) | ("[rrl]", "enabled" | "log_only") => boolean(),
         ("[rrl]", "exempt") => many(text()),
         ("[rrl]", _) => integer(),

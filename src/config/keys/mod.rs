@@ -3,13 +3,15 @@
 //! The reader takes its keys from here, and a test holds `docs/zone-toml.md` against it.
 
 mod load;
+mod secondaries;
 mod server;
 mod tests_file;
 
 pub use load::LOAD;
+pub use secondaries::{NOTIFY, TRANSFER, UPDATE};
 pub use server::{
     ADMIN, COOKIES, DNS, EVENTS, FLEET, FLEET_SERVER, GEO, GUARD, LOG, METRICS, PROBE, PROCESS, PROXY, QUERY_LOG,
-    QUERY_LOG_FILTER, RRL, SERVER, TLS, WATCH,
+    QUERY_LOG_FILTER, RRL, SERVER, TLS, TSIG, WATCH,
 };
 pub use tests_file::{TEST, TESTS};
 
@@ -34,9 +36,9 @@ pub static ZONE: Table = Table {
     path: "(top level)",
     keys: &[
         "format", "zone", "ns", "ttl", "use", "soa", "records", "regions", "checks", "pools", "policies", "names",
-        "dnssec", "ecs",
+        "dnssec", "ecs", "transfer", "update",
     ],
-    later: &["transfer", "update"],
+    later: &[],
     words: &[
         ("origin", "zone"),
         ("domain", "zone"),
@@ -83,6 +85,11 @@ pub static ZONE: Table = Table {
         ("hostnames", "names"),
         ("edns_client_subnet", "ecs"),
         ("client_subnet", "ecs"),
+        ("allow_transfer", "transfer"),
+        ("secondaries", "transfer"),
+        ("axfr", "transfer"),
+        ("allow_update", "update"),
+        ("update_policy", "update"),
     ],
 };
 
@@ -487,6 +494,9 @@ pub static TABLES: &[&Table] = &[
     &MX,
     &DNSSEC,
     &ECS,
+    &TRANSFER,
+    &NOTIFY,
+    &UPDATE,
     &SERVER,
     &DNS,
     &GEO,
@@ -506,6 +516,7 @@ pub static TABLES: &[&Table] = &[
     &RRL,
     &COOKIES,
     &PROXY,
+    &TSIG,
 ];
 
 impl Table {

@@ -26,8 +26,9 @@ pub static SERVER: Table = Table {
         "cookies",
         "process",
         "proxy",
+        "tsig",
     ],
-    later: &["tsig"],
+    later: &[],
     words: &[
         ("zone", "zones"),
         ("zones_dir", "zones"),
@@ -57,6 +58,8 @@ pub static SERVER: Table = Table {
         ("user", "process"),
         ("privileges", "process"),
         ("security", "process"),
+        ("key", "tsig"),
+        ("keys", "tsig"),
     ],
 };
 
@@ -314,4 +317,13 @@ pub static COOKIES: Table = Table {
         ("secret", "secret_file"),
         ("require", "require_server_cookie"),
     ],
+};
+
+/// `[tsig.NAME]`.
+pub static TSIG: Table = Table {
+    what: "a key",
+    path: "[tsig.NAME]",
+    keys: &["algorithm", "secret_file"],
+    later: &[],
+    words: &[("secret", "secret_file"), ("file", "secret_file"), ("alg", "algorithm")],
 };

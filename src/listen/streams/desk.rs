@@ -6,16 +6,22 @@ use crate::listen::{Respond, Service, fresh_worker, tell_time, worth_a_line};
 use crate::metrics::Counters;
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
+use crate::transfer::Transfer;
+use crate::update::Update;
 use crate::wire::padding;
-use crate::worker::Worker;
+use crate::worker::{Handed, Worker};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a message comes to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub(super) enum Answer<'d> {
     /// This reply.
     Reply(&'d [u8]),
+    /// A reply of many messages.
+    Messages(Box<Transfer>),
+    /// A reply that takes its time.
+    Update(Box<Update>),
     /// No reply.
     Silence,
     /// Answering panicked.
@@ -82,6 +88,11 @@ impl<S: Send + Sync + 'static, F: Respond<S>> Answers for Desk<S, F> {
                 let length = if is_clear { length } else { padding::pad(request.bytes, out, length) };
                 Answer::Reply(&self.out[..length])
             }
+            Ok(Verdict::Hand) => match worker.take_handed() {
+                Some(Handed::Transfer(transfer)) => Answer::Messages(transfer),
+                Some(Handed::Update(update)) => Answer::Update(update),
+                None => Answer::Silence,
+            },
             Ok(Verdict::Drop) => {
                 counters.silent.add(1);
                 Answer::Silence

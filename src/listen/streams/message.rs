@@ -4,8 +4,10 @@
 use super::desk::Answer;
 use super::{Hub, Place};
 use crate::clock;
-use crate::limits::{TCP_READ, TCP_WRITE};
+use crate::limits::{TCP_READ, TCP_WRITE, TRANSFER_MS, TRANSFER_TURN, UPDATE_MS};
+use crate::listen::{put_message, submit, transferred};
 use crate::respond::{Request, Transport};
+use crate::transfer::Transfer;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
@@ -13,8 +15,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::oneshot;
 use tokio::time::{timeout, timeout_at};
 
 /// Octets of a message header (RFC 1035 §4.1.1); less is not DNS.
@@ -42,6 +45,10 @@ struct Connection<T> {
     pending: Vec<u8>,
     /// Replies, each behind its length.
     replies: Vec<u8>,
+    /// A reply of many messages that goes on.
+    transfer: Option<Box<Transfer>>,
+    /// A reply that is waited for.
+    update: Option<oneshot::Receiver<Vec<u8>>>,
 }
 
 /// Serves a connection until it ends.
@@ -53,7 +60,7 @@ pub(super) async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let hub = Rc::clone(&place.hub);
     let (pending, replies) = (Vec::new(), Vec::new());
-    let mut connection = Connection { stream, peer, transport, place, pending, replies };
+    let mut connection = Connection { stream, peer, transport, place, pending, replies, transfer: None, update: None };
     let mut deadline = clock::instant() + hub.limits.idle;
     loop {
         match connection.more(&hub, deadline).await {
@@ -114,7 +121,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let mut used = 0;
         let ends = loop {
             let ended = self.answer_some(hub, &mut used);
-            if self.send(hub).await.is_err() {
+            if self.send(hub).await.is_err()
+                || self.send_transfer(hub).await.is_err()
+                || self.send_update(hub).await.is_err()
+            {
                 return None;
             }
             match ended {
@@ -148,15 +158,46 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     self.replies.extend_from_slice(&(reply.len() as u16).to_be_bytes());
                     self.replies.extend_from_slice(reply);
                 }
+                Answer::Messages(transfer) => self.transfer = Some(transfer),
+                Answer::Update(update) => self.update = Some(submit(update)),
                 Answer::Silence => {}
                 Answer::Panic => return Some(true),
             }
             *used += 2 + bytes.len();
-            if self.replies.len() >= TCP_WRITE {
+            if self.replies.len() >= TCP_WRITE || self.transfer.is_some() || self.update.is_some() {
                 return None;
             }
         }
         Some(false)
+    }
+
+    /// Waits for a reply that takes its time, if there is one, and writes it.
+    async fn send_update(&mut self, hub: &Hub) -> io::Result<()> {
+        let Some(update) = self.update.take() else { return Ok(()) };
+        let reply = timeout(Duration::from_millis(UPDATE_MS), update).await?.map_err(io::Error::other)?;
+        self.replies.extend_from_slice(&(reply.len() as u16).to_be_bytes());
+        self.replies.extend_from_slice(&reply);
+        self.send(hub).await
+    }
+
+    /// Writes a reply of many messages, if there is one, until it is over or has taken too long.
+    async fn send_transfer(&mut self, hub: &Hub) -> io::Result<()> {
+        let Some(mut transfer) = self.transfer.take() else { return Ok(()) };
+        let until = clock::instant() + Duration::from_millis(TRANSFER_MS);
+        while !transfer.is_over() {
+            if clock::instant() > until {
+                hub.counters(self.transport).timed_out.add(1);
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            for _ in 0..TRANSFER_TURN {
+                put_message(&mut transfer, &mut self.replies);
+            }
+            self.send(hub).await?;
+            self.place.touch();
+            tokio::task::yield_now().await;
+        }
+        transferred(&transfer);
+        Ok(())
     }
 
     /// Writes the replies; the client must take them in time.

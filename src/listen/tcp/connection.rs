@@ -11,20 +11,22 @@
 use super::Hub;
 use super::stream::Stream;
 use crate::clock;
-use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE};
+use crate::limits::{STREAM_REPLY_MAX, TCP_READ, TCP_WRITE, TRANSFER_MS, TRANSFER_TURN, UPDATE_MS};
 use crate::listen::table::ConnectionId;
-use crate::listen::{Respond, fresh_worker, worth_a_line};
+use crate::listen::{Respond, fresh_worker, put_message, submit, transferred, worth_a_line};
 use crate::metrics::Counters;
 use crate::query_log::Recorder;
 use crate::respond::{Request, Transport, Verdict};
-use crate::worker::Worker;
+use crate::transfer::Transfer;
+use crate::worker::{Handed, Worker};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 /// Octets of a message header (RFC 1035 §4.1.1); less is not DNS.
 const HEADER: usize = 12;
@@ -69,6 +71,8 @@ enum Next {
     Readable,
     /// Wait for the client to take its replies.
     Writable,
+    /// Wait for a reply that takes its time.
+    Reply,
 }
 
 /// Which time limit holds.
@@ -107,6 +111,10 @@ pub(super) struct Connection<S, F, T> {
     /// Replies that the kernel did not take; the first `sent` octets are gone.
     unsent: Vec<u8>,
     sent: usize,
+    /// A reply of many messages that goes on, and when it must be over.
+    transfer: Option<(Box<Transfer>, Instant)>,
+    /// A reply that is waited for.
+    update: Option<oneshot::Receiver<Vec<u8>>>,
     phase: Phase,
     /// When the phase must be over.
     deadline: Instant,
@@ -118,7 +126,18 @@ impl<S: 'static, F: Respond<S>> Fresh<S, F> {
         let deadline = clock::instant() + hub.limits.idle;
         let (pending, unsent) = (Vec::new(), Vec::new());
         let place = Place { hub, id };
-        Self { stream, place, peer, pending, unsent, sent: 0, phase: Phase::Idle, deadline }
+        Self {
+            stream,
+            place,
+            peer,
+            pending,
+            unsent,
+            sent: 0,
+            transfer: None,
+            update: None,
+            phase: Phase::Idle,
+            deadline,
+        }
     }
 
     /// Answers what came with the handshake; none if the connection ended with it.
@@ -128,12 +147,13 @@ impl<S: 'static, F: Respond<S>> Fresh<S, F> {
 
     /// Registers the connection with the runtime; none if it was evicted meanwhile, or the system has no more room.
     pub(super) fn settle(self) -> Option<(ConnectionId, Connection<S, F, TcpStream>)> {
-        let Self { stream, place, peer, pending, unsent, sent, phase, deadline } = self;
+        let Self { stream, place, peer, pending, unsent, sent, transfer, update, phase, deadline } = self;
         if !place.hub.table.borrow().is_listed(place.id) {
             return None;
         }
         let stream = TcpStream::from_std(stream).ok()?;
-        Some((place.id, Connection { stream, place, peer, pending, unsent, sent, phase, deadline }))
+        let id = place.id;
+        Some((id, Connection { stream, place, peer, pending, unsent, sent, transfer, update, phase, deadline }))
     }
 }
 
@@ -143,6 +163,16 @@ impl<S: 'static, F: Respond<S>> Connection<S, F, TcpStream> {
         if self.run().await == End::Timeout {
             self.place.hub.counters.timed_out.add(1);
         }
+    }
+
+    /// Waits for a reply that takes its time, and writes it.
+    async fn await_reply(&mut self) -> Result<(), End> {
+        let Some(update) = self.update.take() else { return Ok(()) };
+        let waited = tokio::time::timeout(Duration::from_millis(UPDATE_MS), update).await;
+        let Ok(Ok(reply)) = waited else { return Err(End::Timeout) };
+        (self.phase, self.deadline) = (Phase::Write, clock::instant() + self.place.hub.limits.write);
+        let message = [&(reply.len() as u16).to_be_bytes(), &reply[..]].concat();
+        self.write(&message)
     }
 
     async fn run(&mut self) -> End {
@@ -156,6 +186,10 @@ impl<S: 'static, F: Respond<S>> Connection<S, F, TcpStream> {
                 Ok(Next::Readable) if self.place.hub.stopping.get() => return End::Drained,
                 Ok(Next::Readable) => Interest::READABLE,
                 Ok(Next::Writable) => Interest::WRITABLE,
+                Ok(Next::Reply) => match self.await_reply().await {
+                    Ok(()) => continue,
+                    Err(end) => return end,
+                },
                 Err(end) => return end,
             };
             let deadline = tokio::time::Instant::from_std(self.deadline);
@@ -175,13 +209,19 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         if !self.unsent.is_empty() {
             self.write(&[])?;
         }
+        if self.transfer.is_some() {
+            return self.go_on();
+        }
+        if self.update.is_some() {
+            return Ok(Next::Reply);
+        }
         let hub = Rc::clone(&self.place.hub);
         let Desk { input, output, worker, recorder } = &mut *hub.desk.borrow_mut();
         let mut tools = (worker, recorder);
         let mut pending = std::mem::take(&mut self.pending);
         // Messages may be complete already: they waited for the client to take its replies.
         let mut used = self.answer(&pending, output, &mut tools)?;
-        if self.unsent.is_empty() {
+        if self.unsent.is_empty() && self.transfer.is_none() && self.update.is_none() {
             match self.stream.try_read(input) {
                 Ok(0) => return Err(End::Client),
                 Ok(count) if used == pending.len() => {
@@ -211,6 +251,27 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         Ok(if self.unsent.is_empty() { Next::Round } else { Next::Writable })
     }
 
+    /// Writes more of a reply of many messages, as much as the client takes; what it asks meanwhile waits.
+    fn go_on(&mut self) -> Result<Next, End> {
+        for _ in 0..TRANSFER_TURN {
+            let Some((transfer, until)) = self.transfer.as_mut().filter(|_| self.unsent.is_empty()) else { break };
+            let now = clock::instant();
+            if now > *until {
+                return Err(End::Timeout);
+            }
+            let (mut message, is_over) = (Vec::new(), transfer.is_over());
+            put_message(transfer, &mut message);
+            if is_over {
+                transferred(transfer);
+                self.transfer = None;
+            }
+            (self.phase, self.deadline) = (Phase::Write, now + self.place.hub.limits.write);
+            self.write(&message)?;
+            self.place.hub.table.borrow_mut().touch(self.place.id);
+        }
+        Ok(if self.unsent.is_empty() { Next::Round } else { Next::Writable })
+    }
+
     /// Puts aside what is not answered yet, and sets the time limit that holds from now on.
     fn keep(&mut self, pending: Vec<u8>, answered: bool) {
         // An idle connection owns no buffer.
@@ -235,6 +296,8 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         let (began, mut answered) = (clock::instant(), 0);
         while let Some(message) = first_message(&data[used..])
             && self.unsent.is_empty()
+            && self.transfer.is_none()
+            && self.update.is_none()
         {
             if message.len() < HEADER {
                 ended = Some(End::Client);
@@ -250,6 +313,14 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
                     recorder.answered(worker, &request, room, length);
                     output[filled..filled + 2].copy_from_slice(&(length as u16).to_be_bytes());
                     filled += 2 + length;
+                }
+                Ok(Verdict::Hand) => {
+                    let until = began + Duration::from_millis(TRANSFER_MS);
+                    match worker.take_handed() {
+                        Some(Handed::Transfer(transfer)) => self.transfer = Some((transfer, until)),
+                        Some(Handed::Update(update)) => self.update = Some(submit(update)),
+                        None => {}
+                    }
                 }
                 Ok(Verdict::Drop) => hub.counters.silent.add(1),
                 Err(_) => {

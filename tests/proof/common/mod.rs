@@ -43,6 +43,6 @@ pub(crate) fn send(state: &State, worker: &mut Worker, bytes: &[u8], transport: 
             out.truncate(length);
             Some(out)
         }
-        Verdict::Drop => None,
+        Verdict::Drop | Verdict::Hand => None,
     }
 }

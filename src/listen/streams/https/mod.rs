@@ -148,7 +148,8 @@ impl Connection {
             }
             // A query whose answer is not known yet: the first probes are under way.
             Answer::Silence if ask::is_query(message) => refused(StatusCode::SERVICE_UNAVAILABLE),
-            Answer::Silence => refused(StatusCode::BAD_REQUEST),
+            // Whole zones and updates are refused here.
+            Answer::Silence | Answer::Messages(_) | Answer::Update(_) => refused(StatusCode::BAD_REQUEST),
             Answer::Panic => refused(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }

@@ -50,7 +50,8 @@ pub(super) async fn answer(hub: Rc<Hub>, turn: Turn, mut send: SendStream, mut r
     let reply = match hub.desk.borrow_mut().answer(&request) {
         Answer::Reply(reply) => [&(reply.len() as u16).to_be_bytes(), reply].concat(),
         // A query whose answer is not known yet.
-        Answer::Silence => {
+        // Whole zones and updates are refused here.
+        Answer::Silence | Answer::Messages(_) | Answer::Update(_) => {
             let _closed = send.reset(code::INTERNAL_ERROR);
             return;
         }

@@ -1,0 +1,251 @@
+//! Dynamic updates: kept in the state directory, put beside the zones at each load, and carried out by one thread, by the
+//! same reload that files are read by. All or nothing: the reply comes when the change serves, or nothing has changed.
+//!
+//! ```text
+//! ticket ─► may he, is it so, what changes ─► updates.json ─► reload (all or nothing) ─► reply, signed
+//! ```
+
+use crate::clock;
+use crate::control::Reloads;
+use crate::events::{Events, Kind};
+use crate::limits::UPDATES_AT_ONCE;
+use crate::priority;
+use crate::publish::Published;
+use crate::snapshot::Spec;
+use crate::state::State;
+use crate::store::{Updated, read_updates, set_updates_aside, write_updates};
+use crate::update::{Changed, Desk, Message, Refusal, Ticket, View, beside, change};
+use crate::wire::code::rcode;
+use crate::wire::{Name, Span};
+use crate::zone::Record;
+use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// What updates have added, and where more are given.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// The same, if it is ours to write.
+    own: OnceLock<Option<PathBuf>>,
+    updated: Mutex<Updated>,
+    /// Where updates are given.
+    pub(super) desk: Desk,
+}
+
+impl Kept {
+    /// Goes on with what the last run left; gives what its thread receives too. What cannot be read is put aside and said.
+    pub(super) fn new(folder: Option<PathBuf>) -> (Arc<Self>, Receiver<Ticket>) {
+        let updated = folder.as_deref().map_or(Ok(Updated::new()), read_updates).unwrap_or_else(|error| {
+            tracing::error!(%error, "the records of dynamic updates cannot be read: they are not served, and updates.json is put aside");
+            let _gone = folder.as_deref().map(set_updates_aside);
+            Updated::new()
+        });
+        let (desk, tickets) = Desk::new();
+        (Arc::new(Self { own: OnceLock::new(), updated: Mutex::new(updated), desk }), tickets)
+    }
+
+    fn updated(&self) -> Updated {
+        self.updated.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the state directory, if it is ours to write, and reads what a server that we take over from may have kept
+    /// meanwhile. True if that is something.
+    pub(super) fn own(&self, own: Option<PathBuf>) -> bool {
+        // Nobody else says it.
+        let _said_before = self.own.set(own.clone());
+        let Some(Ok(read)) = own.as_deref().map(read_updates) else { return false };
+        let mut updated = self.updated.lock().unwrap_or_else(PoisonError::into_inner);
+        let differs = *updated != read;
+        *updated = read;
+        differs
+    }
+
+    fn replace(&self, updated: Updated) -> io::Result<()> {
+        let folder = self.own.get().and_then(Option::as_deref);
+        write_updates(folder.ok_or_else(|| io::Error::other("there is no state directory of ours"))?, &updated)?;
+        *self.updated.lock().unwrap_or_else(PoisonError::into_inner) = updated;
+        Ok(())
+    }
+
+    /// Puts the records of updates beside those of the zones' files. Gives those that are served, by zone, and what cannot
+    /// be, a line each.
+    pub(super) fn put_beside(&self, spec: &mut Spec) -> (Vec<Vec<Record>>, Vec<String>) {
+        let (updated, mut warnings) = (self.updated(), Vec::new());
+        let mut served = vec![Vec::new(); spec.zones.len()];
+        for (index, zone) in spec.zones.iter_mut().enumerate() {
+            let apex = zone.apex.to_lowercase();
+            let Some(added) = updated.get(&*apex.to_string()).filter(|added| !added.is_empty()) else { continue };
+            let names = spec.names.iter().filter(|name| name.zone.index() == index);
+            let balanced: HashSet<Name> = names.map(|name| name.owner.to_lowercase()).collect();
+            let (records, left) = beside(added, &zone.records, &balanced, &zone.update);
+            if left > 0 {
+                warnings.push(format!(
+                    "{apex} {left} records of dynamic updates are not served: the zone's file has something else there, or no longer allows them"
+                ));
+            }
+            zone.records.extend(records.iter().cloned());
+            served[index] = records;
+        }
+        (served, warnings)
+    }
+}
+
+/// The thread; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Updater {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread knows.
+struct Updating {
+    kept: Arc<Kept>,
+    published: Arc<Published>,
+    reloads: Reloads,
+    happened: Events,
+}
+
+/// How long the thread waits for a ticket before it looks whether it must end.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Updater {
+    /// Starts it.
+    pub(super) fn start(
+        (kept, tickets): (Arc<Kept>, Receiver<Ticket>),
+        published: &Arc<Published>,
+        reloads: &Reloads,
+        happened: &Events,
+    ) -> io::Result<Self> {
+        let (published, reloads, happened) = (Arc::clone(published), reloads.clone(), happened.clone());
+        let updating = Updating { kept, published, reloads, happened };
+        let (stop, stopped) = channel();
+        let run = move || {
+            priority::behind_answers();
+            while !matches!(stopped.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected)) {
+                match tickets.recv_timeout(LOOK) {
+                    Ok(first) => updating.carry_out(first, &tickets),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("update".into()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Updater {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by the hook.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// What an update has changed, for people.
+struct Told {
+    zone: String,
+    key: String,
+    what: String,
+}
+
+impl Updating {
+    /// Carries an update out, and those that wait behind it: one reload serves them all.
+    fn carry_out(&self, first: Ticket, tickets: &Receiver<Ticket>) {
+        let state = self.published.load_full();
+        let before = self.kept.updated();
+        let (mut updated, mut changed) = (before.clone(), Vec::new());
+        for ticket in std::iter::once(first).chain(tickets.try_iter().take(UPDATES_AT_ONCE)) {
+            match decide(&state, &mut updated, &ticket) {
+                Ok(None) => self.answer(&state, ticket, rcode::NOERROR),
+                Ok(Some(told)) => changed.push((ticket, told)),
+                Err(Refusal { rcode, why }) => {
+                    let key = ticket.update.session.key().name().to_string();
+                    tracing::info!(key, source = %ticket.update.source, rcode, why, "an update is refused");
+                    self.answer(&state, ticket, rcode);
+                }
+            }
+        }
+        if changed.is_empty() {
+            return;
+        }
+        let serves = match self.kept.replace(updated) {
+            Ok(()) => self.reload(&changed, before),
+            Err(error) => {
+                tracing::error!(%error, "updates cannot be kept: they are refused");
+                false
+            }
+        };
+        for (ticket, told) in changed {
+            if serves {
+                tracing::info!(zone = told.zone, key = told.key, "updated: {}", told.what);
+                self.happened.push(
+                    Kind::Update,
+                    &told.zone,
+                    "",
+                    "updated",
+                    &format!("key {}: {}", told.key, told.what),
+                );
+            }
+            self.answer(&state, ticket, if serves { rcode::NOERROR } else { rcode::SERVFAIL });
+        }
+    }
+
+    /// Has what is kept now put in force; if that fails, all is kept as it was `before`.
+    fn reload(&self, changed: &[(Ticket, Told)], before: Updated) -> bool {
+        let mut zones: Vec<&str> = changed.iter().map(|(_, told)| &*told.zone).collect();
+        zones.dedup();
+        let outcome = self.reloads.reload_blocking(format!("update of {}", zones.join(", ")));
+        if outcome.is_ok() {
+            return true;
+        }
+        tracing::error!("an update is not carried out, since the files cannot be read: nothing has changed");
+        if let Err(error) = self.kept.replace(before) {
+            tracing::error!(%error, "updates.json has an update that was not carried out");
+        }
+        false
+    }
+
+    fn answer(&self, state: &State, ticket: Ticket, rcode: u16) {
+        state.identity.transfers.shared.counts.count_update(rcode);
+        let Ticket { update, reply } = ticket;
+        reply(update.answer(rcode, clock::unix_seconds()));
+    }
+}
+
+/// What an update comes to, beside those before it; nothing if nothing changes.
+fn decide(state: &State, updated: &mut Updated, ticket: &Ticket) -> Result<Option<Told>, Refusal> {
+    let refuse = |rcode, why| Err(Refusal { rcode, why });
+    let update = &ticket.update;
+    let Some(message) = Message::read(&update.bytes) else { return refuse(rcode::FORMERR, "a malformed message") };
+    let Some(zone) = state.snapshot.zones.zone_at(Span::new(message.zone.wire())) else {
+        return refuse(rcode::NOTAUTH, "not the apex of a zone of ours");
+    };
+    if state.snapshot.is_locked(zone) {
+        return refuse(rcode::SERVFAIL, "the zone's keys are missing");
+    }
+    let settings = &state.snapshot.settings[zone.index()];
+    let grants = settings.update.of(update.source, update.session.key());
+    if grants.clone().next().is_none() {
+        return refuse(rcode::REFUSED, "the key may not change this zone");
+    }
+    let apex: Box<str> = message.zone.to_string().into();
+    let added = updated.get(&apex).map_or(&[][..], Vec::as_slice);
+    let view = View { snapshot: &state.snapshot, zone, served: state.identity.updates.served(zone), added };
+    let Changed { records, added: new, taken } = change(&view, &message.zone, &message, grants)?;
+    if (new, taken) == (0, 0) {
+        return Ok(None);
+    }
+    let mut names: Vec<String> = message.updates.iter().map(|one| one.name.to_string()).collect();
+    names.dedup();
+    let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
+    let what = format!("{new} records added, {taken} taken away ({}{more})", names[0]);
+    updated.insert(apex.clone(), records);
+    Ok(Some(Told { zone: apex.into(), key: update.session.key().name().to_string(), what }))
+}
