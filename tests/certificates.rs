@@ -20,7 +20,7 @@ fn options(folder: &Path) -> Options {
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let file = "zones = [\"zones\"]\nstate = \"state\"\n[dns]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n\
-                [tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
+                [tls]\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\nidle = \"1h\"\n";
     fs::write(folder.path().join("geosteer.toml"), file).unwrap();
     fs::create_dir(folder.path().join("zones")).unwrap();
     fs::write(folder.path().join("zones/example.com.toml"), ZONE).unwrap();
