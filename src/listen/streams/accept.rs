@@ -27,18 +27,12 @@ impl Hub {
     ) {
         let speaks = *speaks;
         loop {
-            let mut taken = listener.next().await;
-            for _ in 0..ENCRYPTED_AHEAD {
-                match taken {
-                    Ok((stream, peer)) => self.admit(stream, peer, speaks, front_ends.as_ref()),
-                    Err(error) if sys::is_shortage(&error) => {
-                        self.make_room(speaks, &error).await;
-                        break;
-                    }
-                    // The queue is empty, or the client was gone before we came, and the like.
-                    Err(_) => break,
-                }
-                taken = listener.take();
+            let first = listener.next().await;
+            let admit = |(stream, peer)| self.admit(stream, peer, speaks, front_ends.as_ref());
+            if let Some(error) = take_turn(first, || listener.take(), admit)
+                && sys::is_shortage(&error)
+            {
+                self.make_room(speaks, &error).await;
             }
             // The tasks of those that came begin, and those that had to go let go of their descriptors.
             tokio::task::yield_now().await;
@@ -83,5 +77,48 @@ impl Hub {
             // Others of this process hold them all; the client waits in the kernel's queue.
             pause(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// Admits what is in the kernel's queue, until it fails or it is the turn of others; gives the failure. It may be that the
+/// queue is empty, that the client was gone before we came, and the like. What was taken is admitted.
+fn take_turn<C>(
+    first: io::Result<C>,
+    mut take: impl FnMut() -> io::Result<C>,
+    mut admit: impl FnMut(C),
+) -> Option<io::Error> {
+    let mut taken = first;
+    for turn in 1.. {
+        match taken {
+            Ok(connection) => admit(connection),
+            Err(error) => return Some(error),
+        }
+        if turn == ENCRYPTED_AHEAD {
+            break;
+        }
+        taken = take();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_taken_from_the_queue_is_admitted() {
+        let mut queue = 0..3 * ENCRYPTED_AHEAD + 7;
+        let mut admitted = Vec::new();
+        let mut turns = 0;
+        loop {
+            let mut take = || queue.next().ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock));
+            let first = take();
+            turns += 1;
+            if take_turn(first, take, |number| admitted.push(number)).is_some() {
+                break;
+            }
+            assert_eq!(admitted.len(), turns * ENCRYPTED_AHEAD);
+        }
+        assert_eq!(admitted, (0..3 * ENCRYPTED_AHEAD + 7).collect::<Vec<_>>());
     }
 }
