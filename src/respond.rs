@@ -20,7 +20,7 @@ use crate::state::State;
 use crate::wire::code::{class, extended, rcode, rtype};
 use crate::wire::{Asked, Fault, Query, Reply, SubnetOption};
 use crate::worker::Worker;
-use crate::zone::{Holder, NodeId, Outcome};
+use crate::zone::{At, Holder, NodeId, Outcome};
 use proofs::Book;
 
 /// How a query came in: the answer depends on whether it was UDP, counts and logs on the rest.
@@ -107,10 +107,45 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
             return usual::answer::<true, false>(state, worker, request, query, place, out);
         }
     }
+    if worker.only_signs() {
+        return respond_signing(state, worker, request, out);
+    }
     respond_with_more(state, worker, request, out)
 }
 
-/// The same where a zone is signed or replies are limited, and for queries that ask for more than their answer (a
+/// The same where a zone is signed: with signatures for who asks for them.
+#[inline(never)]
+fn respond_signing(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
+    if let Some(asked) = Asked::read(request.bytes) {
+        let zones = &state.snapshot.zones;
+        let place = zones.place(asked.name());
+        if let Some(query) = asked.with_rest()
+            && request.source.port > PORT_UNANSWERED_MAX
+            && query.edns.asks.is_nothing()
+        {
+            if query.edns.dnssec_ok() && place.is_some_and(|at| zones.is_signed(at.zone())) {
+                return usual::answer::<true, true>(state, worker, request, query, place, out);
+            }
+            return respond_unsigned(state, worker, request, query, place, out);
+        }
+    }
+    respond_with_more(state, worker, request, out)
+}
+
+/// The same for who does not ask for signatures: apart, so that he takes no registers from who does.
+#[inline(never)]
+fn respond_unsigned(
+    state: &State,
+    worker: &mut Worker,
+    request: &Request<'_>,
+    query: Query<'_>,
+    place: Option<At<'_>>,
+    out: &mut [u8],
+) -> Verdict {
+    usual::answer::<true, false>(state, worker, request, query, place, out)
+}
+
+/// The same where replies are limited, and for queries that ask for more than their answer (a
 /// cookie, the server's name). Reads the message itself: handing on a query that has been read costs all others.
 #[inline(never)]
 fn respond_with_more(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {

@@ -38,6 +38,8 @@ pub struct Worker {
     is_limited: bool,
     /// No zone is signed, and replies are not limited.
     only_answers: bool,
+    /// A zone is signed, and replies are not limited.
+    only_signs: bool,
     tally: Arc<Tally>,
     /// Those of the tally, at hand.
     counts: Arc<[Count]>,
@@ -85,6 +87,7 @@ impl Worker {
             // Until it has seen a state.
             is_limited: true,
             only_answers: false,
+            only_signs: false,
             tally: Arc::default(),
             counts: Arc::new([]),
             names: (0, 0),
@@ -117,12 +120,19 @@ impl Worker {
         self.names = state.snapshot.counted.names();
         self.is_limited = state.identity.limiter.is_some();
         self.only_answers = !self.is_limited && !state.snapshot.signs;
+        self.only_signs = !self.is_limited && state.snapshot.signs;
     }
 
     /// True if answers are all there is to do: no zone is signed, and replies are not limited.
     #[inline(always)]
     pub(crate) const fn only_answers(&self) -> bool {
         self.only_answers
+    }
+
+    /// True if answers and their signatures are: a zone is signed, and replies are not limited.
+    #[inline(always)]
+    pub(crate) const fn only_signs(&self) -> bool {
+        self.only_signs
     }
 
     /// True if what it answers depends on the time.
