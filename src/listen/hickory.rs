@@ -65,8 +65,12 @@ impl Handler {
         tell_time(worker, clock::instant());
         match respond(&state, worker, &Request { bytes, source: source.into(), transport }, out) {
             Verdict::Send(length) => Some(read(&out[..length], bytes)),
-            // Whole zones are transferred by geosteer's own listeners.
-            Verdict::Drop | Verdict::Hand => None,
+            Verdict::Drop => None,
+            // Whole zones are transferred by geosteer's own listeners: the place among the transfers is given back at once.
+            Verdict::Hand => {
+                drop(worker.take_handed());
+                None
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ mod validity;
 pub use once::{Probed, probe_once};
 pub use progress::Phase;
 pub use stats::Stats;
+pub(crate) use tls::NoVerification;
 
 use crate::health::{Check, Load, Millis, Outcome, TargetAddress};
 use crate::priority;

@@ -215,9 +215,9 @@ fn system_roots() -> Result<Arc<RootCertStore>, Box<str>> {
     Ok(Arc::new(roots))
 }
 
-/// Takes any certificate: `tls_verify = false`.
+/// Takes any certificate: `tls_verify = false`, and where one is only looked at.
 #[derive(Debug)]
-struct NoVerification(Arc<CryptoProvider>);
+pub(crate) struct NoVerification(pub(crate) Arc<CryptoProvider>);
 
 impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
