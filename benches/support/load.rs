@@ -1,10 +1,11 @@
-//! A load generator: closed loop over UDP with a window of open queries a socket, or a fixed rate. An answer's time ends
-//! when the kernel has it, and not when this process, which stands for clients elsewhere, wakes up.
+//! A load generator: closed loop over UDP with a window of open queries a socket, or a fixed rate. A query's time begins
+//! when the kernel hands it to the network and ends when the kernel has its answer, so that the way of this process,
+//! which stands for clients elsewhere, through its own half of the kernel is not counted as the server's.
 
 #![expect(clippy::disallowed_methods, reason = "a load generator measures time")]
 
 use super::queries::Stream;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, Timestamps, TimestampingFlag, recvmsg, setsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
@@ -168,7 +169,7 @@ impl Flow {
         let socket = UdpSocket::bind(any).expect("a socket on loopback");
         socket.connect(server).expect("a route to the server");
         socket.set_nonblocking(true).expect("sockets can be non-blocking");
-        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("the kernel stamps what it gets");
+        setsockopt(&socket, sockopt::Timestamping, &stamps()).expect("the kernel stamps what it sends and gets");
         let window = u16::try_from(window).expect("windows are small");
         Self { socket, open: vec![None; usize::from(window)], free: (0..window).collect() }
     }
@@ -180,18 +181,17 @@ impl Flow {
             let id = *self.free.last().expect("room counts the free ids");
             message[..query.len()].copy_from_slice(query);
             message[..2].copy_from_slice(&id.to_be_bytes());
-            let asked = since_1970();
             if self.socket.send(&message[..query.len()]).is_err() {
                 return count;
             }
             self.free.pop();
-            self.open[usize::from(id)] = Some(asked);
+            self.open[usize::from(id)] = Some(self.went());
         }
         room as u64
     }
 
     fn receive(&mut self, outcome: &mut Outcome) -> usize {
-        let (mut reply, mut stamp) = ([0; 4096], nix::cmsg_space!(nix::sys::time::TimeSpec));
+        let (mut reply, mut stamp) = ([0; 4096], nix::cmsg_space!(Timestamps));
         let mut count = 0;
         while let Some((length, came)) = self.next(&mut reply, &mut stamp) {
             let id = u16::from_be_bytes([reply[0], reply[1]]);
@@ -208,14 +208,24 @@ impl Flow {
 
     /// The next reply's length, and when the kernel got it.
     fn next(&self, reply: &mut [u8], stamp: &mut [u8]) -> Option<(usize, Duration)> {
-        let mut parts = [IoSliceMut::new(reply)];
-        let flags = MsgFlags::MSG_DONTWAIT;
+        self.stamped(reply, stamp, MsgFlags::MSG_DONTWAIT)
+    }
+
+    /// When the query that was just sent was put on the network: its stamp is there as soon as it is sent.
+    fn went(&self) -> Duration {
+        let mut stamp = nix::cmsg_space!(Timestamps, [u8; 64]);
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_ERRQUEUE;
+        self.stamped(&mut [], &mut stamp, flags).expect("loopback sends at once").1
+    }
+
+    fn stamped(&self, text: &mut [u8], stamp: &mut [u8], flags: MsgFlags) -> Option<(usize, Duration)> {
+        let mut parts = [IoSliceMut::new(text)];
         let message = recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, Some(stamp), flags).ok()?;
-        let came = message.cmsgs().ok()?.find_map(|part| match part {
-            ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+        let time = message.cmsgs().ok()?.find_map(|part| match part {
+            ControlMessageOwned::ScmTimestampsns(times) => Some(Duration::from(times.system)),
             _ => None,
         });
-        Some((message.bytes, came.expect("the kernel stamps what it gets")))
+        Some((message.bytes, time.expect("the kernel stamps it")))
     }
 
     fn sweep(&mut self) -> u64 {
@@ -229,6 +239,12 @@ impl Flow {
         }
         lost
     }
+}
+
+/// Both ways, by the kernel's clock, without the query's own text on its way out.
+fn stamps() -> TimestampingFlag {
+    let ways = TimestampingFlag::SOF_TIMESTAMPING_TX_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE;
+    ways | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_OPT_TSONLY
 }
 
 fn since_1970() -> Duration {

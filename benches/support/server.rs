@@ -54,6 +54,15 @@ pub(crate) fn pinned() -> Vec<String> {
     ["taskset".to_owned(), "-c".to_owned(), last.to_string()].into()
 }
 
+/// Keeps this thread off the processor of what is [`pinned`]: its client is another machine, as it were. True if the
+/// machine has several processors.
+pub(crate) fn apart() -> bool {
+    let mut set = rustix::thread::sched_getaffinity(None).expect("a thread knows its processors");
+    let count = std::thread::available_parallelism().map_or(1, |count| count.get());
+    set.unset(count - 1);
+    count > 1 && rustix::thread::sched_setaffinity(None, &set).is_ok()
+}
+
 /// True if `program` can be started.
 pub(crate) fn has(program: &str) -> bool {
     let run = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
