@@ -2,14 +2,13 @@
 
 use super::Fallback;
 use super::depends::users;
-use super::rows::ROWS;
 use crate::id::PoolId;
 use crate::snapshot::Snapshot;
 
-/// Which chunks of rows look at a pool, and which pools a target's health counts for.
+/// Which classes look at a pool, and which pools a target's health counts for.
 #[derive(Debug, Default)]
 pub(crate) struct Dependents {
-    chunks: Packed,
+    classes: Packed,
     /// By pool, the pools that depend on it.
     pub(super) users: Packed,
     pools: Packed,
@@ -17,9 +16,9 @@ pub(crate) struct Dependents {
 
 impl Dependents {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
-        let mut chunks: Vec<(u32, u32)> = Vec::new();
+        let mut classes: Vec<(u32, u32)> = Vec::new();
         for class in 0..snapshot.plan.len() {
-            let mut add = |pool: PoolId| chunks.push((pool.index() as u32, (class / ROWS) as u32));
+            let mut add = |pool: PoolId| classes.push((pool.index() as u32, class as u32));
             snapshot.plan.steps(class).flat_map(|step| step.parts).for_each(|part| add(part.pool));
             if let Fallback::Pool(pool) = snapshot.routes[snapshot.plan.route_of(class).index()].fallback {
                 add(pool);
@@ -32,14 +31,14 @@ impl Dependents {
         }
         let users = Packed::new(users(snapshot), snapshot.pools.len());
         Self {
-            chunks: Packed::new(chunks, snapshot.pools.len()),
+            classes: Packed::new(classes, snapshot.pools.len()),
             users,
             pools: Packed::new(pools, snapshot.targets.len()),
         }
     }
 
-    pub(super) fn chunks(&self, pool: PoolId) -> &[u32] {
-        self.chunks.of(pool.index())
+    pub(super) fn classes(&self, pool: PoolId) -> &[u32] {
+        self.classes.of(pool.index())
     }
 
     /// The pools whose members a target's health counts for.

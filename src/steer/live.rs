@@ -66,20 +66,36 @@ impl Live {
         while let Some(id) = waves.next() {
             if self.work_out(snapshot, id, &observed) {
                 changed = true;
-                stale.extend_from_slice(dependents.chunks(id));
+                stale.extend_from_slice(dependents.classes(id));
                 waves.changed(dependents.users.of(id.index()));
             }
         }
         stale.sort_unstable();
         stale.dedup();
-        for chunk in stale {
-            let chunk = chunk as usize;
-            let new = self.chunk(snapshot, chunk);
-            if new != *self.rows[chunk] {
+        for classes in stale.chunk_by(|one, next| *one as usize / ROWS == *next as usize / ROWS) {
+            let chunk = classes[0] as usize / ROWS;
+            if let Some(new) = self.chunk_again(snapshot, chunk, classes) {
                 Arc::make_mut(&mut self.rows)[chunk] = Arc::new(new);
             }
         }
         changed
+    }
+
+    /// A chunk some of whose classes may be led elsewhere now; nothing if none is.
+    fn chunk_again(&self, snapshot: &Snapshot, number: usize, classes: &[u32]) -> Option<RowChunk> {
+        let old = &*self.rows[number];
+        if !old.own.is_empty() {
+            // Rows share what is the chunk's own, by its places.
+            return Some(self.chunk(snapshot, number)).filter(|new| new != old);
+        }
+        let (mut own, mut rows) = (Vec::new(), None);
+        for class in classes.iter().map(|&class| class as usize) {
+            let (new, place) = (self.rows_of(snapshot, class, &mut own), class % ROWS);
+            if new != old.rows[place] {
+                rows.get_or_insert_with(|| old.rows.clone())[place] = new;
+            }
+        }
+        rows.map(|rows| RowChunk { rows, own: own.into() })
     }
 
     /// Works one pool out again; true if it is another now.
@@ -154,11 +170,14 @@ impl Live {
     fn chunk(&self, snapshot: &Snapshot, number: usize) -> RowChunk {
         let mut own = Vec::new();
         let classes = number * ROWS..snapshot.plan.len().min((number + 1) * ROWS);
-        let rows = classes.map(|class| {
-            let steps: Vec<StepView<'_>> = snapshot.plan.steps(class).collect();
-            Family::BOTH.map(|family| self.resolve(snapshot, class, &steps, family as usize, &mut own))
-        });
-        RowChunk { rows: rows.collect(), own: own.into() }
+        let rows = classes.map(|class| self.rows_of(snapshot, class, &mut own)).collect();
+        RowChunk { rows, own: own.into() }
+    }
+
+    /// The rows of a class, one a family.
+    fn rows_of(&self, snapshot: &Snapshot, class: usize, own: &mut Vec<Own>) -> [Row; 2] {
+        let steps: Vec<StepView<'_>> = snapshot.plan.steps(class).collect();
+        Family::BOTH.map(|family| self.resolve(snapshot, class, &steps, family as usize, own))
     }
 
     fn resolve(
@@ -206,4 +225,61 @@ impl Live {
 pub fn is_live(state: &crate::state::State, endpoint: EndpointId, family: Family) -> bool {
     let pool = state.snapshot.endpoints[endpoint.index()].pool;
     state.live.pool(pool).is_up(endpoint, family as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Fallback;
+    use super::super::fixture::{World, nearest, one, split};
+    use super::*;
+    use crate::worker::Draw;
+
+    /// More classes than a chunk has rows; of some chunks rows have something of their own, of others none.
+    fn world() -> World {
+        const REGIONS: [(&str, &[&str]); 3] = [("a", &["20.0.0.0/8"]), ("b", &["30.0.0.0/8"]), ("c", &["40.0.0.0/8"])];
+        let mut world = World::new(&REGIONS);
+        let pools: Vec<PoolId> =
+            (0..48).map(|id| world.pool(&format!("p{id}"), &[&format!("1.1.{id}.1"), &format!("1.1.{id}.2")])).collect();
+        world.pool_mut(pools[5]).rules.depends_on = [pools[6]].into();
+        for (index, pools) in pools.chunks(4).enumerate() {
+            let &[one_of, next, third, last] = pools else { unreachable!("a multiple of four") };
+            let first = match index {
+                4 => split(&[(one_of, 1), (next, 2)], true),
+                8 => nearest(pools),
+                _ => one(one_of),
+            };
+            let rows = vec![
+                (Some(0), vec![first, one(next)], false),
+                (Some(1), vec![one(next), one(third)], false),
+                (Some(2), vec![one(third), one(next), one(one_of)], true),
+                (None, vec![one(third)], false),
+            ];
+            let policy = world.policy(rows);
+            let fallback = if index % 2 == 0 { Fallback::Pool(last) } else { Fallback::All };
+            world.name(&format!("n{index}.example.com"), policy, fallback);
+        }
+        world
+    }
+
+    #[test]
+    fn what_is_worked_out_by_and_by_is_what_is_worked_out_at_once() {
+        let snapshot = world().build();
+        let dependents = Dependents::new(&snapshot);
+        let mut known = vec![Observed::UP; snapshot.endpoints.len()];
+        let (mut draw, mut changes) = (Draw::new(7), 0);
+        let mut live = Live::new(&snapshot, |id| known[id.index()]);
+        assert!(live.rows.len() > 2 && live.rows.iter().any(|chunk| chunk.own.is_empty()));
+        assert!(live.rows.iter().any(|chunk| !chunk.own.is_empty()));
+        for _ in 0..1_000 {
+            let touched: Vec<usize> = (0..=draw.below(6)).map(|_| draw.below(known.len() as u32) as usize).collect();
+            for &endpoint in &touched {
+                known[endpoint] = if draw.below(2) == 0 { Observed::UP } else { Observed::DOWN };
+            }
+            let pools: Vec<PoolId> = touched.iter().map(|&endpoint| snapshot.endpoints[endpoint].pool).collect();
+            changes += usize::from(live.update(&snapshot, &dependents, &pools, |id| known[id.index()]));
+            let at_once = Live::new(&snapshot, |id| known[id.index()]);
+            assert!(live.rows == at_once.rows && live.pools == at_once.pools);
+        }
+        assert!(changes > 800);
+    }
 }

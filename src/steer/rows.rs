@@ -7,7 +7,7 @@ use crate::pool::{Asker, Share, Table};
 use crate::worker::Draw;
 use std::sync::Arc;
 
-/// Rows in one chunk: what one change works out again. In an uproar nearly every change is in another chunk.
+/// Rows in one chunk: what one change copies. In an uproar nearly every change is in another chunk.
 pub(super) const ROWS: usize = 16;
 
 /// Where a row, or a part of a split, leads.
