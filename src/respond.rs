@@ -94,11 +94,22 @@ impl Ending {
 ///
 /// The usual query, of an existing name and its addresses or plain records, is answered from top to bottom by code
 /// that is all inlined ([`usual`]); every other one takes the long way ([`answer_any`]) to the same answers.
+#[inline(always)]
 pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
     worker.follow(state);
-    if worker.only_answers()
-        && let Some(asked) = Asked::read(request.bytes)
-    {
+    if worker.only_answers() {
+        return respond_plainly(state, worker, request, out);
+    }
+    if worker.only_signs() {
+        return respond_signing(state, worker, request, out);
+    }
+    respond_with_more(state, worker, request, out)
+}
+
+/// The same where no zone is signed and replies are not limited.
+#[inline(never)]
+fn respond_plainly(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
+    if let Some(asked) = Asked::read(request.bytes) {
         let place = state.snapshot.zones.place(asked.name());
         if let Some(query) = asked.with_rest()
             && request.source.port > PORT_UNANSWERED_MAX
@@ -106,9 +117,6 @@ pub fn respond(state: &State, worker: &mut Worker, request: &Request<'_>, out: &
         {
             return usual::answer::<true, false>(state, worker, request, query, place, out);
         }
-    }
-    if worker.only_signs() {
-        return respond_signing(state, worker, request, out);
     }
     respond_with_more(state, worker, request, out)
 }

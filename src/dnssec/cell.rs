@@ -11,9 +11,9 @@ pub const SIGNATURE: usize = 64;
 const WORDS: usize = SIGNATURE / 8;
 
 /// The words. Only one thread may write at a time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cell {
-    /// How often writing began or ended: 0 as long as nothing was written, odd while it goes on.
+    /// How often writing began or ended: odd while it goes on, and before the first write ended.
     turns: AtomicU64,
     /// Expiration in the upper half, inception in the lower one: as a record has them.
     window: AtomicU64,
@@ -63,13 +63,19 @@ pub(super) struct Content {
     pub(super) signature: [u8; SIGNATURE],
 }
 
+impl Default for Cell {
+    fn default() -> Self {
+        Self { turns: AtomicU64::new(1), window: AtomicU64::default(), signature: Default::default() }
+    }
+}
+
 impl Cell {
     /// Looks at it; nothing before the first write, and while one goes on.
     #[inline(always)]
     pub(super) fn held(&self) -> Option<Held<'_>> {
         let turns = self.turns.load(Ordering::Acquire);
         let window = self.window.load(Ordering::Relaxed);
-        (turns != 0 && turns & 1 == 0).then_some(Held { cell: self, turns, window })
+        (turns & 1 == 0).then_some(Held { cell: self, turns, window })
     }
 
     /// What it holds, whole; nothing while it is written.
@@ -87,14 +93,14 @@ impl Cell {
 
     /// Takes another content.
     pub(super) fn write(&self, content: Content) {
-        let turns = self.turns.load(Ordering::Relaxed);
-        self.turns.store(turns + 1, Ordering::Relaxed);
+        let turns = self.turns.load(Ordering::Relaxed) | 1;
+        self.turns.store(turns, Ordering::Relaxed);
         fence(Ordering::Release);
         self.window.store(content.window, Ordering::Relaxed);
         for (octets, word) in content.signature.as_chunks::<8>().0.iter().zip(&self.signature) {
             word.store(u64::from_ne_bytes(*octets), Ordering::Relaxed);
         }
-        self.turns.store(turns + 2, Ordering::Release);
+        self.turns.store(turns + 1, Ordering::Release);
     }
 }
 

@@ -91,6 +91,8 @@ pub struct Seal {
     /// Of the one key that signs the type: the first words of its signatures, and its tag and the zone's name. Nothing if
     /// there are several.
     only: Option<(u64, Arc<[u8]>)>,
+    /// When the first signature needs no look: it holds, and its use is noted. A [`span`].
+    calm: AtomicU64,
     /// That of the first hand that signs the type, and those of the others: most have one.
     first: Cell,
     more: Box<[Cell]>,
@@ -111,7 +113,7 @@ impl Seal {
         };
         let (renew, used) = (AtomicU64::default(), AtomicU64::new(core.now()));
         let (core, first, busy) = (Arc::clone(core), Cell::default(), Mutex::default());
-        Self { core, rrset, only, first, more, renew, used, busy }
+        Self { core, rrset, only, calm: AtomicU64::default(), first, more, renew, used, busy }
     }
 
     /// An RRset with signatures that were made before; nothing if they do not hold, or nobody has used them for long.
@@ -178,18 +180,42 @@ impl Seal {
         self.holds(now) || self.sign(&busy, now).is_some()
     }
 
+    /// The key tag and the zone's name of its signature, if there is one alone.
+    #[inline(always)]
+    #[must_use]
+    pub fn signer(&self) -> &[u8] {
+        self.only.as_ref().map_or(&[], |only| &only.1)
+    }
+
     /// The signature, if there is one alone and it has been made: the usual case, without a lock.
     #[inline(always)]
     #[must_use]
     pub fn only(&self) -> Option<Rrsig<'_>> {
         let now = self.core.now();
         let (fixed, signer) = self.only.as_ref()?;
-        let held = self.first.held().filter(|held| holds(held.window(), now))?;
-        self.note_use(now);
+        if !is_within(self.calm.load(Ordering::Acquire), now) && !self.look(now) {
+            return None;
+        }
+        let held = self.first.held()?;
         Some(Rrsig { fixed: *fixed, window: held.window(), signer, held })
     }
 
-    #[inline(always)]
+    /// True if the first signature holds; then it needs no look for a while.
+    #[cold]
+    fn look(&self, now: u64) -> bool {
+        self.note_use(now);
+        // Nobody waits here. While a new one is made, it is not known how long that one will hold.
+        let alone = self.busy.try_lock();
+        let Some(window) = self.first.held().map(|held| held.window()).filter(|window| holds(*window, now)) else {
+            return false;
+        };
+        if alone.is_ok() {
+            let left = ((window >> 32) as u32).wrapping_sub(now as u32);
+            self.calm.store(span(now, left.min(USED_STEP_S as u32)), Ordering::Release);
+        }
+        true
+    }
+
     fn note_use(&self, now: u64) {
         if self.used.load(Ordering::Relaxed) + USED_STEP_S < now {
             self.used.store(now, Ordering::Relaxed);
@@ -204,6 +230,8 @@ impl Seal {
     fn sign(&self, _busy: &MutexGuard<'_, ()>, now: u64) -> Option<()> {
         let (from, until) = (now.saturating_sub(SIGNATURE_SKEW_S), now + SIGNATURE_LIFE_S);
         let times = Window { inception: from as u32, expiration: until as u32 };
+        // By another clock, maybe.
+        self.calm.store(0, Ordering::Release);
         for (cell, hand) in self.cells().zip(self.core.hands(self.rrset.rtype)) {
             let rdata = sign(&self.rrset, self.core.apex.wire(), &self.core.keys[hand.key], times).ok()?;
             let window = until << 32 | from & 0xffff_ffff;
@@ -244,6 +272,17 @@ impl Seal {
     pub(super) fn is_forgotten(&self, now: u64) -> bool {
         self.used.load(Ordering::Relaxed) + SIGNATURE_LIFE_S < now
     }
+}
+
+/// So many seconds from then on, as one word.
+fn span(from: u64, seconds: u32) -> u64 {
+    from << 32 | u64::from(seconds)
+}
+
+/// True if that time is within a span, which may go round (as the times of signatures do).
+#[inline(always)]
+fn is_within(span: u64, now: u64) -> bool {
+    (now as u32).wrapping_sub((span >> 32) as u32) < span as u32
 }
 
 /// The first words of an RRset's signatures by one key, up to the original TTL.

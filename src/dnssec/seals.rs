@@ -16,32 +16,39 @@ const SPARE: usize = 4;
 /// What tells an RRset of a name from its others, whatever the order of its records.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Mark {
-    /// The type, and the pool whose members they are; [`ANY`] if the data itself is what follows.
+    /// From the top: 16 bits of the type, 32 of the pool whose members they are, [`ANY`] if the data itself is what
+    /// follows; and 16 bits of what follows, if that is a sum.
     of: u64,
-    /// A bit for each member; or 128 bits that the data comes to.
-    members: [u64; 2],
+    /// A bit for each member; or what the data comes to, of which there are 80 bits with those above.
+    members: u64,
 }
 
 /// In place of a pool.
-const ANY: u64 = 0xffff_ffff;
+const ANY: u32 = 0xffff_ffff;
 
 impl Mark {
     /// That of members of a pool, of each of which a record is made. `first`: the first of the pool's endpoints.
     #[inline(always)]
     #[must_use]
     pub fn of_members(rtype: u16, pool: PoolId, (first, count): (EndpointId, u16), picked: &[EndpointId]) -> Self {
-        let of = u64::from(rtype) << 32 | pool.index() as u64;
+        let pool = pool.index() as u32;
         if count > 64 {
-            return Self { of, members: Self::of_many(picked) };
+            return Self::of_many(rtype, pool, picked);
         }
         let bit = |endpoint: &EndpointId| 1 << (endpoint.index().wrapping_sub(first.index()) & 63);
-        Self { of, members: [picked.iter().fold(0, |members, endpoint| members | bit(endpoint)), 0] }
+        Self::new(rtype, pool, [picked.iter().fold(0, |members, endpoint| members | bit(endpoint)), 0])
     }
 
-    /// What the members of a large pool come to.
+    #[inline(always)]
+    fn new(rtype: u16, pool: u32, [members, more]: [u64; 2]) -> Self {
+        Self { of: u64::from(rtype) << 48 | u64::from(pool) << 16 | more & 0xffff, members }
+    }
+
+    /// That of members of a large pool.
     #[cold]
-    fn of_many(picked: &[EndpointId]) -> [u64; 2] {
-        picked.iter().fold([0; 2], |sums, endpoint| added(sums, mixed([endpoint.index() as u64, 1])))
+    fn of_many(rtype: u16, pool: u32, picked: &[EndpointId]) -> Self {
+        let sums = picked.iter().fold([0; 2], |sums, endpoint| added(sums, mixed([endpoint.index() as u64, 1])));
+        Self::new(rtype, pool, sums)
     }
 
     /// That of any records' data.
@@ -51,14 +58,14 @@ impl Mark {
             let parts = rdata.chunks(16).map(words);
             added(sums, parts.fold([rdata.len() as u64, 0], |so_far, [a, b]| mixed([so_far[0] ^ a, so_far[1] ^ b])))
         });
-        Self { of: u64::from(rtype) << 32 | ANY, members }
+        Self::new(rtype, ANY, members)
     }
 
     /// Where it belongs in a table.
     #[inline(always)]
     fn place(&self) -> usize {
         // Pool and members side by side: what is above the 32nd bit of a factor does not reach the lower bits of a product.
-        let all = self.of ^ self.members[0].rotate_left(20) ^ self.members[1].rotate_left(41);
+        let all = (self.of >> 16) ^ self.members.rotate_left(20);
         (all.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
     }
 }

@@ -293,6 +293,46 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_at_hand_is_given_without_a_look_only_while_it_holds() {
+        let signer = signer(&[Role::Entry]);
+        let seal = signer.seal(&rrset(1, 7)).unwrap();
+        let given = |now: u64| {
+            signer.tell(now);
+            let window = seal.only().map(|rrsig| rrsig.window);
+            if let Some(window) = window {
+                assert!((window & 0xffff_ffff..window >> 32).contains(&now), "{now}");
+            }
+            window.is_some()
+        };
+        assert!(!given(NOW), "none was made");
+        assert!(seal.each(|_| true));
+        // From an hour before it was made (`SIGNATURE_SKEW_S`) until its end, to and fro.
+        for hours in [0, 1, 2, 0, 5, 1, 300, 0] {
+            assert!(given(NOW + hours * 3_600), "{hours}");
+        }
+        for off in [NOW - 3_601, NOW - 86_400, NOW + SIGNATURE_LIFE_S, NOW + 10 * 365 * 86_400] {
+            assert!(!given(off) && given(NOW), "{off}");
+        }
+        // Made anew by a clock that was far ahead, for the one that is right again.
+        let far = NOW + 10 * 365 * 86_400;
+        signer.tell(far);
+        assert!(seal.each(|_| true) && given(far) && !given(NOW));
+    }
+
+    #[test]
+    fn who_is_given_what_is_at_hand_keeps_it_in_use() {
+        let signer = signer(&[Role::Entry]);
+        let seal = signer.seal(&rrset(1, 7)).unwrap();
+        assert!(seal.each(|_| true));
+        let last = NOW + SIGNATURE_LIFE_S - 10;
+        for now in (NOW..=last).step_by(1_800) {
+            signer.tell(now);
+            assert!(seal.only().is_some());
+        }
+        assert!(!seal.is_forgotten(last + SIGNATURE_LIFE_S - 7_200) && seal.is_forgotten(last + SIGNATURE_LIFE_S + 1));
+    }
+
+    #[test]
     fn keys_of_the_entry_sign_the_keys_and_the_others_the_rest() {
         let tags = |signer: &Signer, rtype: u16| {
             let tag = |rdata: &[u8]| u16::from_be_bytes([rdata[16], rdata[17]]);

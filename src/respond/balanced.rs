@@ -133,8 +133,8 @@ fn put_picks(
         return Some(query.qtype());
     }
     match asked.want {
-        Want::Addresses(Family::V4) => reply.addresses::<4, 16>(rtype::A, ttl, picks.v4()).then_some(rtype::A),
-        Want::Addresses(Family::V6) => reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6()).then_some(rtype::AAAA),
+        Want::Addresses(Family::V4) => reply.addresses::<4, 16>(rtype::A, ttl, picks.v4(), 0).then_some(rtype::A),
+        Want::Addresses(Family::V6) => reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6(), 0).then_some(rtype::AAAA),
         Want::Target => picks
             .target()
             .map_or(Some(()), |target| reply.record(Section::Answer, QUESTION, rtype::CNAME, ttl, target).map(drop))

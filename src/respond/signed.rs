@@ -2,7 +2,7 @@
 //! RRset is signed once, at its first use, and found again without a lock.
 
 use super::Ending;
-use super::proofs::{Book, Proofs, put_signature, put_signatures};
+use super::proofs::{Book, Proofs, put_signatures};
 use super::records::{self, HINFO};
 use crate::dnssec::{Mark, Seal, without};
 use crate::id::{EndpointId, NameId, PoolId, ZoneId};
@@ -17,17 +17,23 @@ use crate::worker::Worker;
 use crate::zone::{Found, NodeId, Outcome, Set, Zones};
 use std::sync::Arc;
 
-/// Writes the signature of a balanced name's addresses that are written, if it is at hand.
+/// What was signed before of a balanced name's addresses.
 #[inline(always)]
-pub(super) fn put_found(
-    state: &State,
+pub(super) fn found<'s>(
+    state: &'s State,
     (name, pool): (NameId, PoolId),
-    (rtype, ttl): (u16, u32),
+    rtype: u16,
     picks: Picks<'_>,
-    reply: &mut Reply<'_>,
-) -> bool {
-    let rrsig = find(state, name, &mark(state, rtype, pool, picks.endpoints())).and_then(Seal::only);
-    rrsig.is_some_and(|rrsig| put_signature(&rrsig, reply, Section::Answer, (&[], QUESTION), ttl).is_some())
+) -> Option<&'s Seal> {
+    find(state, name, &mark(state, rtype, pool, picks.endpoints()))
+}
+
+/// Writes its signature behind them, where its room was asked for with theirs.
+#[inline(always)]
+pub(super) fn put_found(seal: &Seal, ttl: u32, reply: &mut Reply<'_>) -> bool {
+    let Some(rrsig) = seal.only() else { return false };
+    let parts = (rrsig.fixed, rrsig.window, rrsig.signer);
+    reply.signature_in_room(Section::Answer, (&[], QUESTION), ttl, parts, rrsig.held).is_some()
 }
 
 /// Writes the signature of a static set whose records were written at `start`.

@@ -9,7 +9,7 @@ use crate::id::{NameId, PoolId};
 use crate::state::State;
 use crate::steer::{self, Answer, Picks, Want};
 use crate::wire::code::{class, rcode, rtype};
-use crate::wire::reply::Section;
+use crate::wire::reply::{Section, signature_length};
 use crate::wire::{Query, Reply};
 use crate::worker::Worker;
 use crate::zone::{At, NodeId, Set, Usual};
@@ -75,14 +75,22 @@ fn steered<const ONLY: bool, const SIGNED: bool>(
     let scope = scope(subnet.wish, decision.scope);
     if let Answer::Records { ttl } = decision.answer {
         let picks = Picks::last(state, worker, want);
+        let rtype = if family(query.qtype()) == Family::V4 { rtype::A } else { rtype::AAAA };
+        let seal = if SIGNED { signed::found(state, (name, pool), rtype, picks) } else { None };
+        let behind = seal.map_or(0, |seal| signature_length(seal.signer()));
         let mut reply = Reply::new(&query, request.transport.is_stream(), &mut *out);
         reply.authoritative = true;
         reply.scope = scope;
-        let (fits, rtype) = match family(query.qtype()) {
-            Family::V4 => (reply.addresses::<4, 16>(rtype::A, ttl, picks.v4()), rtype::A),
-            Family::V6 => (reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6()), rtype::AAAA),
+        let fits = match family(query.qtype()) {
+            Family::V4 => reply.addresses::<4, 16>(rtype::A, ttl, picks.v4(), behind),
+            Family::V6 => reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6(), behind),
         };
-        if fits && (!SIGNED || signed::put_found(state, (name, pool), (rtype, ttl), picks, &mut reply)) {
+        // No closure: what is not inlined would keep the reply in memory.
+        let sealed = match seal {
+            Some(seal) if fits => signed::put_found(seal, ttl, &mut reply),
+            _ => !SIGNED,
+        };
+        if fits && sealed {
             return finish_as::<ONLY>(state, worker, request, &query, reply, Ending::plain(rcode::NOERROR));
         }
     }

@@ -169,12 +169,25 @@ impl<'o> Reply<'o> {
         (fixed, window, signer): (u64, u64, &[u8]),
         signature: impl Signature,
     ) -> Option<()> {
-        let length = 16 + signer.len() + 64;
-        let end = self.at + labels.len() + RECORD_HEADER + length;
-        if !self.has_room(end) {
+        if !self.has_room(self.at + labels.len() + signature_length(signer)) {
             return None;
         }
-        let head = record_header(behind, rtype::RRSIG, ttl, length as u16);
+        self.signature_in_room(section, (labels, behind), ttl, (fixed, window, signer), signature)
+    }
+
+    /// The same where its room was asked for before.
+    #[inline(always)]
+    pub fn signature_in_room(
+        &mut self,
+        section: Section,
+        (labels, behind): (&[u8], u16),
+        ttl: u32,
+        (fixed, window, signer): (u64, u64, &[u8]),
+        signature: impl Signature,
+    ) -> Option<()> {
+        let length = signature_length(signer);
+        let end = self.at + labels.len() + length;
+        let head = record_header(behind, rtype::RRSIG, ttl, (length - RECORD_HEADER) as u16);
         let (owner, rest) = self.out[self.at..end].split_at_mut(labels.len());
         if !labels.is_empty() {
             owner.copy_from_slice(labels);
@@ -207,18 +220,19 @@ impl<'o> Reply<'o> {
     }
 
     /// Writes addresses of the question's name into the answer section, `RECORD` octets a record; false if they have no
-    /// room.
+    /// room, or there is none for so many octets `behind` them.
     #[inline(always)]
     pub fn addresses<'r, const N: usize, const RECORD: usize>(
         &mut self,
         rtype: u16,
         ttl: u32,
         rdatas: impl ExactSizeIterator<Item = &'r [u8; N]>,
+        behind: usize,
     ) -> bool {
         const { assert!(RECORD == RECORD_HEADER + N) };
         let count = rdatas.len();
         let end = self.at + RECORD * count;
-        if !self.has_room(end) {
+        if !self.has_room(end + behind) {
             return false;
         }
         let head = record_header(QUESTION, rtype, ttl, N as u16);
@@ -409,6 +423,13 @@ pub fn cookie_alone(message: &[u8], rcode: u16, edns: Edns<'_>, cookie: &[u8; CO
     }
     out[end - 2..end].copy_from_slice(&((at - end) as u16).to_be_bytes());
     at
+}
+
+/// Octets of an RRSIG record behind its owner's labels, with the key tag and the signer's name as given.
+#[inline(always)]
+#[must_use]
+pub const fn signature_length(signer: &[u8]) -> usize {
+    RECORD_HEADER + 16 + signer.len() + 64
 }
 
 /// A record of class IN up to its data.
