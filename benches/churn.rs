@@ -226,8 +226,10 @@ fn latency() {
             file.display()
         );
         let zone = many_names_with(SMALLER.1, SMALLER.0, "c", &check);
-        let server =
-            Server::start_with(&Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() }, tables);
+        let server = Server::start_with(
+            &Start { zone: &zone, wrapper: &wrapper, wildcard: false, probe: static_probe() },
+            tables,
+        );
         let socket = server.directory().join("state").join(SOCKET);
         let stream = Stream::many_names("many", SMALLER.1 as u32, 100_000);
         // The first probes, as many at a time as may be, and two rounds on the grid.

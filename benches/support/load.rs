@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a load generator measures time")]
 
 use super::queries::Stream;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, Timestamps, TimestampingFlag, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, TimestampingFlag, Timestamps, recvmsg, setsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};

@@ -134,7 +134,9 @@ fn put_picks(
     }
     match asked.want {
         Want::Addresses(Family::V4) => reply.addresses::<4, 16>(rtype::A, ttl, picks.v4(), 0).then_some(rtype::A),
-        Want::Addresses(Family::V6) => reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6(), 0).then_some(rtype::AAAA),
+        Want::Addresses(Family::V6) => {
+            reply.addresses::<16, 28>(rtype::AAAA, ttl, picks.v6(), 0).then_some(rtype::AAAA)
+        }
         Want::Target => picks
             .target()
             .map_or(Some(()), |target| reply.record(Section::Answer, QUESTION, rtype::CNAME, ttl, target).map(drop))

@@ -238,8 +238,9 @@ mod tests {
     fn world() -> World {
         const REGIONS: [(&str, &[&str]); 3] = [("a", &["20.0.0.0/8"]), ("b", &["30.0.0.0/8"]), ("c", &["40.0.0.0/8"])];
         let mut world = World::new(&REGIONS);
-        let pools: Vec<PoolId> =
-            (0..48).map(|id| world.pool(&format!("p{id}"), &[&format!("1.1.{id}.1"), &format!("1.1.{id}.2")])).collect();
+        let pools: Vec<PoolId> = (0..48)
+            .map(|id| world.pool(&format!("p{id}"), &[&format!("1.1.{id}.1"), &format!("1.1.{id}.2")]))
+            .collect();
         world.pool_mut(pools[5]).rules.depends_on = [pools[6]].into();
         for (index, pools) in pools.chunks(4).enumerate() {
             let &[one_of, next, third, last] = pools else { unreachable!("a multiple of four") };
