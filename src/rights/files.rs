@@ -35,17 +35,17 @@ pub struct Needs {
 impl Needs {
     /// A file, or a directory with all below, is read.
     pub fn read(&mut self, path: &Path) {
-        self.read.extend(folder_of(path));
+        self.read.extend(folders_of(path));
     }
 
     /// A file, or what lies in a directory, is written.
     pub fn write(&mut self, path: &Path) {
-        self.write.extend(folder_of(path));
+        self.write.extend(folders_of(path));
     }
 
     /// A program is started.
     pub fn run(&mut self, program: &Path) {
-        self.run.extend(folder_of(program));
+        self.run.extend(folders_of(program));
     }
 
     /// What every server needs beside its own files.
@@ -76,6 +76,20 @@ impl Needs {
         let run = of(lacks(&self.run, [&others.run, &others.run]), &self.run);
         read.or(write).or(run).map(PathBuf::as_path)
     }
+}
+
+/// The directories that rules are about for what is named in a file. A link that leads to what lies below its own
+/// directory is one that is turned to what will lie there next time (`current` of releases, secrets of Kubernetes): that
+/// directory counts as well, unless it is the root.
+fn folders_of(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let whole = absolute(path).unwrap_or_default();
+    let turned = |place: &Path| {
+        let folder = fs::canonicalize(place.parent()?).ok().filter(|folder| folder.parent().is_some())?;
+        let is_link = fs::symlink_metadata(place).ok()?.is_symlink();
+        (is_link && fs::canonicalize(place).ok()?.starts_with(&folder)).then_some(folder)
+    };
+    let turned: Vec<_> = whole.ancestors().filter_map(turned).collect();
+    turned.into_iter().chain(folder_of(path))
 }
 
 /// The directory that a rule is about: of a file the one where it lies. A link counts as what it leads to.
@@ -177,6 +191,37 @@ mod tests {
         assert_eq!(needs(Needs::read, "zones.d"), folder("zones.d"), "not below, although it begins alike");
         assert_eq!(needs(Needs::write, "zones/x"), folder("zones"));
         assert_eq!(needs(Needs::run, "bin/probe"), folder("bin"));
+    }
+
+    #[test]
+    fn a_link_may_be_turned_to_what_lies_beside_it() {
+        use std::os::unix::fs::symlink;
+        let scratch = tempfile::tempdir().unwrap();
+        let path = |name: &str| scratch.path().join(name);
+        for folder in ["certs/..1", "certs/..2", "srv/releases/1", "srv/releases/2", "elsewhere", "other"] {
+            fs::create_dir_all(path(folder)).unwrap();
+            fs::write(path(folder).join("file"), "x").unwrap();
+        }
+        // As Kubernetes lays secrets out, as releases are, and a link to another place.
+        let turn = |to: u8| {
+            for link in ["certs/..data", "srv/current", "other/link"] {
+                let _not_yet = fs::remove_file(path(link));
+            }
+            symlink(format!("..{to}"), path("certs/..data")).unwrap();
+            symlink(format!("releases/{to}"), path("srv/current")).unwrap();
+            symlink(path("elsewhere"), path("other/link")).unwrap();
+        };
+        turn(1);
+        symlink("..data/file", path("certs/file")).unwrap();
+        let needs = || {
+            let mut needs = Needs::default();
+            ["certs/file", "srv/current/file", "other/link/file"].iter().for_each(|file| needs.read(&path(file)));
+            needs
+        };
+        let confined = Confined { needs: needs(), by: String::new() };
+        turn(2);
+        assert_eq!(confined.lacks(&needs()), None);
+        assert!(!confined.needs.read.iter().any(|folder| folder.ends_with("other") || folder.parent().is_none()));
     }
 
     #[test]
