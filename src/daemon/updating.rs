@@ -160,17 +160,22 @@ impl Updating {
     fn carry_out(&self, first: Ticket, tickets: &Receiver<Ticket>) {
         let state = self.published.load_full();
         let before = self.kept.updated();
-        let (mut updated, mut changed) = (before.clone(), Vec::new());
+        let (mut updated, mut changed, mut behind) = (before.clone(), Vec::new(), Vec::new());
         for ticket in std::iter::once(first).chain(tickets.try_iter().take(UPDATES_AT_ONCE)) {
-            match decide(&state, &mut updated, &ticket) {
-                Ok(None) => self.answer(&state, ticket, rcode::NOERROR),
-                Ok(Some(told)) => changed.push((ticket, told)),
+            let rcode = match decide(&state, &mut updated, &ticket) {
+                Ok(Some(told)) => {
+                    changed.push((ticket, told));
+                    continue;
+                }
+                Ok(None) => rcode::NOERROR,
                 Err(Refusal { rcode, why }) => {
                     let key = ticket.update.session.key().name().to_string();
                     tracing::info!(key, source = %ticket.update.source, rcode, why, "an update is refused");
-                    self.answer(&state, ticket, rcode);
+                    rcode
                 }
-            }
+            };
+            // Behind a change that is not in force it was held against what may never be.
+            if changed.is_empty() { self.answer(&state, ticket, rcode) } else { behind.push((ticket, rcode)) }
         }
         if changed.is_empty() {
             return;
@@ -193,17 +198,21 @@ impl Updating {
                     &format!("key {}: {}", told.key, told.what),
                 );
             }
-            self.answer(&state, ticket, if serves { rcode::NOERROR } else { rcode::SERVFAIL });
+            behind.push((ticket, rcode::NOERROR));
+        }
+        for (ticket, rcode) in behind {
+            self.answer(&state, ticket, if serves { rcode } else { rcode::SERVFAIL });
         }
     }
 
-    /// Has what is kept now put in force; if that fails, all is kept as it was `before`.
+    /// Has what is kept now put in force; if that fails, all is kept as it was `before`. False if it does not serve, which
+    /// may be only not yet: what new targets come to takes too long.
     fn reload(&self, changed: &[(Ticket, Told)], before: Updated) -> bool {
         let mut zones: Vec<&str> = changed.iter().map(|(_, told)| &*told.zone).collect();
         zones.dedup();
         let outcome = self.reloads.reload_blocking(format!("update of {}", zones.join(", ")));
-        if outcome.is_ok() {
-            return true;
+        if let Ok(reloaded) = outcome {
+            return reloaded.serves;
         }
         tracing::error!("an update is not carried out, since the files cannot be read: nothing has changed");
         if let Err(error) = self.kept.replace(before) {
@@ -248,4 +257,72 @@ fn decide(state: &State, updated: &mut Updated, ticket: &Ticket) -> Result<Optio
     let what = format!("{new} records added, {taken} taken away ({}{more})", names[0]);
     updated.insert(apex.clone(), records);
     Ok(Some(Told { zone: apex.into(), key: update.session.key().name().to_string(), what }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Options, load_text};
+    use crate::control::{ReloadOrder, Reloaded};
+    use crate::geo::Databases;
+    use crate::limits::UDP_REPLY_MAX;
+    use crate::snapshot::Snapshot;
+    use crate::tsig::{Algorithm, Key, Session};
+    use crate::update::Update;
+
+    const ZONE: &str = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n\
+        update = [{ keys = [\"acme\"], names = [\"_acme-challenge.*\"], types = [\"TXT\"] }]\n";
+
+    /// The RCODEs of three updates of one batch: one that changes something, the same again, and one that may not. `end`:
+    /// how the reload ends, if anybody reloads.
+    fn batch(end: Option<bool>) -> (Vec<u8>, bool) {
+        let spec = load_text("zone.toml", ZONE, &Options::default())
+            .unwrap_or_else(|report| panic!("{}", report.short()))
+            .spec;
+        let snapshot = Arc::new(Snapshot::build(spec, Arc::new(Databases::new(Vec::new()))).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, tickets) = Kept::new(Some(folder.path().to_owned()));
+        kept.own(Some(folder.path().to_owned()));
+        let (reloads, orders) = Reloads::new();
+        let reloading = thread::spawn(move || {
+            let Some((end, ReloadOrder::Reload { reply, .. })) = end.zip(orders.recv().ok()) else { return };
+            reply(Arc::new(Ok(Reloaded { serves: end, ..Reloaded::default() })));
+        });
+        let published = Arc::new(Published::new(State::offline(snapshot, &[])));
+        let updating = Updating { kept: Arc::clone(&kept), published, reloads, happened: Events::default() };
+        let (replies, said) = channel();
+        let mut all = ["_acme-challenge.www", "_acme-challenge.www", "www"]
+            .map(|owner| {
+                let replies = replies.clone();
+                let reply = Box::new(move |reply: Vec<u8>| replies.send(reply[3] & 15).unwrap());
+                Ticket { update: Box::new(update(owner, &kept.desk)), reply }
+            })
+            .into_iter();
+        let first = all.next().unwrap();
+        all.for_each(|Ticket { update, reply }| update.submit(0, reply));
+        updating.carry_out(first, &tickets);
+        drop((updating, replies));
+        reloading.join().unwrap();
+        let mut rcodes: Vec<u8> = said.iter().collect();
+        rcodes.sort_unstable();
+        (rcodes, !kept.updated().is_empty())
+    }
+
+    fn update(owner: &str, desk: &Desk) -> Update {
+        let owner = Name::parse(&format!("{owner}.example.com")).unwrap();
+        let mut bytes =
+            b"\x12\x34\x28\x00\x00\x01\x00\x00\x00\x01\x00\x00\x07example\x03com\x00\x00\x06\x00\x01".to_vec();
+        bytes.extend([owner.wire(), b"\x00\x10\x00\x01\x00\x00\x00\x3c\x00\x06\x05token"].concat());
+        let key = Arc::new(Key::new(&Name::parse("acme").unwrap(), Algorithm::Sha256, &[7; 32]).unwrap());
+        let session = Session::request(&key, &mut [0; UDP_REPLY_MAX], 12, 0).1;
+        Update { bytes, session, source: "192.0.2.7".parse().unwrap(), desk: desk.clone() }
+    }
+
+    #[test]
+    fn nobody_behind_a_change_is_told_more_than_what_serves() {
+        assert_eq!(batch(Some(true)), (vec![0, 0, 5], true));
+        // Refused, and taken back: whoever was held against the change is held against nothing.
+        assert_eq!(batch(None), (vec![2, 2, 2], false));
+        assert_eq!(batch(Some(false)), (vec![2, 2, 2], true), "kept, and not in force as yet");
+    }
 }

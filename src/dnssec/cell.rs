@@ -2,6 +2,7 @@
 //! written: a count tells whether a reader saw a mixture (a "seqlock"; H. Boehm, "Can seqlocks get along with
 //! programming language memory models?", 2012).
 
+use crate::limits::SIGNATURE_SKEW_S;
 use crate::wire::reply::Signature;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -54,6 +55,12 @@ pub(super) fn holds(window: u64, now: u64) -> bool {
     let (until, from) = ((window >> 32) as u32, window as u32);
     // Differences: the times go round (RFC 4034 §3.1.5).
     (now as u32).wrapping_sub(from) < until.wrapping_sub(from)
+}
+
+/// True if it holds, and will for as long as clocks may differ: who gets it believes it even if his is ahead.
+#[inline(always)]
+pub(super) fn is_good(window: u64, now: u64) -> bool {
+    holds(window, now) && holds(window, now + SIGNATURE_SKEW_S)
 }
 
 /// What a cell holds.

@@ -1,7 +1,7 @@
 //! An RRset and its signatures, one a key that signs it: made at the first use, by one thread while others that want
 //! the same wait, and then read without a lock.
 
-use super::cell::{Cell, Content, Held, SIGNATURE, holds};
+use super::cell::{Cell, Content, Held, SIGNATURE, holds, is_good};
 use super::key::Key;
 use super::remembered::{FRAME, ONE};
 use super::sign::{Kept, Window, sign};
@@ -162,7 +162,7 @@ impl Seal {
         self.note_use(now);
         // Nobody writes meanwhile: what is given away here is always whole.
         let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.holds(now) && self.sign(&busy, now).is_none() {
+        if !self.is_good(now) && self.sign(&busy, now).is_none() && !self.holds(now) {
             return false;
         }
         let hands = self.core.hands(self.rrset.rtype);
@@ -177,7 +177,7 @@ impl Seal {
     pub fn prepare(&self) -> bool {
         let now = self.core.now();
         let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        self.holds(now) || self.sign(&busy, now).is_some()
+        self.is_good(now) || self.sign(&busy, now).is_some()
     }
 
     /// The key tag and the zone's name of its signature, if there is one alone.
@@ -206,18 +206,20 @@ impl Seal {
         self.note_use(now);
         // Nobody waits here. While a new one is made, it is not known how long that one will hold.
         let alone = self.busy.try_lock();
-        let Some(window) = self.first.held().map(|held| held.window()).filter(|window| holds(*window, now)) else {
+        let Some(window) = self.first.held().map(|held| held.window()).filter(|window| is_good(*window, now)) else {
             return false;
         };
         if alone.is_ok() {
-            let left = ((window >> 32) as u32).wrapping_sub(now as u32);
+            let left = ((window >> 32) as u32).wrapping_sub((now + SIGNATURE_SKEW_S) as u32);
             self.calm.store(span(now, left.min(USED_STEP_S as u32)), Ordering::Release);
         }
         true
     }
 
     fn note_use(&self, now: u64) {
-        if self.used.load(Ordering::Relaxed) + USED_STEP_S < now {
+        let used = self.used.load(Ordering::Relaxed);
+        // It may have been noted by a clock that was ahead.
+        if used + USED_STEP_S < now || used > now {
             self.used.store(now, Ordering::Relaxed);
         }
     }
@@ -247,6 +249,11 @@ impl Seal {
         self.cells().all(|cell| cell.held().is_some_and(|held| holds(held.window(), now)))
     }
 
+    /// The same, and they will for a while.
+    fn is_good(&self, now: u64) -> bool {
+        self.cells().all(|cell| cell.held().is_some_and(|held| is_good(held.window(), now)))
+    }
+
     /// Seconds until the first of its signatures ends; nothing if none was ever made.
     pub(super) fn left(&self, now: u64) -> Option<u32> {
         self.cells().filter_map(|cell| cell.left(now)).min()
@@ -264,7 +271,7 @@ impl Seal {
         if self.renew.load(Ordering::Relaxed) == 0 || self.is_forgotten(now) {
             return false;
         }
-        let due = self.renew.load(Ordering::Relaxed) <= now || !self.holds(now);
+        let due = self.renew.load(Ordering::Relaxed) <= now || !self.is_good(now);
         due && self.sign(&self.busy.lock().unwrap_or_else(PoisonError::into_inner), now).is_some()
     }
 

@@ -310,7 +310,9 @@ mod tests {
         for hours in [0, 1, 2, 0, 5, 1, 300, 0] {
             assert!(given(NOW + hours * 3_600), "{hours}");
         }
-        for off in [NOW - 3_601, NOW - 86_400, NOW + SIGNATURE_LIFE_S, NOW + 10 * 365 * 86_400] {
+        // Somebody's clock may be ahead of ours by as much as it may be behind.
+        assert!(given(NOW + SIGNATURE_LIFE_S - 3_601));
+        for off in [NOW - 3_601, NOW - 86_400, NOW + SIGNATURE_LIFE_S - 3_600, NOW + 10 * 365 * 86_400] {
             assert!(!given(off) && given(NOW), "{off}");
         }
         // Made anew by a clock that was far ahead, for the one that is right again.
@@ -324,12 +326,34 @@ mod tests {
         let signer = signer(&[Role::Entry]);
         let seal = signer.seal(&rrset(1, 7)).unwrap();
         assert!(seal.each(|_| true));
-        let last = NOW + SIGNATURE_LIFE_S - 10;
+        let last = NOW + SIGNATURE_LIFE_S - 7_200;
         for now in (NOW..=last).step_by(1_800) {
             signer.tell(now);
             assert!(seal.only().is_some());
         }
         assert!(!seal.is_forgotten(last + SIGNATURE_LIFE_S - 7_200) && seal.is_forgotten(last + SIGNATURE_LIFE_S + 1));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nothing_in_use() {
+        let signer = signer(&[Role::Entry]);
+        let seal = signer.seal(&rrset(1, 7)).unwrap();
+        for now in [NOW, NOW + 10 * 365 * 86_400, NOW] {
+            signer.tell(now);
+            assert!(seal.each(|_| true));
+        }
+        assert!(seal.is_forgotten(NOW + SIGNATURE_LIFE_S + 1));
+    }
+
+    #[test]
+    fn what_ends_soon_is_signed_anew_at_its_use() {
+        let key = Key::generate(Algorithm::EcdsaP256Sha256, Role::Entry).unwrap();
+        let signer = Signer::new(&Name::parse("example").unwrap(), vec![key], NOW);
+        let first = rdatas(&signer, 1, 7);
+        signer.tell(NOW + SIGNATURE_LIFE_S - 3_601);
+        assert_eq!(rdatas(&signer, 1, 7), first);
+        signer.tell(NOW + SIGNATURE_LIFE_S - 3_600);
+        assert_ne!(rdatas(&signer, 1, 7), first);
     }
 
     #[test]

@@ -29,10 +29,7 @@ pub(super) fn signed(state: &State, worker: &mut Worker, request: &Request<'_>, 
     let signed = match tsig::find(message) {
         Ok(Some(signed)) => signed,
         Ok(None) => return unsigned_update(state, worker, request, out),
-        Err(Misplaced) => {
-            let rejected = (rcode::FORMERR, HEADER_ALONE, Edns::default());
-            return Some(asked::reject(state, worker, request, rejected, out));
-        }
+        Err(Misplaced) => return Some(malformed(state, worker, request, out)),
     };
     let transfers = &state.identity.transfers;
     Some(match transfers.keys.open(message, &signed, transfers.shared.now()) {
@@ -41,7 +38,13 @@ pub(super) fn signed(state: &State, worker: &mut Worker, request: &Request<'_>, 
             answer(state, worker, &Request { bytes: &bare, ..*request }, session, out)
         }
         Opened::Bad(failure, session) => refuse(state, worker, request, (failure, session), &signed, out),
+        Opened::Malformed => malformed(state, worker, request, out),
     })
+}
+
+/// Answers a message whose TSIG record makes no sense.
+fn malformed(state: &State, worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Verdict {
+    asked::reject(state, worker, request, (rcode::FORMERR, HEADER_ALONE, Edns::default()), out)
 }
 
 /// Refuses an update of somebody whom we do not know; `None` if it is none, or if updates are not known here at all.

@@ -79,14 +79,32 @@ pub fn read_key(path: &Path) -> io::Result<(Name, Key)> {
 pub fn write_key(folder: &Path, zone: &Name, key: &Key) -> io::Result<PathBuf> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let stem = folder.join(file_stem(zone, key));
-    for (extension, text) in [("key", public_file(zone, key)), ("private", private_file(key))] {
-        let path = beside(&stem, extension);
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+    let [public, private] = ["key", "private"].map(|extension| beside(&stem, extension));
+    if private.exists() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{}: there already", private.display())));
     }
+    // One that is alone was left by a fault: without its other half it is no key.
+    put_file(&public, &public_file(zone, key))?;
+    put_file(&private, &private_file(key))?;
     File::open(folder)?.sync_all()?;
     Ok(stem)
+}
+
+/// Puts a file in place whole, for its owner alone: who looks meanwhile, or after a fault, finds what was there before.
+fn put_file(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_added_extension("new");
+    // What a fault left behind.
+    if let Err(error) = fs::remove_file(&new)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        let _gone = fs::remove_file(&new);
+    }
+    written
 }
 
 /// The same for a key that may be there already, with other times: it takes their place.
@@ -102,17 +120,7 @@ pub fn put_key(folder: &Path, zone: &Name, key: &Key) -> io::Result<PathBuf> {
     if there.dnskey() != key.dnskey() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{}: another key", stem.display())));
     }
-    let (path, new) = (beside(&stem, "private"), beside(&stem, "new"));
-    // What a fault left behind.
-    if let Err(error) = fs::remove_file(&new)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
-    file.write_all(private_file(key).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    put_file(&beside(&stem, "private"), &private_file(key))?;
     File::open(folder)?.sync_all()?;
     Ok(stem)
 }
@@ -148,5 +156,27 @@ mod tests {
         assert!(read_keys(&folder, &zone).unwrap().1[0].contains("mode 640"));
         fs::write(&private, "nothing").unwrap();
         assert!(read_keys(&folder, &zone).unwrap_err().to_string().contains("no `Algorithm:` line"));
+    }
+    #[test]
+    fn a_fault_while_a_key_is_written_leaves_the_others_and_the_way_for_the_next_try() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = keys_folder(state.path());
+        let zone = Name::parse("example.com").unwrap();
+        let [first, second] = [0; 2].map(|_| Key::generate(Algorithm::Ed25519, Role::Entry).unwrap());
+        write_key(&folder, &zone, &first).unwrap();
+        // As a kill leaves it: the public half, and a piece of the private one that is not in place.
+        let stem = folder.join(file_stem(&zone, &second));
+        fs::write(beside(&stem, "key"), public_file(&zone, &second)).unwrap();
+        fs::write(beside(&stem, "private").with_added_extension("new"), "Private-key-for").unwrap();
+        assert_eq!(read_keys(&folder, &zone).unwrap().0.len(), 1);
+        put_key(&folder, &zone, &second).unwrap();
+        assert_eq!(read_keys(&folder, &zone).unwrap().0.len(), 2);
+        assert!(fs::read_dir(&folder).unwrap().all(|entry| entry.unwrap().path().extension().unwrap() != "new"));
+        // A disk that takes nothing: what is in the way of the private file is a folder here.
+        let third = Key::generate(Algorithm::Ed25519, Role::Entry).unwrap();
+        let private = beside(&folder.join(file_stem(&zone, &third)), "private");
+        fs::create_dir_all(private.with_added_extension("new")).unwrap();
+        assert!(write_key(&folder, &zone, &third).is_err());
+        assert!(!private.exists() && read_keys(&folder, &zone).unwrap().0.len() == 2);
     }
 }

@@ -134,10 +134,10 @@ impl Edition {
         self.rest.size() + self.soa.size()
     }
 
-    /// True if signatures of it were made anew since.
+    /// True if signatures of it were made anew since, maybe by a clock that was put back.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        later(self.newest, newest(&self.seals)) != self.newest
+        self.newest != newest(&self.seals)
     }
 
     /// All records, the SOA record first.

@@ -8,6 +8,9 @@ use crate::wire::query::HEADER;
 use aws_lc_rs::constant_time;
 use std::sync::Arc;
 
+/// Octets that a part of a signature has at least (§5.2.2.1).
+const MAC_LEAST: usize = 10;
+
 /// What is wrong with a signature (§5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Failure {
@@ -55,6 +58,8 @@ pub enum Opened {
     Good(Session),
     /// It is refused. With a session the refusal is signed.
     Bad(Failure, Option<Session>),
+    /// Its signature is longer than those of the key, or too short to be a part of one (§5.2.2.1): FORMERR.
+    Malformed,
 }
 
 /// A conversation under one key.
@@ -77,23 +82,22 @@ impl Keys {
         let Some(key) = known.filter(|key| key.algorithm().wire().eq_ignore_ascii_case(signed.algorithm)) else {
             return Opened::Bad(Failure::Key, None);
         };
-        let session =
-            |mac: &[u8]| Session { key: Arc::clone(key), prior: behind_length(mac), id: signed.id, begun: false };
         let whole = key.algorithm().length();
-        if signed.mac.len() != whole {
-            // A part of it says that it is the key's, no more.
-            let is_part = (whole / 2..whole).contains(&signed.mac.len()) && holds(key, &[], message, signed, false);
-            let session = is_part.then(|| session(signed.mac));
-            let failure = if is_part { Failure::Cut } else { Failure::Signature };
-            return Opened::Bad(failure, session);
+        if !((whole / 2).max(MAC_LEAST)..=whole).contains(&signed.mac.len()) {
+            return Opened::Malformed;
         }
         if !holds(key, &[], message, signed, false) {
             return Opened::Bad(Failure::Signature, None);
         }
+        let session = Session { key: Arc::clone(key), prior: behind_length(signed.mac), id: signed.id, begun: false };
         if now.abs_diff(signed.time) > u64::from(signed.fudge) {
-            return Opened::Bad(Failure::Time, Some(session(signed.mac)));
+            return Opened::Bad(Failure::Time, Some(session));
         }
-        Opened::Good(session(signed.mac))
+        // A part of it says that it is the key's, no more.
+        if signed.mac.len() != whole {
+            return Opened::Bad(Failure::Cut, Some(session));
+        }
+        Opened::Good(session)
     }
 }
 

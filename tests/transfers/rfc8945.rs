@@ -146,12 +146,34 @@ fn section_5_2_3_a_time_too_far_off_is_refused_with_ours_beside_it_and_signed() 
 fn section_5_2_4_a_signature_that_was_cut_is_refused() {
     let mut server = Server::new(ZONE);
     let message = query("ns1.example.com", "A").build();
-    let code = |server: &mut Server, keep| {
-        let reply = server.ask(&signed_by(&message, SECRET, &Said::at(NOW), keep).0, Transport::Udp).remove(0);
-        u16::from_be_bytes([reply[reply.len() - 4], reply[reply.len() - 3]])
+    let code = |server: &mut Server, time, keep| {
+        let reply = server.ask(&signed_by(&message, SECRET, &Said::at(time), keep).0, Transport::Udp).remove(0);
+        if reply.len() == 12 {
+            u16::from(reply[3] & 15)
+        } else {
+            u16::from_be_bytes([reply[reply.len() - 4], reply[reply.len() - 3]])
+        }
     };
-    assert_eq!((code(&mut server, 16), code(&mut server, 31)), (22, 22), "a part of the right one");
-    assert_eq!((code(&mut server, 15), code(&mut server, 0)), (16, 16), "too little to say anything");
+    assert_eq!([16, 31].map(|keep| code(&mut server, NOW, keep)), [22, 22], "a part of the right one");
+    let reply = server.ask(&signed_by(&message, SECRET, &Said::at(NOW - 301), 16).0, Transport::Udp).remove(0);
+    assert_eq!(apart(&reply, 6).2, 18, "the time comes first");
+    // §5.2.2.1: too little to say anything.
+    assert_eq!([15, 10, 0].map(|keep| code(&mut server, NOW, keep)), [1, 1, 1]);
+}
+
+#[test]
+fn section_5_2_2_1_a_signature_longer_than_its_key_makes_is_malformed() {
+    let mut server = Server::new(ZONE);
+    let message = query("ns1.example.com", "A").build();
+    let mut long = signed(&message).0;
+    // One octet more of the signature, which stands before id, error and other data; both lengths say so.
+    let record = long.len() - RECORD;
+    long.insert(long.len() - 6, 7);
+    for length in [record + 5 + 8, record + 5 + 10 + 13 + 8] {
+        let octets = long[length..length + 2].try_into().map(u16::from_be_bytes).unwrap();
+        long[length..length + 2].copy_from_slice(&(octets + 1).to_be_bytes());
+    }
+    assert_eq!(server.rcode(&long, Transport::Udp), 1);
 }
 
 #[test]
