@@ -203,3 +203,35 @@ fn newest(seals: &[Arc<Seal>]) -> u32 {
 fn negative_ttl(snapshot: &Snapshot, zone: ZoneId) -> u32 {
     snapshot.zones.records_of(snapshot.zones.negative(zone), zone).0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Options, load_text};
+    use crate::dnssec::{Algorithm, Key, Role};
+    use crate::geo::Databases;
+    use crate::snapshot::Signing;
+
+    #[test]
+    fn it_is_stale_whichever_way_the_clock_went_that_its_signatures_were_made_anew_by() {
+        const NOW: u64 = 1_800_000_000;
+        const AHEAD: u64 = 10 * 86_400;
+        let text = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[dnssec]\nenabled = true\n";
+        let mut spec = load_text("zone.toml", text, &Options::default()).unwrap().spec;
+        let zone = &mut spec.zones[0];
+        let key = Key::generate(Algorithm::Ed25519, Role::Entry).unwrap();
+        let signer = Arc::new(Signer::new(&zone.apex, vec![key], NOW));
+        zone.signing = Signing::On(Arc::clone(&signer));
+        let snapshot = Snapshot::build(spec, Arc::new(Databases::new(Vec::new()))).unwrap();
+        let sets = snapshot.zones.sets_of_zones(|_| true);
+        let edition = || Edition::new(&snapshot, ZoneId::new(0), &sets[0], Balanced::LeaveOut).unwrap();
+        let mut last = edition();
+        for now in [NOW + AHEAD, NOW] {
+            assert!(!last.is_stale());
+            signer.tell(now);
+            assert!(signer.renew() > 0);
+            assert!(last.is_stale(), "{now}");
+            last = edition();
+        }
+    }
+}
