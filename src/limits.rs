@@ -284,6 +284,8 @@ pub const ENCRYPTED_CONNECTIONS_CLIENT: usize = 256;
 pub const GREETINGS: usize = 4_096;
 /// Of those the ones of one client.
 pub const GREETINGS_CLIENT: usize = 128;
+/// Octets that such a connection may send: a PROXY header, and a ClientHello, of which all is kept until it is whole.
+pub const GREETING_MAX: usize = 16 << 10;
 /// So many of the oldest of them are looked at for the one that makes room: it is one of the client that has most.
 pub const GREETINGS_COMPARED: usize = 16;
 /// Connections besides whose ClientHello is whole and whose handshake is not over, and again over QUIC; for one more the oldest

@@ -89,18 +89,22 @@ impl Hub {
     /// Waits for the ClientHello, and only then keeps what a session needs and works anything out.
     async fn secured(
         self: &Rc<Self>,
-        stream: Paced<TcpStream>,
+        mut stream: Paced<TcpStream>,
         client: Client,
         speaks: Speaks,
         place: Place,
     ) -> io::Result<(Greeted, Place)> {
         let config = match speaks {
-            Speaks::Dns => return Ok((Greeted::Clear(stream), place)),
+            Speaks::Dns => {
+                stream.greeted();
+                return Ok((Greeted::Clear(stream), place));
+            }
             Speaks::Tls => self.tls.as_ref(),
             Speaks::Https => self.https.as_ref(),
         };
         let config = config.ok_or_else(|| io::Error::other("there is no certificate"))?;
-        let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let mut begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        begun.io.greeted();
         let limits = (self.limits.handshakes, self.limits.handshakes_per_client);
         let place = self.move_on(place, |hub| &hub.shaking, (client, limits), speaks.transport());
         let stream = begun.into_stream(Arc::clone(config)).await?;
