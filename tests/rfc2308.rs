@@ -88,3 +88,22 @@ fn s3_the_soa_behind_an_alias_to_the_apex_of_a_zone_is_its_parent_s_when_ds_is_a
         assert_eq!((reply.rcode(), reply.authority()), (NOERROR, referral.map(str::to_owned).to_vec()));
     }
 }
+
+/// A zone whose keys are missing says nothing, not even that a name of it does not exist.
+#[test]
+fn s2_1_an_alias_into_a_zone_without_its_keys_says_nothing_of_its_target() {
+    let text = "alias 300 CNAME www.example.org.\nmoved 300 DNAME example.org.\nfirst 300 CNAME alias";
+    let locked = geosteer::snapshot::ZoneSpec {
+        signing: Signing::Locked(Algorithm::Ed25519),
+        ..zone("example.org", "www 300 A 192.0.2.1")
+    };
+    let mut both = server(vec![zone("example.com", text), locked]);
+    let mut alone = example(text);
+    for (name, aliases) in [("alias", 1), ("first", 2), ("www.moved", 2)] {
+        let name = format!("{name}.example.com");
+        let reply = both.ask(&name, "A");
+        assert_eq!((reply.rcode(), reply.answer().len()), (NOERROR, aliases), "{name}");
+        assert_eq!(reply.bytes, alone.ask(&name, "A").bytes, "{name}: as if the zone were somebody else's");
+    }
+    assert_eq!(both.ask("www.example.org", "A").rcode(), 2);
+}

@@ -174,9 +174,10 @@ fn chase(book: Book<'_>, query: &Query<'_>, mut found: Found, mut place: Place, 
             reply.truncate();
             return Ending::plain(rcode::NOERROR);
         };
-        // What is asked for is the alias itself, or the rest is not ours to tell.
+        // What is asked for is the alias itself, or the rest is not ours to tell: of a zone whose keys are missing we
+        // say nothing, as of one that we do not hold.
         let next = if query.qtype() == rtype::ANY { None } else { zones.find(Span::new(name.wire()), query.qtype()) };
-        let Some(next) = next else { break };
+        let Some(next) = next.filter(|next| zones.has_soa(next.zone)) else { break };
         let again = !matches!(next.outcome, Outcome::Redirect(..)) && seen[..=step].contains(&next.node);
         if again && !next.wildcard && matches!(next.outcome, Outcome::Alias(_)) {
             break;
