@@ -457,3 +457,27 @@ fn keys_that_bind_made_are_taken_and_have_the_digest_that_bind_says() {
         assert_eq!(said(&geosteer(&["dnssec", "ds", "example.com", "--state", &state])), theirs);
     }
 }
+
+/// The state directory is what a crash between the two writes of that step leaves.
+#[test]
+fn a_rollover_that_was_cut_off_while_keys_changed_places_is_finished_by_next() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().display().to_string();
+    let rollover =
+        |verb: &[&str]| geosteer(&[&["dnssec", "rollover"], verb, &["example.com", "--state", &folder]].concat());
+    let made = said(&geosteer(&["dnssec", "init", "example.com", "--state", &folder]));
+    let old = Path::new(made.trim()).with_extension("private");
+    said(&rollover(&["start"]));
+    said(&rollover(&["next", "--force"]));
+    let before = std::fs::read(&old).unwrap();
+    let whole = said(&rollover(&["next", "--force"]));
+    assert!(whole.contains("  retired since "), "{whole}");
+    std::fs::write(&old, before).unwrap();
+    let status = said(&rollover(&["status"]));
+    assert!(status.matches("  active").count() == 2 && status.contains(" signs no longer, since key "), "{status}");
+    for verb in ["start", "cancel"] {
+        assert_eq!(rollover(&[verb]).status.code(), Some(3), "{verb}");
+    }
+    let done = said(&rollover(&["next"]));
+    assert!(done.contains("  retired since ") && done.contains("next: the zone loses key "), "{done}");
+}
