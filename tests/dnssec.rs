@@ -481,3 +481,25 @@ fn a_rollover_that_was_cut_off_while_keys_changed_places_is_finished_by_next() {
     let done = said(&rollover(&["next"]));
     assert!(done.contains("  retired since ") && done.contains("next: the zone loses key "), "{done}");
 }
+
+/// RFC 4035 §2.2: the parent does not sign glue, also where the delegated zone stands on the same server.
+#[test]
+fn a_signed_zone_is_transferred_the_same_whether_or_not_the_zones_inside_it_are_held_too() {
+    let signed = |apex: &str, text: &str| {
+        let plain = zone(apex, text);
+        let key = Key::generate(Algorithm::Ed25519, Role::Entry).unwrap();
+        let signing = Signing::On(Arc::new(Signer::new(&plain.apex, vec![key], NOW)));
+        geosteer::snapshot::ZoneSpec { signing, ..plain }
+    };
+    let outer =
+        signed("example.com", "sub 60 NS ns.sub\nns.sub 60 A 192.0.2.4\na.b.sub 60 AAAA 2001:db8::4\nz 60 A 192.0.2.5");
+    let inner = [signed("sub.example.com", "deep 60 NS ns.deep"), signed("deep.sub.example.com", "ns 60 A 192.0.2.6")];
+    let length = |zones: Vec<geosteer::snapshot::ZoneSpec>| {
+        let state = answers::state_of(geosteer::snapshot::Spec { zones, ..Default::default() });
+        let (snapshot, zone) = (&state.snapshot, geosteer::id::ZoneId::new(0));
+        let sets = &snapshot.zones.sets_of_zones(|_| true)[0];
+        geosteer::transfer::Edition::new(snapshot, zone, sets, geosteer::transfer::Balanced::LeaveOut).unwrap().len()
+    };
+    let alone = length(vec![outer.clone()]);
+    assert_eq!(length([vec![outer], inner.to_vec()].concat()), alone);
+}

@@ -37,7 +37,7 @@ pub(super) fn undelegated(zones: &[ZoneSpec], places: &[Span]) -> Vec<Diagnostic
 
 /// Names below the apex that have NS records.
 fn cuts(zone: &ZoneSpec) -> HashSet<Box<[u8]>> {
-    let records = zone.records.iter().filter(|record| record.rtype == NS);
-    let owners = records.map(|record| record.owner.wire().to_ascii_lowercase().into());
-    owners.filter(|owner: &Box<[u8]>| !owner.eq_ignore_ascii_case(zone.apex.wire())).collect()
+    let below = |owner: &wire::Name| !owner.wire().eq_ignore_ascii_case(zone.apex.wire());
+    let records = zone.records.iter().filter(|record| record.rtype == NS && below(&record.owner));
+    records.map(|record| record.owner.wire().to_ascii_lowercase().into()).collect()
 }
