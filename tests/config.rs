@@ -63,6 +63,35 @@ warning[W014]: "NA" as a country means Namibia
 }
 
 #[test]
+fn a_zone_inside_another_one_that_does_not_delegate_it_is_named() {
+    let warned = |outer: &str, inner: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |apex: &str, records: &str| {
+            let text =
+                format!("zone = \"{apex}\"\nns = [\"ns.example.net\"]\nrecords.text = \"x A 192.0.2.1\\n{records}\"\n");
+            std::fs::write(folder.path().join(format!("{apex}.toml")), text).unwrap();
+        };
+        write("Example.com", outer);
+        inner.iter().for_each(|apex| write(apex, ""));
+        let report = load(&[folder.path().to_owned()], &Options::default()).unwrap().warnings;
+        let lines: Vec<String> =
+            report.short().lines().map(|line| line.rsplit_once('/').unwrap().1.to_owned()).collect();
+        lines
+    };
+    let line = |outer: &str, inner: &str| {
+        format!(
+            "{inner}.toml:1:1: warning[W055]: the zone {outer}. has no NS records for {inner}., which lies inside it"
+        )
+    };
+    assert_eq!(warned("", &["sub.example.com"]), [line("Example.com", "sub.example.com")]);
+    assert_eq!(warned("SUB NS ns.example.net.", &["sub.example.com", "example.org", "com"]).len(), 1);
+    assert_eq!(warned("sub NS ns.example.net.", &["a.b.sub.example.com"]), [""; 0], "somebody else's");
+    let deep = ["sub.example.com", "a.sub.example.com", "b.example.com"];
+    let wanted = [line("sub.example.com", "a.sub.example.com"), line("Example.com", "b.example.com")];
+    assert_eq!(warned("sub NS ns.example.net.\\na.sub NS ns.example.net.", &deep), wanted);
+}
+
+#[test]
 fn every_code_is_met_by_some_broken_file() {
     let mut met = BTreeSet::new();
     for entry in std::fs::read_dir("tests/config").unwrap() {
@@ -73,7 +102,7 @@ fn every_code_is_met_by_some_broken_file() {
         }
     }
     // Met by tests of their own: no files, include trouble, the server file, keys that only it has.
-    met.extend(["E013", "E038", "E059", "E071", "W063", "W061"]);
+    met.extend(["E013", "E038", "E059", "E071", "W055", "W063", "W061"]);
     let missing: Vec<_> = CODES.iter().map(|info| info.code).filter(|code| !met.contains(code)).collect();
     assert!(missing.is_empty(), "no example of {missing:?}");
 }

@@ -457,3 +457,49 @@ fn keys_that_bind_made_are_taken_and_have_the_digest_that_bind_says() {
         assert_eq!(said(&geosteer(&["dnssec", "ds", "example.com", "--state", &state])), theirs);
     }
 }
+
+/// The state directory is what a crash between the two writes of that step leaves.
+#[test]
+fn a_rollover_that_was_cut_off_while_keys_changed_places_is_finished_by_next() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().display().to_string();
+    let rollover =
+        |verb: &[&str]| geosteer(&[&["dnssec", "rollover"], verb, &["example.com", "--state", &folder]].concat());
+    let made = said(&geosteer(&["dnssec", "init", "example.com", "--state", &folder]));
+    let old = Path::new(made.trim()).with_extension("private");
+    said(&rollover(&["start"]));
+    said(&rollover(&["next", "--force"]));
+    let before = std::fs::read(&old).unwrap();
+    let whole = said(&rollover(&["next", "--force"]));
+    assert!(whole.contains("  retired since "), "{whole}");
+    std::fs::write(&old, before).unwrap();
+    let status = said(&rollover(&["status"]));
+    assert!(status.matches("  active").count() == 2 && status.contains(" signs no longer, since key "), "{status}");
+    for verb in ["start", "cancel"] {
+        assert_eq!(rollover(&[verb]).status.code(), Some(3), "{verb}");
+    }
+    let done = said(&rollover(&["next"]));
+    assert!(done.contains("  retired since ") && done.contains("next: the zone loses key "), "{done}");
+}
+
+/// RFC 4035 §2.2: the parent does not sign glue, also where the delegated zone stands on the same server.
+#[test]
+fn a_signed_zone_is_transferred_the_same_whether_or_not_the_zones_inside_it_are_held_too() {
+    let signed = |apex: &str, text: &str| {
+        let plain = zone(apex, text);
+        let key = Key::generate(Algorithm::Ed25519, Role::Entry).unwrap();
+        let signing = Signing::On(Arc::new(Signer::new(&plain.apex, vec![key], NOW)));
+        geosteer::snapshot::ZoneSpec { signing, ..plain }
+    };
+    let outer =
+        signed("example.com", "sub 60 NS ns.sub\nns.sub 60 A 192.0.2.4\na.b.sub 60 AAAA 2001:db8::4\nz 60 A 192.0.2.5");
+    let inner = [signed("sub.example.com", "deep 60 NS ns.deep"), signed("deep.sub.example.com", "ns 60 A 192.0.2.6")];
+    let length = |zones: Vec<geosteer::snapshot::ZoneSpec>| {
+        let state = answers::state_of(geosteer::snapshot::Spec { zones, ..Default::default() });
+        let (snapshot, zone) = (&state.snapshot, geosteer::id::ZoneId::new(0));
+        let sets = &snapshot.zones.sets_of_zones(|_| true)[0];
+        geosteer::transfer::Edition::new(snapshot, zone, sets, geosteer::transfer::Balanced::LeaveOut).unwrap().len()
+    };
+    let alone = length(vec![outer.clone()]);
+    assert_eq!(length([vec![outer], inner.to_vec()].concat()), alone);
+}

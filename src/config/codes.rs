@@ -116,6 +116,7 @@ codes! {
     SelectorRepeated "W052" Warning "a selector stands twice in one region"
     LooksAbsolute "W053" Warning "a relative name that ends with the zone's own name"
     GlueMissing "W054" Warning "a delegation to a name inside of it without its address (glue)"
+    NotDelegated "W055" Warning "a zone inside another one of these files, which has no NS records for it"
     NotUsed "W061" Warning "a section that nothing uses"
     TtlRaised "W062" Warning "records of one set with different TTLs: the smallest counts (RFC 2181 §5.2)"
     NoFiles "W063" Warning "a directory without zone files"

@@ -4,6 +4,7 @@ use super::Code;
 use super::canaries::Canary;
 use super::diagnostic::{Diagnostic, Report};
 use super::files::{FileRead, Files};
+use super::nested::undelegated;
 use super::routing_tests::is_routing_tests;
 use super::settings::default_ecs;
 use super::source::Span;
@@ -155,6 +156,11 @@ impl Load {
         if self.spec.zones.is_empty() && self.ctx.report.errors() == 0 {
             let file = self.ctx.report.sources.add("zones", "");
             self.ctx.push(Diagnostic::new(Code::NoZone, Span::new(file, 0..0), "there is no zone to serve"));
+        }
+        if self.ctx.report.errors() == 0 {
+            for found in undelegated(&self.spec.zones, &self.zones) {
+                self.ctx.push(found);
+            }
         }
         self.ctx.report.finish();
         if self.ctx.report.errors() > 0 {

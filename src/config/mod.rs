@@ -21,6 +21,7 @@ pub mod keys;
 mod load;
 mod master;
 mod names;
+mod nested;
 mod parts;
 mod policies;
 mod pool_load;

@@ -13,14 +13,14 @@ use crate::priority;
 use crate::publish::Published;
 use crate::snapshot::Spec;
 use crate::state::State;
-use crate::store::{Updated, read_updates, set_updates_aside, write_updates};
+use crate::store::{Unread, Updated, read_updates, set_updates_aside, write_updates};
 use crate::update::{Changed, Desk, Message, Refusal, Ticket, View, beside, change};
 use crate::wire::code::rcode;
 use crate::wire::{Name, Span};
 use crate::zone::Record;
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -37,13 +37,9 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Goes on with what the last run left; gives what its thread receives too. What cannot be read is put aside and said.
+    /// Goes on with what the last run left; gives what its thread receives too. What is not of ours is put aside and said.
     pub(super) fn new(folder: Option<PathBuf>) -> (Arc<Self>, Receiver<Ticket>) {
-        let updated = folder.as_deref().map_or(Ok(Updated::new()), read_updates).unwrap_or_else(|error| {
-            tracing::error!(%error, "the records of dynamic updates cannot be read: they are not served, and updates.json is put aside");
-            let _gone = folder.as_deref().map(set_updates_aside);
-            Updated::new()
-        });
+        let updated = folder.as_deref().and_then(|folder| read(folder).ok()).unwrap_or_default();
         let (desk, tickets) = Desk::new();
         (Arc::new(Self { own: OnceLock::new(), updated: Mutex::new(updated), desk }), tickets)
     }
@@ -53,11 +49,14 @@ impl Kept {
     }
 
     /// Takes the state directory, if it is ours to write, and reads what a server that we take over from may have kept
-    /// meanwhile. True if that is something.
+    /// meanwhile. True if that is something. A directory whose records the system does not give is not ours to write:
+    /// the next update would take their place.
     pub(super) fn own(&self, own: Option<PathBuf>) -> bool {
+        let read = own.as_deref().map(read);
+        let own = own.filter(|_| !matches!(read, Some(Err(Unread::Kept(_)))));
         // Nobody else says it.
-        let _said_before = self.own.set(own.clone());
-        let Some(Ok(read)) = own.as_deref().map(read_updates) else { return false };
+        let _said_before = self.own.set(own);
+        let Some(Ok(read)) = read else { return false };
         let mut updated = self.updated.lock().unwrap_or_else(PoisonError::into_inner);
         let differs = *updated != read;
         *updated = read;
@@ -92,6 +91,19 @@ impl Kept {
         }
         (served, warnings)
     }
+}
+
+/// Reads the records of updates, and says if that cannot be done. What is not of ours is put aside.
+fn read(folder: &Path) -> Result<Updated, Unread> {
+    read_updates(folder).inspect_err(|error| match error {
+        Unread::Broken(_) => {
+            tracing::error!(%error, "the records of dynamic updates cannot be read: they are not served, and updates.json is put aside");
+            let _gone = set_updates_aside(folder);
+        }
+        Unread::Kept(_) => {
+            tracing::error!(%error, "updates.json cannot be read: what it has is not served, and no update is carried out before the next start");
+        }
+    })
 }
 
 /// The thread; it ends when this is dropped.
@@ -324,5 +336,24 @@ mod tests {
         // Refused, and taken back: whoever was held against the change is held against nothing.
         assert_eq!(batch(None), (vec![2, 2, 2], false));
         assert_eq!(batch(Some(false)), (vec![2, 2, 2], true), "kept, and not in force as yet");
+    }
+
+    #[test]
+    fn records_that_the_system_does_not_give_stay_and_those_that_are_not_of_ours_are_put_aside() {
+        let start = |folder: &Path| {
+            let (kept, _tickets) = Kept::new(Some(folder.to_owned()));
+            assert!(!kept.own(Some(folder.to_owned())));
+            kept.replace(Updated::new())
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("updates.json");
+        std::fs::create_dir(&file).unwrap();
+        assert!(start(folder.path()).is_err());
+        assert!(file.is_dir() && !folder.path().join("updates.json.bad").exists());
+        std::fs::remove_dir(&file).unwrap();
+        std::fs::write(&file, "{}").unwrap();
+        start(folder.path()).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("updates.json.bad")).unwrap(), b"{}");
+        assert_eq!(read_updates(folder.path()).unwrap(), Updated::new());
     }
 }

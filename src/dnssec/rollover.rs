@@ -24,6 +24,8 @@ pub enum Step {
     Publish,
     /// The new key signs in place of the old one: the zone has had it, on all name servers.
     Activate,
+    /// The old key signs no longer: the new one does, but taking the step before was cut off between the two.
+    Retire,
     /// The zone loses the old key: nobody remembers a signature of it.
     Remove,
 }
@@ -46,6 +48,9 @@ pub fn rollovers(keys: &[Key], now: u64) -> Vec<Rollover<'_>> {
 fn of_role(keys: &[Key], role: Role, now: u64) -> Option<Rollover<'_>> {
     let find =
         |phases: &[Phase]| keys.iter().find(|key| key.role() == role && phases.contains(&key.times().phase(now)));
+    if let Some((old, new)) = half_activated(keys, role, now) {
+        return Some(Rollover { old, new, next: Step::Retire });
+    }
     let active = find(&[Phase::Active])?;
     if let Some(new) = find(&[Phase::Announced]) {
         return Some(Rollover { old: active, new, next: Step::Publish });
@@ -54,6 +59,16 @@ fn of_role(keys: &[Key], role: Role, now: u64) -> Option<Rollover<'_>> {
         return Some(Rollover { old: active, new, next: Step::Activate });
     }
     find(&[Phase::Retired]).map(|old| Rollover { old, new: active, next: Step::Remove })
+}
+
+/// Two keys that sign, the later one come by a rollover: it was written that it signs, and of the earlier one nothing yet.
+/// Keys of different algorithms sign side by side, and so do those that were never rolled.
+fn half_activated(keys: &[Key], role: Role, now: u64) -> Option<(&Key, &Key)> {
+    let active = || keys.iter().filter(|key| key.role() == role && key.times().phase(now) == Phase::Active);
+    let came = |key: &&Key| (key.times().activated, key.times().published, key.times().created);
+    let new = active().filter(|key| key.times().published.is_some()).max_by_key(came)?;
+    let is_older = |key: &&Key| key.algorithm() == new.algorithm() && key.tag() != new.tag();
+    active().find(is_older).map(|old| (old, new))
 }
 
 impl Rollover<'_> {
@@ -65,6 +80,8 @@ impl Rollover<'_> {
         let (since, remembered) = match self.next {
             Step::Publish => (self.new.times().since(now), memories.ds),
             Step::Activate => (self.new.times().since(now), u64::from(DNSKEY_TTL_S)),
+            // It was safe before the half of it that is done.
+            Step::Retire => return self.new.times().since(now).unwrap_or(now),
             Step::Remove => (self.old.times().since(now), memories.zone),
         };
         since.unwrap_or(now) + remembered + seen
@@ -76,6 +93,7 @@ impl Rollover<'_> {
         match self.next {
             Step::Publish => (None, Some(Phase::Published)),
             Step::Activate => (Some(Phase::Retired), Some(Phase::Active)),
+            Step::Retire => (Some(Phase::Retired), None),
             Step::Remove => (Some(Phase::Removed), None),
         }
     }
@@ -147,5 +165,27 @@ mod tests {
                 (7_200 + 120, Phase::Removed, Phase::Active)
             ]
         );
+    }
+
+    /// The times of both keys when one of the two writes of that step is missing.
+    #[test]
+    fn a_key_that_still_signs_beside_its_successor_is_retired_by_the_next_step() {
+        let (now, later) = (1_000_000, 1_010_000);
+        let new = Times::default().become_now(Phase::Published, now).become_now(Phase::Active, later);
+        let before = Times { created: Some(1), ..Times::default() };
+        let rolled = Times::default().become_now(Phase::Published, 10).become_now(Phase::Active, 20);
+        for (role, old) in [(Role::Zone, before), (Role::Entry, rolled), (Role::Entry, before)] {
+            for keys in [[old, new], [new, old]].map(|times| times.map(|times| key(role).with_times(times))) {
+                let [rollover] = rollovers(&keys, later)[..] else { panic!("{keys:?}") };
+                assert_eq!((*rollover.old.times(), *rollover.new.times()), (old, new));
+                assert_eq!((rollover.next, rollover.safe_at(MEMORIES, later)), (Step::Retire, later));
+                assert_eq!(rollover.phases(), (Some(Phase::Retired), None));
+            }
+        }
+        let beside = [(Algorithm::EcdsaP256Sha256, before), (Algorithm::Ed25519, new)];
+        let beside = beside.map(|(of, times)| Key::generate(of, Role::Entry).unwrap().with_times(times));
+        assert!(rollovers(&beside, later).is_empty(), "another algorithm");
+        let never = [before, before].map(|times| key(Role::Entry).with_times(times));
+        assert!(rollovers(&never, later).is_empty(), "never rolled");
     }
 }

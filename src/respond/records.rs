@@ -34,9 +34,24 @@ impl Place {
     }
 
     /// A pointer to the last `length` octets of the name, or to the whole of it.
-    fn suffix(self, length: usize) -> u16 {
-        pointer(self.at + self.length - length)
+    fn suffix(self, reply: &Reply<'_>, length: usize) -> u16 {
+        pointer(position(reply, self.at, self.length - length))
     }
+}
+
+/// Where that stands which follows the first `octets` of the name at `at`: a name that ends in a pointer goes on there.
+fn position(reply: &Reply<'_>, mut at: usize, mut octets: usize) -> usize {
+    while octets > 0 {
+        let head = reply.peek(at);
+        if head >= 0xc000 {
+            at = usize::from(head & 0x3fff);
+        } else {
+            let label = 1 + usize::from(head >> 8);
+            at += label;
+            octets = octets.saturating_sub(label);
+        }
+    }
+    at
 }
 
 /// A compression pointer. Chains are short, so offsets are far below the bound where this is used for owners.
@@ -97,7 +112,7 @@ fn put_conclusion(
         }
         Outcome::Referral(set, length) => {
             reply.authoritative = followed;
-            let owner = if found.wildcard { owner } else { place.suffix(length) };
+            let owner = if found.wildcard { owner } else { place.suffix(reply, length) };
             let at = put(book, reply, Section::Authority, (found.node, set), owner, place.apex)?;
             related = Some((set, at));
             match book.zones.set(found.node, rtype::DS).filter(|_| book.signs(found.zone)) {
@@ -159,9 +174,10 @@ fn chase(book: Book<'_>, query: &Query<'_>, mut found: Found, mut place: Place, 
             reply.truncate();
             return Ending::plain(rcode::NOERROR);
         };
-        // What is asked for is the alias itself, or the rest is not ours to tell.
+        // What is asked for is the alias itself, or the rest is not ours to tell: of a zone whose keys are missing we
+        // say nothing, as of one that we do not hold.
         let next = if query.qtype() == rtype::ANY { None } else { zones.find(Span::new(name.wire()), query.qtype()) };
-        let Some(next) = next else { break };
+        let Some(next) = next.filter(|next| zones.has_soa(next.zone)) else { break };
         let again = !matches!(next.outcome, Outcome::Redirect(..)) && seen[..=step].contains(&next.node);
         if again && !next.wildcard && matches!(next.outcome, Outcome::Alias(_)) {
             break;
@@ -170,7 +186,11 @@ fn chase(book: Book<'_>, query: &Query<'_>, mut found: Found, mut place: Place, 
             seen[step + 1] = next.node;
         }
         let length = name.wire().len();
-        let apex = if next.zone == place.zone { place.apex } else { at + length - zones.apex_length(next.zone) };
+        let apex = if next.zone == place.zone {
+            place.apex
+        } else {
+            position(reply, at, length - zones.apex_length(next.zone))
+        };
         place = Place { at, length, zone: next.zone, apex };
         found = next;
     }
@@ -206,7 +226,7 @@ fn follow_redirect(
     place: Place,
     name: &mut NameBuffer,
 ) -> Result<Option<usize>, TooLong> {
-    let owner = place.suffix(owner_length);
+    let owner = place.suffix(reply, owner_length);
     let put = put(book, reply, Section::Answer, (node, set), owner, place.apex);
     let Some(at) = put else { return Ok(None) };
     let (target, _) = book.zones.target(set, place.zone);

@@ -18,7 +18,7 @@ pub use keys::{keys_folder, put_key, read_key, read_keys, write_key};
 pub use operators::Operators;
 pub use serials::{read_serials, write_serials};
 pub use signatures::{read_signatures, sweep_signatures, write_signatures};
-pub use updates::{Updated, read_updates, set_updates_aside, write_updates};
+pub use updates::{Unread, Updated, read_updates, set_updates_aside, write_updates};
 
 use crate::limits::STATE_FILE_MAX;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};

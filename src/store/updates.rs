@@ -6,6 +6,7 @@ use crate::wire::Name;
 use crate::zone::Record;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -32,17 +33,51 @@ struct One {
     data: String,
 }
 
+/// Why the records cannot be read.
+#[derive(Debug)]
+pub enum Unread {
+    /// The system does not give the file, or it is larger than any of ours: it may be good, and must stay.
+    Kept(io::Error),
+    /// It was read whole, and is not what we write.
+    Broken(String),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kept(error) => error.fmt(f),
+            Self::Broken(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Unread {}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::Kept(error)
+    }
+}
+
 /// Reads those of a state directory; none if there are none.
 ///
 /// # Errors
 /// They cannot be read.
-pub fn read_updates(folder: &Path) -> io::Result<Updated> {
-    let mut bytes = Vec::new();
-    match File::open(folder.join(FILE)) {
+pub fn read_updates(folder: &Path) -> Result<Updated, Unread> {
+    let file = match File::open(folder.join(FILE)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Updated::new()),
-        file => file?.take(STATE_FILE_MAX).read_to_end(&mut bytes)?,
+        file => file?,
     };
-    let kept: Kept = serde_json::from_slice(&bytes)?;
+    if file.metadata()?.len() > STATE_FILE_MAX {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
+    }
+    let mut bytes = Vec::new();
+    file.take(STATE_FILE_MAX).read_to_end(&mut bytes)?;
+    parsed(&bytes).map_err(Unread::Broken)
+}
+
+fn parsed(bytes: &[u8]) -> Result<Updated, String> {
+    let kept: Kept = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let record = |one: One| {
         let owner = Name::parse(&one.name).ok()?.to_lowercase();
         Some(Record { owner, rtype: one.rtype, ttl: one.ttl, rdata: octets(&one.data)?.into() })
@@ -51,14 +86,18 @@ pub fn read_updates(folder: &Path) -> io::Result<Updated> {
         Some((apex, records.into_iter().map(record).collect::<Option<Vec<_>>>()?))
     };
     let zones = kept.zones.into_iter().map(zone).collect::<Option<Updated>>();
-    zones.filter(|_| kept.format == FORMAT).ok_or_else(|| io::Error::other(format!("{FILE}: not of this version")))
+    zones.filter(|_| kept.format == FORMAT).ok_or_else(|| format!("{FILE}: not of this version"))
 }
 
 /// Puts them in place.
 ///
 /// # Errors
-/// Of the system; the file is then as it was before.
+/// Of the system, or they are more than can be read again; the file is then as it was before.
 pub fn write_updates(folder: &Path, updated: &Updated) -> io::Result<()> {
+    write_at_most(folder, updated, STATE_FILE_MAX)
+}
+
+fn write_at_most(folder: &Path, updated: &Updated, most: u64) -> io::Result<()> {
     let one = |record: &Record| One {
         name: record.owner.to_string(),
         rtype: record.rtype,
@@ -67,10 +106,14 @@ pub fn write_updates(folder: &Path, updated: &Updated) -> io::Result<()> {
     };
     let zones = updated.iter().filter(|(_, records)| !records.is_empty());
     let zones = zones.map(|(apex, records)| (apex.clone(), records.iter().map(one).collect())).collect();
-    put(folder, FILE, &serde_json::to_vec_pretty(&Kept { format: FORMAT, zones })?)
+    let bytes = serde_json::to_vec_pretty(&Kept { format: FORMAT, zones })?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
+    put(folder, FILE, &bytes)
 }
 
-/// Moves a file that cannot be read out of the way.
+/// Moves a file that is not what we write out of the way.
 ///
 /// # Errors
 /// Of the system.
@@ -105,9 +148,32 @@ mod tests {
         assert_eq!((read.len(), read.get("example.com.")), (1, updated.get("example.com.")));
         for text in ["", "{}", r#"{"format":1,"zones":{"a.":[{"name":"a.","type":1,"ttl":1,"data":"0x"}]}}"#] {
             fs::write(folder.path().join(FILE), text).unwrap();
-            assert!(read_updates(folder.path()).is_err(), "{text}");
+            assert!(matches!(read_updates(folder.path()), Err(Unread::Broken(_))), "{text}");
         }
         set_updates_aside(folder.path()).unwrap();
         assert!(folder.path().join("updates.json.bad").exists());
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written_and_what_the_system_does_not_give_is_not_broken() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = |text: &[u8]| Record { owner: Name::root(), rtype: 16, ttl: 60, rdata: text.into() };
+        let updated = |text: &[u8]| Updated::from([("example.com.".into(), vec![record(text)])]);
+        let length = |updated: &Updated| {
+            write_updates(folder.path(), updated).unwrap();
+            fs::metadata(folder.path().join(FILE)).unwrap().len()
+        };
+        let (small, large) = (updated(b"\x01a"), updated(b"\x02ab"));
+        let (most, more) = (length(&small), length(&large));
+        assert_eq!(more, most + 2);
+        write_at_most(folder.path(), &small, most).unwrap();
+        let error = write_at_most(folder.path(), &large, most).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_updates(folder.path()).unwrap(), small);
+        File::options().write(true).open(folder.path().join(FILE)).unwrap().set_len(STATE_FILE_MAX + 1).unwrap();
+        assert!(matches!(read_updates(folder.path()), Err(Unread::Kept(_))), "larger than any of ours");
+        fs::remove_file(folder.path().join(FILE)).unwrap();
+        fs::create_dir(folder.path().join(FILE)).unwrap();
+        assert!(matches!(read_updates(folder.path()), Err(Unread::Kept(_))), "a directory");
     }
 }

@@ -8,6 +8,7 @@ use crate::id::ZoneId;
 use crate::snapshot::ZoneSpec;
 use crate::wire::code::rtype;
 use crate::wire::{Name, Span};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Zones {
@@ -43,6 +44,8 @@ struct Builder<'a> {
     out: Zones,
     /// The node above each node, `NONE` at an apex. Parents come before their children.
     parents: Vec<NodeId>,
+    /// What a zone says of names that a zone inside it holds, glue above all: it is transferred, and never asked for here.
+    aside: HashMap<(ZoneId, Box<[u8]>), NodeId>,
 }
 
 impl<'a> Builder<'a> {
@@ -59,7 +62,7 @@ impl<'a> Builder<'a> {
             chains: Vec::new(),
             deepest: 0,
         };
-        Self { specs, out, parents: Vec::with_capacity(expected) }
+        Self { specs, out, parents: Vec::with_capacity(expected), aside: HashMap::new() }
     }
 
     /// Puts the apexes in, shorter ones first, and for an apex inside another zone that zone's view of it.
@@ -117,6 +120,15 @@ impl<'a> Builder<'a> {
         let is_wildcard = name.wire().starts_with(b"\x01*");
         self.out.table.insert(name.hash(), id);
         self.out.deepest = self.out.deepest.max(name.labels());
+        self.add_node(start, length, zone, parent);
+        if is_wildcard && parent != NodeId::NONE {
+            self.out.nodes[parent.index()].wildcard = id;
+        }
+        id
+    }
+
+    /// Adds a node that nothing leads to yet.
+    fn add_node(&mut self, start: usize, length: usize, zone: ZoneId, parent: NodeId) {
         self.out.nodes.push(Node {
             name: start as u32,
             zone,
@@ -129,10 +141,6 @@ impl<'a> Builder<'a> {
             flags: Flags(if self.specs[zone.index()].ecs.believes_all() { Flags::BELIEVES } else { 0 }),
         });
         self.parents.push(parent);
-        if is_wildcard && parent != NodeId::NONE {
-            self.out.nodes[parent.index()].wildcard = id;
-        }
-        id
     }
 
     /// The node of an owner name in `zone`, added with the empty non-terminals above it if need be. `None`: the
@@ -184,6 +192,22 @@ impl<'a> Builder<'a> {
         fits.then_some(side)
     }
 
+    /// The node for what `zone` says of a name that a zone inside it holds. `None`: the name is not in `zone` at all.
+    fn aside_of(&mut self, owner: &Name, zone: ZoneId) -> Option<NodeId> {
+        if !super::rrset::ends_in(owner.wire(), self.specs[zone.index()].apex.wire()) {
+            return None;
+        }
+        let name: Box<[u8]> = owner.wire().to_ascii_lowercase().into();
+        if let Some(&known) = self.aside.get(&(zone, name.clone())) {
+            return Some(known);
+        }
+        let (start, id) = (self.out.names.len(), NodeId(self.out.nodes.len() as u32));
+        self.out.names.extend_from_slice(&name);
+        self.add_node(start, name.len(), zone, NodeId::NONE);
+        self.aside.insert((zone, name), id);
+        Some(id)
+    }
+
     fn add_balanced(&mut self, owner: &BalancedOwner<'_>) {
         let Some(node) = self.node_of(owner.owner, owner.zone) else { return };
         let node = &mut self.out.nodes[node.index()];
@@ -212,7 +236,7 @@ impl<'a> Builder<'a> {
             let again =
                 last.filter(|&(before, _)| records[before].0 == *zone && records[before].1.owner == record.owner);
             let node = again.map(|(_, node)| node).or_else(|| self.node_of(&record.owner, *zone));
-            let Some(node) = node else { continue };
+            let Some(node) = node.or_else(|| self.aside_of(&record.owner, *zone)) else { continue };
             last = Some((index, node));
             let flags = &mut self.out.nodes[node.index()].flags;
             flags.0 |= match record.rtype {
@@ -246,6 +270,37 @@ impl<'a> Builder<'a> {
                 self.hide_one(side);
             }
         }
+        // What stands aside hangs below a parent side, or below something that stands aside too: shorter names first.
+        let mut aside: Vec<NodeId> = self.aside.values().copied().collect();
+        aside.sort_by_key(|&id| (self.out.nodes[id.index()].name_length, id));
+        for id in aside {
+            self.parents[id.index()] = self.above_aside(id);
+            self.hide_one(id);
+        }
+    }
+
+    /// The closest node of its zone above one that stands aside; it exists, since the zone's apex does.
+    fn above_aside(&self, id: NodeId) -> NodeId {
+        let zone = self.out.nodes[id.index()].zone;
+        let is_ours = |node: NodeId| node != NodeId::NONE && self.out.nodes[node.index()].zone == zone;
+        let mut at = Span::new(self.out.name(id));
+        while let Some(parent) = at.parent() {
+            if let Some(&aside) = self.aside.get(&(zone, parent.wire().into())) {
+                return aside;
+            }
+            if let Some(found) = self.out.node(parent) {
+                let node = &self.out.nodes[found.index()];
+                let side = self.out.zones[node.zone.index()].parent_side;
+                if is_ours(found) {
+                    return found;
+                }
+                if node.flags.has(Flags::APEX) && is_ours(side) {
+                    return side;
+                }
+            }
+            at = parent;
+        }
+        NodeId::NONE
     }
 
     fn hide_one(&mut self, id: NodeId) {

@@ -178,6 +178,12 @@ impl Zones {
         self.zones[zone.index()].negative
     }
 
+    /// False for a zone that was emptied, since its keys are missing: it cannot even say no.
+    #[must_use]
+    pub fn has_soa(&self, zone: ZoneId) -> bool {
+        self.zones[zone.index()].negative.count > 0
+    }
+
     /// The number of owner names, empty non-terminals included.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -14,7 +14,8 @@ impl Zones {
         node.flags.has(Flags::APEX).then_some(node.zone)
     }
 
-    /// The static RRsets of each zone that is wanted, with their nodes: glue and what a DNAME hides too.
+    /// The static RRsets of each zone that is wanted, with their nodes: glue and what a DNAME hides too, be it of
+    /// names that another of our zones holds.
     #[must_use]
     pub fn sets_of_zones(&self, wanted: impl Fn(ZoneId) -> bool) -> Vec<Vec<(NodeId, Set)>> {
         let mut all = vec![Vec::new(); self.zones.len()];

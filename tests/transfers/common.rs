@@ -1,7 +1,7 @@
 //! A zone that may be had, asked in-process: what the tests by section share.
 
 use crate::answers;
-use geosteer::config::{self, Options};
+use geosteer::config::{self, Loaded, Options, Report};
 use geosteer::geo::Databases;
 use geosteer::id::ZoneId;
 use geosteer::respond::{Request, Transport, Verdict, respond};
@@ -54,8 +54,20 @@ pub struct Server {
 
 /// A snapshot of one zone.
 pub fn snapshot(text: &str) -> Arc<Snapshot> {
-    let loaded =
-        config::load_text("zone.toml", text, &Options::default()).unwrap_or_else(|report| panic!("{}", report.short()));
+    built(config::load_text("zone.toml", text, &Options::default()))
+}
+
+/// A snapshot of several zones.
+pub fn snapshot_of(texts: &[&str]) -> Arc<Snapshot> {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, text) in texts.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{number}.toml")), text).unwrap();
+    }
+    built(config::load(&[folder.path().to_owned()], &Options::default()))
+}
+
+fn built(loaded: Result<Loaded, Report>) -> Arc<Snapshot> {
+    let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.short()));
     Arc::new(Snapshot::build(loaded.spec, Arc::new(Databases::new(Vec::new()))).unwrap())
 }
 
@@ -74,7 +86,10 @@ pub fn offers(snapshot: &Snapshot, before: Option<&Transfers>) -> Vec<Option<Arc
 
 impl Server {
     pub fn new(text: &str) -> Self {
-        let snapshot = snapshot(text);
+        Self::of(snapshot(text))
+    }
+
+    pub fn of(snapshot: Arc<Snapshot>) -> Self {
         let mut transfers = Transfers::following(None, NOW);
         transfers.keys = Keys::from_iter([key()]);
         transfers.offers = offers(&snapshot, None);

@@ -1,6 +1,6 @@
 //! RFC 5936: whole zones (AXFR).
 
-use crate::common::{Server, ZONE, question, records};
+use crate::common::{Server, ZONE, question, records, snapshot_of};
 use geosteer::respond::Transport;
 use hickory_proto::op::MessageType;
 
@@ -98,6 +98,41 @@ fn section_4_2_there_is_no_whole_zone_over_udp_nor_over_https_and_quic() {
     }
     assert_eq!(server.tcp(&question("example.com", "AXFR").build()).len(), 1);
     assert!(!server.ask(&question("example.com", "AXFR").build(), Transport::Tls).is_empty());
+}
+
+/// RFC 5936 §3.2: what the parent says of a zone that stands on the same server is the parent's to give.
+#[test]
+fn section_3_2_the_glue_of_a_delegation_goes_with_it_even_if_the_delegated_zones_are_held_too() {
+    let deep = "deep.sub NS ns.deep.sub\nns.deep.sub A 192.0.2.55\n";
+    let child = "zone = \"sub.example.com\"\nns = [\"ns.sub.example.com\"]\ntransfer = { from = [\"192.0.2.0/24\"] }\nrecords.text = \"\"\"\nns A 192.0.2.99\nmx A 192.0.2.98\ndeep NS ns.deep\nns.deep AAAA 2001:db8::55\n\"\"\"\n";
+    let inner =
+        "zone = \"deep.sub.example.com\"\nns = [\"ns.deep.sub.example.com\"]\nrecords.text = \"ns A 192.0.2.97\"\n";
+    let parent = ZONE.replace("ns.sub A     192.0.2.54\n", &format!("ns.sub A     192.0.2.54\n{deep}"));
+    let of = |server: &mut Server, zone: &str| {
+        let mut all = records(&server.tcp(&question(zone, "AXFR").build()));
+        all.retain(|record| record.contains("sub.example.com.") && !record.contains(" SOA "));
+        all.sort();
+        all
+    };
+    let wanted = [
+        "deep.sub.example.com. 3600 IN NS ns.deep.sub.example.com.",
+        "ns.deep.sub.example.com. 3600 IN A 192.0.2.55",
+        "ns.sub.example.com. 3600 IN A 192.0.2.54",
+        "sub.example.com. 3600 IN NS ns.sub.example.com.",
+    ];
+    assert_eq!(of(&mut Server::new(&parent), "example.com"), wanted);
+    let mut server = Server::of(snapshot_of(&[&parent, child, inner]));
+    assert_eq!(of(&mut server, "example.com"), wanted, "and nothing of the others");
+    let wanted = [
+        "deep.sub.example.com. 3600 IN NS ns.deep.sub.example.com.",
+        "mx.sub.example.com. 3600 IN A 192.0.2.98",
+        "ns.deep.sub.example.com. 3600 IN AAAA 2001:db8::55",
+        "ns.sub.example.com. 3600 IN A 192.0.2.99",
+        "sub.example.com. 3600 IN NS ns.sub.example.com.",
+    ];
+    assert_eq!(of(&mut server, "sub.example.com"), wanted);
+    let asked = records(&server.tcp(&question("ns.sub.example.com", "A").build()));
+    assert_eq!(asked, ["ns.sub.example.com. 3600 IN A 192.0.2.99"], "who asks gets what the closest zone says");
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn next(args: &Next) -> Result<String, String> {
         return Err(format!("{} is not safe before {}", of_step(soonest), at(soonest.safe_at(memories, now), now)));
     };
     let (old, new) = rollover.phases();
-    // The key that comes first: should the second write fail, two keys sign, and neither is missed.
+    // The key that comes first: should the second write fail, two keys sign, neither is missed, and `Step::Retire` is next.
     for (key, phase) in [(rollover.new, new), (rollover.old, old)] {
         if let Some(phase) = phase {
             put_times(&folder, &of.zone, key, key.times().become_now(phase, now))?;
@@ -126,7 +126,7 @@ fn cancel(of: &Of) -> Result<String, String> {
     let (folder, now) = (of.at.keys()?, clock::unix_seconds());
     let keys = known(&folder, &of.zone)?;
     let rollovers = rollovers(&keys, now);
-    let rollover = rollovers.iter().find(|rollover| rollover.next != Step::Remove);
+    let rollover = rollovers.iter().find(|rollover| matches!(rollover.next, Step::Publish | Step::Activate));
     let new = rollover.ok_or("there is no next key that does not sign yet: start another rollover instead")?.new;
     put_times(&folder, &of.zone, new, new.times().become_now(Phase::Removed, now))?;
     status(of)
@@ -160,6 +160,7 @@ fn of_step(rollover: &Rollover<'_>) -> String {
     match rollover.next {
         Step::Publish => format!("the zone gets key {new}"),
         Step::Activate => format!("key {new} signs, and key {old} no longer"),
+        Step::Retire => format!("key {old} signs no longer, since key {new} does"),
         Step::Remove => format!("the zone loses key {old}"),
     }
 }
@@ -173,6 +174,7 @@ fn before(rollover: &Rollover<'_>) -> &'static str {
         Step::Activate => {
             "if all name servers have had the keys as they are since now (`dnssec export`, `dnssec import`)"
         }
+        Step::Retire => "the step before it was cut off: both keys sign until this is done",
         Step::Remove if rollover.old.role() == Role::Entry => {
             "if all name servers have had the keys as they are since now; then let the parent drop the old key's DS record"
         }
