@@ -303,8 +303,8 @@ pub const ENCRYPTED_AHEAD: usize = 64;
 pub const ENCRYPTED_TURN: usize = 16 << 10;
 /// Requests of one HTTP/2 connection, or queries of one QUIC connection, at a time.
 pub const STREAMS: u32 = 32;
-/// Bodies of HTTP requests, and again queries over QUIC, that have not come whole and are waited for at a time; for one more
-/// the oldest of them is given up.
+/// Bodies of HTTP requests, and again queries over QUIC, that wait at a time, for what is missing of them or for their client
+/// to take replies; for one more the oldest of them is given up.
 pub const BODIES: usize = 1_024;
 /// Of those the ones of one client.
 pub const BODIES_CLIENT: usize = 128;
@@ -314,8 +314,8 @@ pub const HTTPS_HEAD_MAX: usize = 16 << 10;
 pub const HTTPS_HEADERS_MAX: usize = 64;
 /// Octets of a reply that are handed to HTTP at a time, as far as the client takes them.
 pub const HTTPS_PART: usize = 4 << 10;
-/// Requests over HTTPS or QUIC that a client may take back before they are answered, on one connection and beyond those that
-/// were answered.
+/// Requests over HTTPS or QUIC that a client may take back before they are answered (over QUIC, or not take the reply of), on one
+/// connection and beyond those that were answered.
 pub const RESETS: usize = 64;
 /// Unfinished handshakes of QUIC from which on a client must first show that it is where it says.
 pub const QUIC_RETRY_FROM: usize = 64;

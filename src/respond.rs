@@ -18,7 +18,7 @@ use crate::limits::PORTS_UNANSWERED;
 use crate::rrl::Fate;
 use crate::state::State;
 use crate::wire::code::{class, extended, rcode, rtype};
-use crate::wire::{Asked, Fault, Query, Reply, SubnetOption};
+use crate::wire::{Asked, Fault, Query, Reply};
 use crate::worker::Worker;
 use crate::zone::{At, Holder, NodeId, Outcome};
 use proofs::Book;
@@ -304,7 +304,7 @@ fn finish_as<const ONLY: bool>(
         return asked::finish(state, worker, request, *query, reply, Ending { rcode, error });
     }
     if let Some(limiter) = &state.identity.limiter {
-        let subnet = if reply.scope.is_some() { query.edns.subnet } else { SubnetOption::default() };
+        let subnet = limited::subnet(&reply, query);
         let fate = limited::judge(limiter, worker, request, limited::class(&reply, rcode), subnet);
         if matches!(fate, Fate::Dropped | Fate::Slipped) {
             return limited::hold_back(worker, request, *query, reply, rcode, fate);

@@ -46,11 +46,19 @@ pub enum Part {
     Streams,
     /// The thread that answers over QUIC.
     Quic,
+    /// Who tells signers the time, and has signatures made anew.
+    Signer,
+    /// Who tells whose replies are held back, and cookies what time it is.
+    Limits,
+    /// Who carries dynamic updates out.
+    Update,
+    /// Who tells secondaries that a zone has changed.
+    Notify,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Udp,
         Self::Tcp,
         Self::Prober,
@@ -63,6 +71,10 @@ impl Part {
         Self::QueryLog,
         Self::Streams,
         Self::Quic,
+        Self::Signer,
+        Self::Limits,
+        Self::Update,
+        Self::Notify,
     ];
 
     /// Its word in metrics and events.
@@ -81,6 +93,10 @@ impl Part {
             Self::QueryLog => "query-log",
             Self::Streams => "streams",
             Self::Quic => "quic",
+            Self::Signer => "signer",
+            Self::Limits => "limits",
+            Self::Update => "update",
+            Self::Notify => "notify",
         }
     }
 }

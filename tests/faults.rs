@@ -183,3 +183,22 @@ fn a_desk_and_a_reload_thread_that_panic_do_what_is_asked_next() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn the_threads_behind_keys_limits_updates_and_secondaries_outlive_their_panics() {
+    let _alone = alone();
+    let server = server(1);
+    let client = Client::of(&server);
+    for part in [Part::Signer, Part::Limits, Part::Update, Part::Notify] {
+        // Twice: who comes by again has been started again. Each looks up by itself, the slowest once a second.
+        for round in 1..=2 {
+            panics(&server, part, || {});
+            assert_eq!(server.restarts(part), round, "{part:?}");
+        }
+        assert_eq!(client.ask("static"), Some([192, 0, 2, 99]), "{part:?}");
+    }
+    let told = server.events().after(None, 100);
+    let names: Vec<_> = told.iter().filter(|event| event.kind == Kind::Fault).map(|event| &*event.subject).collect();
+    assert_eq!(names, ["signer", "signer", "limits", "limits", "update", "update", "notify", "notify"]);
+    server.stop();
+}

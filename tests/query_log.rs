@@ -7,6 +7,7 @@ use metered::{PATIENCE, Server};
 use process::query;
 use serde_json::Value;
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -148,6 +149,10 @@ fn the_file_is_opened_anew_at_a_reload_and_what_cannot_be_written_is_counted() {
     server.ask("www.example.com", 28);
     assert!(lines(&at, 1)[0].contains(" AAAA "));
     assert_eq!(lines(&moved, 1).len(), 1);
+    for file in [&at, &moved] {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{mode:o}: who asks for what is not for everybody");
+    }
 
     std::fs::remove_file(&at).unwrap();
     std::fs::create_dir(&at).unwrap();

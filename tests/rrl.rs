@@ -5,7 +5,7 @@ mod answers;
 #[path = "rrl/sockets.rs"]
 mod sockets;
 
-use answers::{NXDOMAIN, REFUSED, Server, example, query, subnet};
+use answers::{NXDOMAIN, REFUSED, Server, balanced_state, example, query, subnet};
 use geosteer::respond::Transport;
 use geosteer::rrl::{Class, Limiter, Rules};
 use geosteer::state::Identity;
@@ -25,6 +25,13 @@ fn limited() -> Server {
 fn limit(server: &mut Server, rules: Rules) {
     let limiter = Some(Limiter::new(rules, SECRET));
     server.state.identity = Arc::new(Identity { limiter, nsid: Some("ams-1".into()), ..Identity::default() });
+}
+
+/// The same, with balanced names: clients in 203.0.113.0/24 get other answers of `www` than all others.
+fn limited_and_balanced() -> Server {
+    let mut server = Server::new(balanced_state("static 300 A 192.0.2.1", &[]));
+    limit(&mut server, Rules { per_second: [2, 2, 2, 2, 2, 1_000], slip: 1, ..Rules::default() });
+    server
 }
 
 /// How many of the messages are answered in full before the first that is not; no time passes.
@@ -127,7 +134,7 @@ fn streams_are_never_limited() {
 #[test]
 fn answers_for_client_subnets_are_counted_by_the_subnet() {
     let of = |subnet: String| query("www.example.com", "A").subnet(self::subnet(&subnet)).build();
-    let mut server = limited();
+    let mut server = limited_and_balanced();
     assert_eq!(answered(&mut server, (0..200).map(|third| of(format!("10.1.{third}.0/24")))), 200);
     // Two of it are spent.
     assert_eq!(answered(&mut server, (0..9).map(|host| of(format!("10.1.7.{host}/32")))), 1);
@@ -138,8 +145,21 @@ fn answers_for_client_subnets_are_counted_by_the_subnet() {
 }
 
 #[test]
+fn answers_that_are_the_same_for_everybody_are_counted_by_the_source_whatever_the_subnet() {
+    for name in ["static.example.com", "same.example.com"] {
+        let of = |third| query(name, "A").subnet(subnet(&format!("10.1.{third}.0/24")));
+        let mut server = limited_and_balanced();
+        assert_eq!(server.udp(&of(0).build()).scope(), Some(0));
+        assert_eq!(answered(&mut server, (1..200).map(|third| of(third).build())), 1, "{name}");
+        // Nor does asking for more than the answer make a difference.
+        let mut server = limited_and_balanced();
+        assert_eq!(answered(&mut server, (0..200).map(|third| of(third).nsid().build())), 2, "{name}");
+    }
+}
+
+#[test]
 fn all_replies_of_a_block_together_have_a_limit_too() {
-    let mut server = example(ZONE);
+    let mut server = limited_and_balanced();
     limit(&mut server, Rules { per_second: [2, 2, 2, 2, 2, 20], slip: 1, ..Rules::default() });
     let of = |third| query("www.example.com", "A").subnet(subnet(&format!("10.1.{third}.0/24"))).build();
     assert_eq!(answered(&mut server, (0..200).map(of)), 20);
@@ -150,7 +170,7 @@ fn all_replies_of_a_block_together_have_a_limit_too() {
 fn a_subnet_that_is_not_believed_makes_no_bucket_of_its_own() {
     let mut zone = answers::zone("example.com", ZONE);
     zone.ecs = answers::ecs(&["203.0.113.0/24"]);
-    let mut server = answers::server(vec![zone]);
+    let mut server = Server::new(answers::balanced_state_of(zone, &[]));
     limit(&mut server, Rules { per_second: [2, 2, 2, 2, 2, 1_000], slip: 1, ..Rules::default() });
     let of = |third| query("www.example.com", "A").subnet(subnet(&format!("10.1.{third}.0/24"))).build();
     assert_eq!(answered(&mut server, (0..200).map(of)), 2);

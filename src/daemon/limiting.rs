@@ -6,9 +6,11 @@ use super::seed;
 use crate::clock;
 use crate::control::limited_words;
 use crate::events::{Events, Kind};
+use crate::faults;
 use crate::limits::{RRL_HELD_MS, RRL_TOLD};
 use crate::priority;
 use crate::publish::Published;
+use crate::restart::{Part, Restarts};
 use crate::rrl::{HeldRow, Limiter, Rules};
 use crate::state::State;
 use std::collections::{HashMap, HashSet};
@@ -42,13 +44,18 @@ impl Thread {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub(super) fn start(published: Arc<Published>, happened: Events, mut keeper: Keeper) -> io::Result<Self> {
+    pub(super) fn start(
+        published: Arc<Published>,
+        happened: Events,
+        mut keeper: Keeper,
+        restarts: &Restarts,
+    ) -> io::Result<Self> {
         let stop = Arc::<AtomicBool>::default();
-        let told = Arc::clone(&stop);
-        let run = move || {
-            priority::behind_answers();
-            let mut telling = Telling::new(happened);
+        let (told, restarts) = (Arc::clone(&stop), restarts.clone());
+        let mut telling = Telling::new(happened);
+        let mut look_until_told = move || {
             while !told.load(Ordering::Relaxed) {
+                faults::here(Part::Limits);
                 let state = published.load_full();
                 if let Some(cookies) = &state.identity.cookies {
                     keeper.tick(cookies, clock::unix_seconds());
@@ -57,6 +64,10 @@ impl Thread {
                 drop(state);
                 thread::park_timeout(LOOK);
             }
+        };
+        let run = move || {
+            priority::behind_answers();
+            restarts.keep(Part::Limits, &mut look_until_told);
         };
         let thread = thread::Builder::new().name("limits".into()).spawn(run)?;
         Ok(Self { stop, thread: Some(thread) })

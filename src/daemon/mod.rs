@@ -349,7 +349,7 @@ impl Server {
         let (udp, transports) = (udp::start(bound.udp, &service, &metrics)?, transports.start(&service, &metrics)?);
         let tcp = tcp::start(bound.tcp, service, &metrics, limits)?;
         Ok(Self {
-            keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys, &over)?),
+            keeper: Some(signing::Keeper::start((&published, &happened, &reloads), keys, &over, metrics.restarts())?),
             tending: None,
             addresses: bound.addresses,
             published,
@@ -373,10 +373,10 @@ impl Server {
     }
 
     fn tend(&self, keeper: cookies::Keeper, updates: (Arc<updating::Kept>, Receiver<Ticket>)) -> io::Result<Tending> {
-        let (published, happened) = (&self.published, &self.happened);
-        let limiting = limiting::Thread::start(Arc::clone(published), happened.clone(), keeper)?;
-        let teller = notify::Teller::start(published, happened, &self.addresses)?;
-        let updater = updating::Updater::start(updates, published, &self.reloads, happened)?;
+        let (published, happened, restarts) = (&self.published, &self.happened, self.metrics.restarts());
+        let limiting = limiting::Thread::start(Arc::clone(published), happened.clone(), keeper, restarts)?;
+        let teller = notify::Teller::start(published, happened, &self.addresses, restarts)?;
+        let updater = updating::Updater::start(updates, published, &self.reloads, happened, restarts)?;
         Ok(Tending { _updater: updater, _limiting: limiting, _teller: teller })
     }
 

@@ -3,9 +3,11 @@
 
 use crate::clock;
 use crate::events::{Events, Kind};
+use crate::faults;
 use crate::limits::{NOTIFY_AT_ONCE, NOTIFY_LOOK_MS, NOTIFY_PAUSE_MS, NOTIFY_TRIES, UDP_REPLY_MAX};
 use crate::priority;
 use crate::publish::Published;
+use crate::restart::{Part, Restarts};
 use crate::state::State;
 use crate::transfer::{Edition, Notify, Shared};
 use crate::tsig::{Key, Session};
@@ -27,7 +29,12 @@ pub(super) struct Teller {
 
 impl Teller {
     /// Starts it. `listening`: where the server is asked; what it tells comes from there if that is one address.
-    pub(super) fn start(published: &Arc<Published>, happened: &Events, listening: &[SocketAddr]) -> io::Result<Self> {
+    pub(super) fn start(
+        published: &Arc<Published>,
+        happened: &Events,
+        listening: &[SocketAddr],
+        restarts: &Restarts,
+    ) -> io::Result<Self> {
         let (published, happened) = (Arc::clone(published), happened.clone());
         let from = |is_of: fn(&SocketAddr) -> bool, any: IpAddr| {
             let own = listening.iter().find(|address| is_of(address) && !address.ip().is_unspecified());
@@ -37,7 +44,7 @@ impl Teller {
             from(SocketAddr::is_ipv4, Ipv4Addr::UNSPECIFIED.into()),
             from(SocketAddr::is_ipv6, Ipv6Addr::UNSPECIFIED.into()),
         ];
-        let telling = Telling {
+        let mut telling = Telling {
             published,
             happened,
             from,
@@ -47,7 +54,12 @@ impl Teller {
             open: Vec::new(),
         };
         let (stop, stopped) = channel();
-        let thread = thread::Builder::new().name("notify".into()).spawn(move || telling.run(&stopped))?;
+        let restarts = restarts.clone();
+        let run = move || {
+            priority::behind_answers();
+            restarts.keep(Part::Notify, || telling.run(&stopped));
+        };
+        let thread = thread::Builder::new().name("notify".into()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
@@ -106,9 +118,9 @@ enum Answer {
 }
 
 impl Telling {
-    fn run(mut self, stopped: &Receiver<()>) {
-        priority::behind_answers();
+    fn run(&mut self, stopped: &Receiver<()>) {
         while stopped.recv_timeout(Duration::from_millis(NOTIFY_LOOK_MS)) == Err(RecvTimeoutError::Timeout) {
+            faults::here(Part::Notify);
             let state = self.published.load_full();
             if state.generation != self.generation {
                 self.generation = state.generation;

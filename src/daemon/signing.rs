@@ -8,9 +8,11 @@ use crate::clock;
 use crate::control::{Handover, Reloads};
 use crate::dnssec::{Seal, Signer};
 use crate::events::{Events, Kind};
+use crate::faults;
 use crate::limits::{RENEW_LOOK_S, SERIAL_RENEWED_S};
 use crate::priority;
 use crate::publish::Published;
+use crate::restart::{Part, Restarts};
 use crate::snapshot::{Signing, Snapshot, ZoneSpec};
 use crate::state::State;
 use crate::store::{keys_folder, read_keys};
@@ -127,6 +129,11 @@ struct Keeping {
     /// The state directory.
     state: Option<PathBuf>,
     saving: Saving,
+    /// When keys and signatures were looked at last, and when serials rose for new signatures, seconds.
+    looked: u64,
+    risen: u64,
+    /// What was said last of each zone.
+    told: BTreeMap<String, &'static str>,
 }
 
 impl Keeper {
@@ -135,12 +142,20 @@ impl Keeper {
         (published, happened, reloads): (&Arc<Published>, &Events, &Reloads),
         (state, ours): (Option<PathBuf>, Option<PathBuf>),
         over: &Arc<Handover>,
+        restarts: &Restarts,
     ) -> io::Result<Self> {
         let (published, happened) = (Arc::clone(published), happened.clone());
         let saving = Saving::new(ours, Arc::clone(over));
-        let keeping = Keeping { published, happened, reloads: reloads.clone(), state, saving };
+        let (reloads, restarts) = (reloads.clone(), restarts.clone());
+        let (looked, risen, told) = (0, 0, BTreeMap::new());
+        let mut keeping = Keeping { published, happened, reloads, state, saving, looked, risen, told };
         let (stop, stopped) = channel();
-        let thread = thread::Builder::new().name("signer".into()).spawn(move || keeping.run(&stopped))?;
+        let run = move || {
+            priority::behind_answers();
+            restarts.keep(Part::Signer, || keeping.run(&stopped));
+            keeping.save_all();
+        };
+        let thread = thread::Builder::new().name("signer".into()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
@@ -156,42 +171,44 @@ impl Drop for Keeper {
 }
 
 impl Keeping {
-    fn run(mut self, stopped: &Receiver<()>) {
-        priority::behind_answers();
-        let (mut looked, mut risen, mut told) = (0, 0, BTreeMap::new());
+    fn run(&mut self, stopped: &Receiver<()>) {
         while stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            faults::here(Part::Signer);
             let now = clock::unix_seconds();
             let state = self.published.load_full();
             signers(&state).for_each(|signer| signer.tell(now));
             state.identity.transfers.shared.tell(now);
             // A clock that was put back counts as well.
-            if now.abs_diff(looked) >= RENEW_LOOK_S {
-                looked = now;
-                self.look(&state, &mut told);
+            if now.abs_diff(self.looked) >= RENEW_LOOK_S {
+                self.looked = now;
+                self.look(&state);
                 let made: usize = signers(&state).map(|signer| signer.renew()).sum();
                 if made > 0 {
                     tracing::info!(made, "signatures were made anew");
                 }
-                if now.abs_diff(risen) >= SERIAL_RENEWED_S && !transferring::renewed(&state).is_empty() {
-                    risen = now;
+                if now.abs_diff(self.risen) >= SERIAL_RENEWED_S && !transferring::renewed(&state).is_empty() {
+                    self.risen = now;
                     self.reloads.order("signatures were made anew: the serials of zones for secondaries rise");
                 }
                 self.saving.save(signers(&state), now, false);
             }
         }
+    }
+
+    fn save_all(&mut self) {
         self.saving.save(signers(&self.published.load_full()), clock::unix_seconds(), true);
     }
 
     /// Looks at the files of the keys of all zones that shall be signed: says what has become of them, and has them read
-    /// again if they are others, or do other things by now. `told`: what was said last of each zone.
-    fn look(&self, state: &State, told: &mut BTreeMap<String, &'static str>) {
+    /// again if they are others, or do other things by now.
+    fn look(&mut self, state: &State) {
         let keyring = Keyring { state: self.state.clone(), before: None, updates: None };
         let mut seen = BTreeMap::new();
         for zone in state.snapshot.settings.iter().filter(|zone| zone.signing.wanted().is_some()) {
             let (apex, read) = (zone.apex.to_lowercase().to_string(), keyring.read(zone));
             if let Some(signer) = zone.signing.signer() {
                 signer.tell_missing(read.is_err());
-                let unbelieved = signer.unbelieved().filter(|_| !told.contains_key(&apex));
+                let unbelieved = signer.unbelieved().filter(|_| !self.told.contains_key(&apex));
                 if let Some(why) = unbelieved {
                     self.happened.push(Kind::Keys, &apex, "", "signatures made anew", why);
                 }
@@ -210,12 +227,13 @@ impl Keeping {
                 (Err(why), Some(_)) => ("signed, keys missing", why.clone()),
                 (Err(why), None) => ("SERVFAIL", why.clone()),
             };
-            if told.get(&apex).is_none_or(|before| *before != standing) {
-                self.say(&apex, told.get(&apex).copied(), standing, &why);
+            let before = self.told.get(&apex).copied();
+            if before != Some(standing) {
+                self.say(&apex, before, standing, &why);
             }
             seen.insert(apex, standing);
         }
-        *told = seen;
+        self.told = seen;
     }
 
     /// Says what has become of a zone's keys. That all is well is no news at first.

@@ -8,9 +8,11 @@
 use crate::clock;
 use crate::control::Reloads;
 use crate::events::{Events, Kind};
+use crate::faults;
 use crate::limits::UPDATES_AT_ONCE;
 use crate::priority;
 use crate::publish::Published;
+use crate::restart::{Part, Restarts};
 use crate::snapshot::Spec;
 use crate::state::State;
 use crate::store::{Unread, Updated, read_updates, set_updates_aside, write_updates};
@@ -131,19 +133,32 @@ impl Updater {
         published: &Arc<Published>,
         reloads: &Reloads,
         happened: &Events,
+        restarts: &Restarts,
     ) -> io::Result<Self> {
         let (published, reloads, happened) = (Arc::clone(published), reloads.clone(), happened.clone());
+        let (restarts, of_updates) = (restarts.clone(), reloads.clone());
         let updating = Updating { kept, published, reloads, happened };
         let (stop, stopped) = channel();
-        let run = move || {
-            priority::behind_answers();
+        let work = move || {
             while !matches!(stopped.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected)) {
+                faults::here(Part::Update);
                 match tickets.recv_timeout(LOOK) {
                     Ok(first) => updating.carry_out(first, &tickets),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
+        };
+        let run = move || {
+            priority::behind_answers();
+            let mut has_panicked = false;
+            restarts.keep(Part::Update, || {
+                // An update may be kept and not in force: whoever sends it again must not be told that it is there.
+                if std::mem::replace(&mut has_panicked, true) {
+                    of_updates.order("the thread of dynamic updates was started again: what is kept is put in force");
+                }
+                work();
+            });
         };
         let thread = thread::Builder::new().name("update".into()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })

@@ -12,6 +12,7 @@ use crate::restart::{Part, Restarts};
 use crate::snapshot::Counted;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
@@ -147,7 +148,8 @@ impl Sink {
     fn open(output: &Output) -> io::Result<Self> {
         match output {
             Output::Stderr => Ok(Self::Stderr),
-            Output::File(path) => Ok(Self::File(OpenOptions::new().append(true).create(true).open(path)?)),
+            // Who asks for what is personal data: a new file is not for everybody.
+            Output::File(path) => Ok(Self::File(OpenOptions::new().append(true).create(true).mode(0o640).open(path)?)),
         }
     }
 

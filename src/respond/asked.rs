@@ -33,7 +33,7 @@ pub(super) fn finish(
         extras.error = None;
     }
     if !is_known && let Some(limiter) = &state.identity.limiter {
-        let subnet = if reply.scope.is_some() { query.edns.subnet } else { SubnetOption::default() };
+        let subnet = limited::subnet(&reply, &query);
         match limited::judge(limiter, worker, request, limited::class(&reply, rcode), subnet) {
             Fate::Sent | Fate::Spared => {}
             Fate::Dropped => {

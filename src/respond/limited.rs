@@ -21,6 +21,13 @@ pub(super) fn class(reply: &Reply<'_>, rcode: u16) -> Class {
     }
 }
 
+/// The client subnet that a reply is for. One whose scope is 0 is for everybody: a resolver asks for it once, whatever
+/// the subnet, and whoever made up a new one each time would never be limited.
+#[inline(always)]
+pub(super) fn subnet<'q>(reply: &Reply<'_>, query: &Query<'q>) -> SubnetOption<'q> {
+    if matches!(reply.scope, Some(1..)) { query.edns.subnet } else { SubnetOption::default() }
+}
+
 /// Decides the fate of a reply. `subnet`: the client subnet that its answer is for, if there is one.
 #[inline(never)]
 pub(super) fn judge(

@@ -142,7 +142,7 @@ pub struct Said<'a> {
     pub zone: u32,
     /// Who asked.
     pub source: &'a Bits,
-    /// The client subnet that the answer is for, if it is for one.
+    /// The client subnet that the answer is for, if it is for one and not for everybody.
     pub subnet: Option<Bits>,
 }
 

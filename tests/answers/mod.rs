@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 mod state;
 #[allow(unused_imports, reason = "each test binary uses some of it")]
-pub use state::{balanced_state, state_of};
+pub use state::{balanced_state, balanced_state_of, state_of};
 
 /// The numbers of the types that the texts use.
 pub fn rtype(text: &str) -> u16 {

@@ -3,7 +3,7 @@
 use geosteer::geo::{Databases, Matcher, Region, Selector, SourceRef};
 use geosteer::id::{EndpointId, PolicyId, PoolId, RegionId, RouteId, ZoneId};
 use geosteer::pool::{Address, Balance, Endpoint, Gate, Pool, Rules};
-use geosteer::snapshot::{Snapshot, Spec};
+use geosteer::snapshot::{Snapshot, Spec, ZoneSpec};
 use geosteer::state::State;
 use geosteer::steer::{BalancedName, Fallback, Policy, Row, Step};
 use std::net::IpAddr;
@@ -101,7 +101,12 @@ fn add_name(spec: &mut Spec, owner: &str, office: PoolId, default: PoolId, fallb
 /// * `same`: A 192.0.2.10 for everybody
 /// * `many`: eight addresses
 pub fn balanced_state(text: &str, failed: &[&str]) -> State {
-    let mut spec = Spec { zones: vec![super::zone("example.com", text)], ..Spec::default() };
+    balanced_state_of(super::zone("example.com", text), failed)
+}
+
+/// The same in a zone that is made already.
+pub fn balanced_state_of(zone: ZoneSpec, failed: &[&str]) -> State {
+    let mut spec = Spec { zones: vec![zone], ..Spec::default() };
     let networks = ["203.0.113.0/24", "2001:db8:ffff::/48"];
     spec.zones[0].regions.push(Region {
         name: "office".into(),

@@ -4,7 +4,7 @@ use super::encrypted::{start, wide};
 use super::secure::http2::{Http2, get, post, post_of};
 use super::secure::{self, is_closed, read_response};
 use super::{id, message, until};
-use geosteer::limits::{RESETS, STREAMS};
+use geosteer::limits::{BODIES_CLIENT, RESETS, STREAMS};
 use geosteer::listen::streams::Limits;
 use geosteer::respond::Transport;
 use http_body_util::{BodyExt as _, Full};
@@ -142,4 +142,28 @@ fn a_client_that_takes_no_replies_gets_no_more_of_them_and_is_closed_in_time() {
     let totals = server.metrics.totals_of(Transport::Https);
     assert!(totals.queries < 5, "{} large replies were made for nobody", totals.queries);
     drop(replies);
+}
+
+#[test]
+fn requests_that_wait_for_their_client_to_take_replies_have_places_and_give_them_back() {
+    // Three replies of this length are as many octets as a connection may leave unread.
+    let (connections, waiting) = (5, STREAMS as usize - 3);
+    let too_many = (connections * waiting - BODIES_CLIENT) as u64;
+    let server = start(wide());
+    let evicted = || server.metrics.totals_of(Transport::Https).evicted;
+    for round in 1..=2 {
+        let connect = |_| Http2::<Full<Bytes>>::connect_with(server.https, &server.pair, 1_000);
+        let mut deaf: Vec<_> = (0..connections).map(connect).collect();
+        let ask = |http: &mut Http2| {
+            let requests = (0..STREAMS as u16).map(|number| http.sender.send_request(post(&message(number, "large"))));
+            requests.collect::<Vec<_>>()
+        };
+        let replies: Vec<_> = deaf.iter_mut().map(ask).collect();
+        until("the oldest make room", || evicted() >= round * too_many);
+        let mut other = Http2::connect(server.https, &server.pair);
+        assert_eq!(other.ask(get(&message(0, "hello"))).unwrap().status, 200);
+        // Those that had kept their places would be all of a round.
+        assert!(evicted() < round * too_many + waiting as u64, "{}", evicted());
+        drop((replies, deaf));
+    }
 }

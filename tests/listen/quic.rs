@@ -4,8 +4,8 @@ use super::encrypted::wide;
 use super::secure::Pair;
 use super::secure::framed;
 use super::secure::quic::Quic;
-use super::{id, message, service, until};
-use geosteer::limits::RESETS;
+use super::{LONG, id, message, service, until};
+use geosteer::limits::{BODIES_CLIENT, RESETS, STREAMS};
 use geosteer::listen::bind;
 use geosteer::listen::streams::{self, Limits, Sockets};
 use geosteer::metrics::{Metrics, Totals};
@@ -78,6 +78,60 @@ fn queries_that_are_taken_back_again_and_again_end_their_connection() {
     assert!(taken_back > RESETS, "{taken_back}");
     assert_eq!(rapid.closed(), 4);
     hello(&other);
+}
+
+#[test]
+fn replies_that_a_client_does_not_take_are_given_up_and_end_its_connection_in_the_end() {
+    let server = start(Limits { write: Duration::from_millis(50), ..wide() });
+    let (deaf, other) = (Quic::connect_deaf(server.address, &server.pair), server.connect());
+    let longest = framed(&[message(0, ""), vec![b'.'; 65_523]].concat());
+    let streams = deaf.runtime.block_on(async {
+        let mut streams = Vec::new();
+        let open_until_closed = async {
+            while let Ok((mut send, receive)) = deaf.connection.open_bi().await {
+                let _closed = send.write_all(&longest).await;
+                let _closed = send.finish();
+                streams.push(receive);
+            }
+        };
+        tokio::time::timeout(LONG, open_until_closed).await.expect("streams end, and then the connection");
+        streams.len()
+    });
+    assert!((RESETS..2 * (RESETS + STREAMS as usize)).contains(&streams), "{streams}");
+    assert_eq!(deaf.closed(), 4);
+    assert!(server.totals().timed_out > RESETS as u64);
+    hello(&other);
+}
+
+#[test]
+fn messages_that_wait_for_their_client_to_take_replies_have_places_and_give_them_back() {
+    // Of each connection four replies are written, and the other messages wait.
+    let (connections, waiting) = (5, STREAMS as usize - 4);
+    let too_many = (connections * waiting - BODIES_CLIENT) as u64;
+    let server = start(wide());
+    let other = server.connect();
+    for round in 1..=2 {
+        let deaf: Vec<_> = (0..connections).map(|_| Quic::connect_deaf(server.address, &server.pair)).collect();
+        let mut streams = Vec::new();
+        for quic in &deaf {
+            quic.runtime.block_on(async {
+                for _ in 0..STREAMS {
+                    let (mut send, receive) = quic.connection.open_bi().await.unwrap();
+                    send.write_all(&framed(&message(0, "hello"))).await.unwrap();
+                    send.finish().unwrap();
+                    streams.push(receive);
+                }
+            });
+        }
+        until("the oldest make room", || server.totals().evicted >= round * too_many);
+        hello(&other);
+        // A few more if the last round's connections are still ending; those that had kept their places would be all.
+        assert!(server.totals().evicted < round * too_many + waiting as u64, "{}", server.totals().evicted);
+        for quic in &deaf {
+            quic.connection.close(0_u8.into(), b"");
+            quic.runtime.block_on(quic.endpoint.wait_idle());
+        }
+    }
 }
 
 #[test]

@@ -201,6 +201,24 @@ fn a_client_that_never_reads_is_read_no_further_and_then_closed() {
 }
 
 #[test]
+fn a_client_that_takes_its_replies_is_not_cut_however_many_wait_and_one_that_stops_is() {
+    let limit = Duration::from_millis(600);
+    let server = start(Limits { write: limit, ..wide() });
+    let mut stream = connect(&server);
+    let (mut asking, queries) = (stream.try_clone().unwrap(), framed(&message(1, "large")).repeat(50));
+    let asks = std::thread::spawn(move || while asking.write_all(&queries).is_ok() {});
+    let start = geosteer::clock::instant();
+    while start.elapsed() < limit * 3 {
+        assert_eq!(id(&read_message(&mut stream)), 1);
+        // Slower than the server: replies wait all the time.
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    assert_eq!(server.metrics.totals().timed_out, 0);
+    until("it is closed once it takes nothing", || server.metrics.totals().timed_out == 1);
+    asks.join().unwrap();
+}
+
+#[test]
 fn among_idle_dripping_and_deaf_clients_a_new_one_is_answered_at_once() {
     let server = start(Limits { per_client: 512, ..wide() });
     let _idle: Vec<_> = (0..300).map(|_| connect(&server)).collect();

@@ -2,7 +2,7 @@
 
 use super::{NAME, Pair, framed};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, ReadToEndError, WriteError};
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, ReadToEndError, TransportConfig, WriteError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -36,10 +36,22 @@ impl Quic {
 
     /// Connects with another protocol.
     pub fn try_connect(address: SocketAddr, pair: &Pair, protocol: &str) -> Result<Self, ConnectionError> {
+        Self::connect_as(address, config(pair, protocol))
+    }
+
+    /// Connects as a client that takes no octet of any reply.
+    pub fn connect_deaf(address: SocketAddr, pair: &Pair) -> Self {
+        let (mut config, mut transport) = (config(pair, "doq"), TransportConfig::default());
+        transport.stream_receive_window(0_u8.into());
+        config.transport_config(Arc::new(transport));
+        Self::connect_as(address, config).unwrap()
+    }
+
+    fn connect_as(address: SocketAddr, config: ClientConfig) -> Result<Self, ConnectionError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let _within = runtime.enter();
         let endpoint = Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap();
-        let connecting = endpoint.connect_with(config(pair, protocol), address, NAME).unwrap();
+        let connecting = endpoint.connect_with(config, address, NAME).unwrap();
         let connection = runtime.block_on(connecting)?;
         drop(_within);
         Ok(Self { runtime, endpoint, connection })

@@ -1,4 +1,5 @@
-//! Waiting for the rest of a message: bounded in time, and in how many are waited for.
+//! Waiting for the rest of a message, and with a whole one for its turn to be answered: bounded in time, and in how many
+//! wait.
 
 use super::{Hub, Place};
 use crate::limits::{BODIES, BODIES_CLIENT};
@@ -8,6 +9,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -31,11 +33,12 @@ impl Drop for Ends {
 }
 
 impl Hub {
-    /// Waits for what a client sends.
+    /// Waits for what a client sends, or takes, for so long at most.
     pub(super) async fn wait<T: 'static>(
         self: &Rc<Self>,
         client: Client,
         transport: Transport,
+        limit: Duration,
         whole: impl Future<Output = T> + 'static,
     ) -> Waited<T> {
         let mut whole = Box::pin(whole);
@@ -54,7 +57,7 @@ impl Hub {
         let task = tokio::task::spawn_local(whole);
         place.set_task(task.abort_handle());
         let _ends = Ends(task.abort_handle());
-        match timeout(self.limits.message, task).await {
+        match timeout(limit, task).await {
             Ok(Ok(come)) => Waited::Come(come),
             Ok(Err(_)) => Waited::GivenUp,
             Err(_) => Waited::Late,

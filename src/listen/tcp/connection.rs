@@ -221,6 +221,7 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
         let mut pending = std::mem::take(&mut self.pending);
         // Messages may be complete already: they waited for the client to take its replies.
         let mut used = self.answer(&pending, output, &mut tools)?;
+        let had = used > 0;
         if self.unsent.is_empty() && self.transfer.is_none() && self.update.is_none() {
             match self.stream.try_read(input) {
                 Ok(0) => return Err(End::Client),
@@ -228,25 +229,25 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
                     pending.clear();
                     used = self.answer(&input[..count], output, &mut tools)?;
                     pending.extend_from_slice(&input[used..count]);
-                    self.keep(pending, used > 0);
+                    self.keep(pending, had || used > 0);
                 }
                 Ok(count) => {
                     pending.drain(..used);
                     pending.extend_from_slice(&input[..count]);
                     used = self.answer(&pending, output, &mut tools)?;
                     pending.drain(..used);
-                    self.keep(pending, used > 0);
+                    self.keep(pending, had || used > 0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     pending.drain(..used);
-                    self.keep(pending, used > 0);
+                    self.keep(pending, had);
                     return Ok(Next::Readable);
                 }
                 Err(_) => return Err(End::Client),
             }
         } else {
             pending.drain(..used);
-            self.keep(pending, used > 0);
+            self.keep(pending, had);
         }
         Ok(if self.unsent.is_empty() { Next::Round } else { Next::Writable })
     }
@@ -281,7 +282,8 @@ impl<S: 'static, F: Respond<S>, T: Stream> Connection<S, F, T> {
             (true, false) => (Phase::Message, self.place.hub.limits.message),
             (true, true) => (Phase::Idle, self.place.hub.limits.idle),
         };
-        if phase != self.phase || (answered && phase != Phase::Write) {
+        // To answer more means that the client has taken all that waited for it.
+        if phase != self.phase || answered {
             (self.phase, self.deadline) = (phase, clock::instant() + limit);
         }
     }

@@ -20,7 +20,7 @@ pub(super) async fn read(
     body: Incoming,
     length: Option<usize>,
 ) -> Result<Vec<u8>, StatusCode> {
-    match hub.wait(client, Transport::Https, collect(body, length.unwrap_or_default())).await {
+    match hub.wait(client, Transport::Https, hub.limits.message, collect(body, length.unwrap_or_default())).await {
         Waited::Come(read) => read,
         Waited::Late => Err(StatusCode::REQUEST_TIMEOUT),
         Waited::GivenUp => Err(StatusCode::SERVICE_UNAVAILABLE),

@@ -11,6 +11,7 @@ mod body;
 mod seat;
 
 use super::desk::Answer;
+use super::waiting::Waited;
 use super::{Hub, Place};
 use crate::clock;
 use crate::limits::{HTTPS_HEAD_MAX, HTTPS_HEADERS_MAX, STREAM_REPLY_MAX, STREAMS};
@@ -112,26 +113,43 @@ impl<T: Future + 'static> Executor<T> for Local {
 }
 
 impl Connection {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
+    async fn answer(self: &Rc<Self>, request: Request<Incoming>) -> Response<Reply> {
         let turn = self.seat.begin();
         self.place.touch();
         let (head, body) = request.into_parts();
-        let message = match ask::read(&head) {
+        let asked = ask::read(&head);
+        drop(head);
+        let message = match asked {
             Asked::Message(message) => Ok(message),
             Asked::InBody(length) => body::read(&self.hub, Client::of(self.peer.ip()), body, length).await,
             Asked::Refused(status) => Err(status),
         };
-        // Who leaves its replies unread gets no more of them for now.
-        self.seat.room().await;
         let response = match message {
-            Ok(message) => self.reply_to(&message),
-            Err(status) => refused(status),
+            Ok(message) => self.reply_when_there_is_room(message).await,
+            Err(status) => {
+                self.seat.room().await;
+                refused(status)
+            }
         };
         if !response.status().is_success() {
             self.hub.counters(Transport::Https).refused.add(1);
         }
         turn.end();
         response
+    }
+
+    /// Who leaves its replies unread gets no more of them for now; until then the message has a place among those that
+    /// wait.
+    async fn reply_when_there_is_room(self: &Rc<Self>, message: Vec<u8>) -> Response<Reply> {
+        let connection = Rc::clone(self);
+        let replied = async move {
+            connection.seat.room().await;
+            connection.reply_to(&message)
+        };
+        match self.hub.wait(Client::of(self.peer.ip()), Transport::Https, self.hub.limits.idle, replied).await {
+            Waited::Come(response) => response,
+            Waited::Late | Waited::GivenUp => refused(StatusCode::SERVICE_UNAVAILABLE),
+        }
     }
 
     fn reply_to(&self, message: &[u8]) -> Response<Reply> {

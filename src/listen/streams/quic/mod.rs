@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{timeout, timeout_at};
 
 /// Error codes of DoQ (RFC 9250 §4.3).
@@ -131,8 +131,9 @@ struct Talk {
     /// When one came or went last.
     changed: Cell<Instant>,
     answered: Cell<usize>,
+    /// Queries that the client took back, and those whose replies it did not take.
     taken_back: Cell<usize>,
-    writes: Semaphore,
+    writes: Arc<Semaphore>,
     ended: Notify,
 }
 
@@ -154,8 +155,21 @@ impl Talk {
             changed: Cell::new(clock::instant()),
             answered: Cell::new(0),
             taken_back: Cell::new(0),
-            writes: Semaphore::new(WRITES),
+            writes: Arc::new(Semaphore::new(WRITES)),
             ended: Notify::new(),
+        }
+    }
+
+    /// Waits until a reply may be written: none if for so long no other of the connection has been taken.
+    async fn turn_to_write(&self, limit: Duration) -> Option<OwnedSemaphorePermit> {
+        let mut turn = pin!(Arc::clone(&self.writes).acquire_owned());
+        loop {
+            let taken = self.answered.get();
+            match timeout(limit, turn.as_mut()).await {
+                Ok(turn) => return turn.ok(),
+                Err(_) if self.answered.get() == taken => return None,
+                Err(_) => {}
+            }
         }
     }
 

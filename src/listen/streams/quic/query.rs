@@ -1,6 +1,6 @@
 //! One query on its stream (RFC 9250 §4.2).
 
-use super::{Turn, code};
+use super::{Talk, Turn, code};
 use crate::limits::{RESETS, STREAM_REPLY_MAX};
 use crate::listen::streams::Hub;
 use crate::listen::streams::desk::Answer;
@@ -11,6 +11,7 @@ use crate::wire::code::option;
 use crate::wire::padding;
 use quinn::{ReadToEndError, RecvStream, SendStream};
 use std::rc::Rc;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 /// Octets of a message header (RFC 1035 §4.1.1); less is not DNS.
@@ -22,7 +23,7 @@ pub(super) async fn answer(hub: Rc<Hub>, turn: Turn, mut send: SendStream, mut r
     let counters = hub.counters(Transport::Quic);
     let client = Client::of(talk.peer().ip());
     let whole = async move { receive.read_to_end(2 + STREAM_REPLY_MAX).await };
-    let octets = match hub.wait(client, Transport::Quic, whole).await {
+    let octets = match hub.wait(client, Transport::Quic, hub.limits.message, whole).await {
         Waited::Come(Ok(octets)) => octets,
         // More than any message has.
         Waited::Come(Err(ReadToEndError::TooLong)) => {
@@ -40,22 +41,24 @@ pub(super) async fn answer(hub: Rc<Hub>, turn: Turn, mut send: SendStream, mut r
             return;
         }
     };
-    let Some(message) = message(&octets) else {
+    if message(&octets).is_none() {
         counters.refused.add(1);
         return talk.connection.close(code::PROTOCOL_ERROR, b"no query of DNS over QUIC");
-    };
-    // So many replies wait for the client at a time.
-    let Ok(writes) = talk.writes.acquire().await else { return };
-    let request = Request { bytes: message, source: talk.peer().into(), transport: Transport::Quic };
-    let reply = match hub.desk.borrow_mut().answer(&request) {
-        Answer::Reply(reply) => [&(reply.len() as u16).to_be_bytes(), reply].concat(),
+    }
+    let (writes, reply) = match made(&hub, talk, octets).await {
+        Ok(made) => made,
+        Err(Unmade::Late) => return not_taken(&hub, &turn, send),
+        Err(Unmade::GivenUp) => {
+            let _closed = send.reset(code::EXCESSIVE_LOAD);
+            return;
+        }
         // A query whose answer is not known yet.
         // Whole zones and updates are refused here.
-        Answer::Silence | Answer::Messages(_) | Answer::Update(_) => {
+        Err(Unmade::Nothing) => {
             let _closed = send.reset(code::INTERNAL_ERROR);
             return;
         }
-        Answer::Panic => return talk.connection.close(code::INTERNAL_ERROR, b""),
+        Err(Unmade::Panic) => return talk.connection.close(code::INTERNAL_ERROR, b""),
     };
     let written = timeout(hub.limits.write, send.write_all(&reply)).await;
     drop((writes, reply));
@@ -67,11 +70,49 @@ pub(super) async fn answer(hub: Rc<Hub>, turn: Turn, mut send: SendStream, mut r
             let _arrived = timeout(hub.limits.write, send.stopped()).await;
         }
         Ok(Err(_)) => taken_back(&hub, &turn),
-        Err(_) => {
-            counters.timed_out.add(1);
-            let _closed = send.reset(code::EXCESSIVE_LOAD);
-        }
+        Err(_) => not_taken(&hub, &turn, send),
     }
+}
+
+/// Why there is no reply.
+enum Unmade {
+    /// The client does not take those before it.
+    Late,
+    /// It had to make room for others.
+    GivenUp,
+    /// There is none.
+    Nothing,
+    /// A fault of ours.
+    Panic,
+}
+
+/// The reply to a message, behind its length, as soon as it may be written: so many replies wait for the client at a
+/// time, and until then a message has a place among those that wait. It is gone when its reply is there.
+async fn made(hub: &Rc<Hub>, talk: &Rc<Talk>, octets: Vec<u8>) -> Result<(OwnedSemaphorePermit, Vec<u8>), Unmade> {
+    let (waiting, limit) = (Rc::clone(talk), hub.limits.write);
+    let turn = async move { Some((waiting.turn_to_write(limit).await?, octets)) };
+    let client = Client::of(talk.peer().ip());
+    // Who takes his replies one by one gets all of them, within the time that an idle connection has.
+    let waited = hub.wait(client, Transport::Quic, hub.limits.idle, turn).await;
+    let (writes, octets) = match waited {
+        Waited::Come(Some(come)) => come,
+        Waited::Come(None) | Waited::Late => return Err(Unmade::Late),
+        Waited::GivenUp => return Err(Unmade::GivenUp),
+    };
+    let bytes = message(&octets).ok_or(Unmade::Nothing)?;
+    let request = Request { bytes, source: talk.peer().into(), transport: Transport::Quic };
+    match hub.desk.borrow_mut().answer(&request) {
+        Answer::Reply(reply) => Ok((writes, [&(reply.len() as u16).to_be_bytes(), reply].concat())),
+        Answer::Silence | Answer::Messages(_) | Answer::Update(_) => Err(Unmade::Nothing),
+        Answer::Panic => Err(Unmade::Panic),
+    }
+}
+
+/// The client did not take a reply in time: that is no better than taking the query back.
+fn not_taken(hub: &Hub, turn: &Turn, mut send: SendStream) {
+    hub.counters(Transport::Quic).timed_out.add(1);
+    let _closed = send.reset(code::EXCESSIVE_LOAD);
+    taken_back(hub, turn);
 }
 
 /// The client wants no reply any more. It may not do so again and again.
