@@ -122,6 +122,23 @@ fn the_service_manager_is_told_of_start_life_reload_and_end() {
 }
 
 #[test]
+fn a_signed_zone_without_its_keys_keeps_no_server_from_being_ready_and_alive() {
+    let folder = folder();
+    let signed = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[dnssec]\nenabled = true\n";
+    std::fs::write(folder.path().join("example.toml"), signed).unwrap();
+    let manager = Manager::new(folder.path());
+    let path = manager.path.to_str().unwrap();
+    let process = Process::start(folder.path(), &[("NOTIFY_SOCKET", path), ("WATCHDOG_USEC", "200000")]);
+    process.process.line(&["keys are missing"]);
+    manager.told("READY=1");
+    for _ in 0..3 {
+        manager.told("WATCHDOG=1");
+    }
+    let (code, said) = serving(&["--socket", process.socket.to_str().unwrap()]);
+    assert_eq!((code, said.matches("Server Failure").count()), (1, 2), "who asks for every zone hears of it\n{said}");
+}
+
+#[test]
 fn a_node_serves_although_all_endpoints_are_down_and_is_silent_when_it_is_stopped() {
     let folder = folder();
     let mut process = Process::start(folder.path(), &[]);
