@@ -331,3 +331,25 @@ fn a_restart_with_an_address_that_overlaps_the_one_before_starts_and_answers() {
         assert_eq!(code, 0, "{before} → {after}\n{said}");
     }
 }
+
+#[test]
+fn a_socket_that_is_wanted_for_something_else_is_kept_and_its_namesake_is_not() {
+    let folder = folder();
+    let manager = Manager::new(folder.path());
+    let (address, mut store) = run_once(&manager, &listening(folder.path(), "127.0.0.1:0"));
+    drop(std::fs::remove_file(&manager.path));
+    let manager = Manager::new(folder.path());
+    // DNS goes elsewhere, and the admin server listens where its TCP was.
+    let other = format!("127.0.0.2:{}", address.port());
+    let file = listening(folder.path(), &other);
+    let text = std::fs::read_to_string(&file).unwrap().replace("\"off\"", &format!("\"{address}\""));
+    std::fs::write(&file, text).unwrap();
+    let second = started_with(&store, &file, Some(&manager.path));
+    until_ready(&manager, &mut store);
+    assert_eq!(second.address().to_string(), other);
+    let of = |address: &str| {
+        let name = format!("FDNAME=geosteer-{}", address.replace(':', "."));
+        store.iter().filter(|(words, _)| words.lines().any(|line| line == name)).count()
+    };
+    assert_eq!((of(&other), of(&address.to_string()), store.len()), (2, 1, 3), "{store:?}");
+}
