@@ -487,6 +487,10 @@ pub const TXT_STRING_MAX: usize = 255;
 /// Most strings of an explanation over DNS: what does not fit into a UDP reply is asked for again over TCP.
 pub const EXPLAIN_STRINGS: usize = 32;
 
+/// Within this time a service manager has closed sockets that it has been told to let go of, milliseconds: they stand in the
+/// way of what is listened at now.
+pub const INHERITED_CLOSE_MS: u64 = 5_000;
+
 /// Tries of a question to a UDP socket of our own before it counts as silent.
 pub const SERVING_TRIES: u32 = 3;
 /// Time for one try, and for each step over TCP, milliseconds.

@@ -37,6 +37,8 @@ pub struct Found {
 pub enum Trouble {
     /// Nothing came back.
     Silent(String),
+    /// SERVFAIL came back: what a zone answers whose keys are missing.
+    Failed(String),
     /// Something else came back than the zone's SOA.
     Wrong(String),
 }
@@ -57,8 +59,7 @@ pub enum Verdict {
 pub fn ask(addresses: &[SocketAddr], zones: &[Name]) -> Vec<Found> {
     let sockets = addresses.iter().flat_map(|&address| [(address, Transport::Udp), (address, Transport::Tcp)]);
     thread::scope(|scope| {
-        let asked =
-            sockets.map(|(address, transport)| scope.spawn(move || socket(reachable(address), transport, zones)));
+        let asked = sockets.map(|(address, transport)| scope.spawn(move || socket(ways(address), transport, zones)));
         // All are started before the first one is waited for.
         let asked = asked.collect::<Vec<_>>();
         asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
@@ -68,7 +69,6 @@ pub fn ask(addresses: &[SocketAddr], zones: &[Name]) -> Vec<Found> {
 /// What the sockets' answers come to; no socket at all is silence.
 #[must_use]
 pub fn verdict(found: &[Found]) -> Verdict {
-    let is_silent = |one: &Found| one.right == 0 && matches!(one.trouble, Some(Trouble::Silent(_)));
     if found.iter().all(is_silent) {
         Verdict::Silent
     } else if found.iter().all(|one| one.trouble.is_none()) {
@@ -78,20 +78,43 @@ pub fn verdict(found: &[Found]) -> Verdict {
     }
 }
 
-/// The address by which this machine reaches a socket of its own.
-fn reachable(bound: SocketAddr) -> SocketAddr {
-    let ip = match bound.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, bound.port())
+fn is_silent(found: &Found) -> bool {
+    found.right == 0 && matches!(found.trouble, Some(Trouble::Silent(_)))
 }
 
-fn socket(address: SocketAddr, transport: Transport, zones: &[Name]) -> Found {
+/// How this machine reaches a socket of its own. The second way is for when the first is silent: a socket at `[::]` serves
+/// IPv4 too, also where IPv6 is switched off or kept from the loopback, so that nothing reaches `::1`.
+#[must_use]
+pub fn ways(bound: SocketAddr) -> (SocketAddr, Option<SocketAddr>) {
+    let at = |ip: IpAddr| SocketAddr::new(ip, bound.port());
+    match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (at(Ipv4Addr::LOCALHOST.into()), None),
+        IpAddr::V6(ip) if ip.is_unspecified() => (at(Ipv6Addr::LOCALHOST.into()), Some(at(Ipv4Addr::LOCALHOST.into()))),
+        _ => (bound, None),
+    }
+}
+
+/// What is heard by one of the ways.
+fn by<T>(
+    (first, other): (SocketAddr, Option<SocketAddr>),
+    ask: impl Fn(SocketAddr) -> T,
+    is_silent: impl Fn(&T) -> bool,
+) -> T {
+    let said = ask(first);
+    match other {
+        Some(other) if is_silent(&said) => ask(other),
+        _ => said,
+    }
+}
+
+fn socket(ways: (SocketAddr, Option<SocketAddr>), transport: Transport, zones: &[Name]) -> Found {
+    by(ways, |address| socket_at(address, transport, zones), is_silent)
+}
+
+fn socket_at(address: SocketAddr, transport: Transport, zones: &[Name]) -> Found {
     let mut found = Found { address, transport, right: 0, trouble: None };
     found.trouble = match transport {
-        Transport::Udp => zones.iter().try_for_each(|zone| count(over_udp(address, zone), &mut found.right)).err(),
+        Transport::Udp => zones.iter().try_for_each(|zone| count(over_udp_at(address, zone), &mut found.right)).err(),
         Transport::Tcp => match connect(address) {
             Err(error) => Some(Trouble::Silent(error.to_string())),
             Ok(mut stream) => {
@@ -106,13 +129,17 @@ fn count(asked: Result<(), Trouble>, right: &mut usize) -> Result<(), Trouble> {
     asked.inspect(|()| *right += 1)
 }
 
-/// Asks one socket for one zone over UDP. A port of its own for each question, so that the threads of one address take
-/// turns; several tries, since a flood may cost a datagram.
+/// Asks one socket for one zone over UDP.
 ///
 /// # Errors
 /// What came instead of the zone's SOA.
 pub fn over_udp(bound: SocketAddr, zone: &Name) -> Result<(), Trouble> {
-    let address = reachable(bound);
+    by(ways(bound), |address| over_udp_at(address, zone), |said| matches!(said, Err(Trouble::Silent(_))))
+}
+
+/// A port of its own for each question, so that the threads of one address take turns; several tries, since a flood may
+/// cost a datagram.
+fn over_udp_at(address: SocketAddr, zone: &Name) -> Result<(), Trouble> {
     let mut trouble = Trouble::Silent("no answer".to_owned());
     for _ in 0..SERVING_TRIES {
         match over_udp_once(address, zone) {
@@ -183,8 +210,12 @@ fn judge(query: &Message, reply: &Message) -> Result<(), Trouble> {
     if head.id != query.metadata.id || head.message_type != MessageType::Response || head.op_code != OpCode::Query {
         return wrong("no answer to this question".to_owned());
     }
-    if head.response_code != ResponseCode::NoError {
-        return wrong(head.response_code.to_string());
+    match head.response_code {
+        ResponseCode::NoError => {}
+        ResponseCode::ServFail if reply.queries == query.queries => {
+            return Err(Trouble::Failed(format!("{zone} SOA: {}", head.response_code)));
+        }
+        code => return wrong(code.to_string()),
     }
     if reply.queries != query.queries {
         return wrong("another question was answered".to_owned());
@@ -204,6 +235,8 @@ fn silent(error: io::Error) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::{Options, Server};
+    use socket2::{Domain, Socket, Type};
 
     fn found(right: usize, trouble: Option<Trouble>) -> Found {
         Found { address: ([127, 0, 0, 1], 53).into(), transport: Transport::Udp, right, trouble }
@@ -222,11 +255,29 @@ mod tests {
     }
 
     #[test]
-    fn wildcard_addresses_are_asked_over_the_loopback() {
-        for (bound, asked) in
-            [("0.0.0.0:53", "127.0.0.1:53"), ("[::]:5300", "[::1]:5300"), ("192.0.2.1:53", "192.0.2.1:53")]
-        {
-            assert_eq!(reachable(bound.parse().unwrap()), asked.parse().unwrap());
+    fn wildcard_addresses_are_asked_over_the_loopback_and_the_dual_one_over_both() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert_eq!(ways(at("0.0.0.0:53")), (at("127.0.0.1:53"), None));
+        assert_eq!(ways(at("[::]:5300")), (at("[::1]:5300"), Some(at("127.0.0.1:5300"))));
+        assert_eq!(ways(at("192.0.2.1:53")), (at("192.0.2.1:53"), None));
+        assert_eq!(ways(at("[2001:db8::1]:53")), (at("[2001:db8::1]:53"), None));
+    }
+
+    #[test]
+    fn where_the_first_way_is_dead_the_other_one_counts_over_udp_and_tcp() {
+        let zone = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n";
+        let server = Server::start(Options::for_text("example.com.toml", zone)).unwrap();
+        let zones = [Name::parse("example.com").unwrap()];
+        // Ports that are taken and refuse: one that hears somebody else only, one that is not listened at.
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        udp.connect(server.address()).unwrap();
+        let tcp = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        tcp.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let dead = [udp.local_addr().unwrap(), tcp.local_addr().unwrap().as_socket().unwrap()];
+        for (transport, dead) in [Transport::Udp, Transport::Tcp].into_iter().zip(dead) {
+            assert!(is_silent(&socket((dead, None), transport, &zones)), "{transport:?}");
+            let found = socket((dead, Some(server.address())), transport, &zones);
+            assert_eq!((found.address, found.right, found.trouble), (server.address(), 1, None), "{transport:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Faults of geosteer's own: a thread is told to panic, and the server goes on: its sockets, its health, its desk.
 #![cfg(debug_assertions)]
 
-use geosteer::control::{Answer, Request, ask};
+use geosteer::control::{Answer, Order, Request, Takeover, ask};
 use geosteer::daemon::{Options, Server};
 use geosteer::events::Kind;
 use geosteer::restart::Part;
@@ -201,4 +201,22 @@ fn the_threads_behind_keys_limits_updates_and_secondaries_outlive_their_panics()
     let names: Vec<_> = told.iter().filter(|event| event.kind == Kind::Fault).map(|event| &*event.subject).collect();
     assert_eq!(names, ["signer", "signer", "limits", "limits", "update", "update", "notify", "notify"]);
     server.stop();
+}
+
+#[test]
+fn a_desk_that_panics_while_another_server_takes_over_gets_its_directory_back_and_lets_the_next_one_take_over() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, state) = (folder.path().join("example.com.toml"), folder.path().join("state"));
+    std::fs::write(&file, zone(1)).unwrap();
+    let options = Options { state: Some(state.clone()), ..Options::for_paths(vec![file]) };
+    let server = Server::start(options).unwrap();
+    let socket = state.join("admin.sock");
+    let (mut takeover, _sockets) = Takeover::ask(&socket).unwrap().expect("a server");
+    takeover.take().unwrap();
+    panics(&server, Part::Control, || {});
+    let drain = Request::Set(Order { target: "pool/near".into(), state: Some("drain".into()), ..Order::default() });
+    until("an order that is taken", || matches!(ask(&socket, &drain), Ok(Answer::Done(_))));
+    assert!(std::fs::read_to_string(state.join("overrides.json")).unwrap().contains("pool/near"));
+    assert!(Takeover::ask(&socket).unwrap().is_some(), "the next one is heard");
 }

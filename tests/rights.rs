@@ -134,6 +134,33 @@ fn root_becomes_another_user_with_one_capability_and_keeps_to_its_files() {
 }
 
 #[test]
+fn a_secret_that_the_user_may_not_read_keeps_it_down_and_the_reason_says_who_that_is() {
+    if !is_root() {
+        eprintln!("skipped: only root can become somebody else");
+        return;
+    }
+    for section in ["tsig.ns2", "cookies"] {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        let group = USER + 1;
+        let process = format!("[process]\nuser = \"{USER}\"\ngroup = \"{group}\"\n");
+        files(folder, &format!("{process}[{section}]\nsecret_file = \"a.secret\"\n"));
+        let secret = folder.join("a.secret");
+        // As good for one as for the other.
+        fs::write(&secret, "000102030405060708090a0b0c0d0e0f\n").unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut server = start(folder);
+        let reason = format!("the secret is read as user {USER}, who must be able to");
+        server.line(&["a.secret: Permission denied", &reason]);
+        assert!(!server.end().success());
+        std::os::unix::fs::chown(&secret, Some(USER), None).unwrap();
+        let server = start(folder);
+        server.address();
+        assert!(geosteer(folder, &["reload"]).contains("configuration 2 serves"), "{section}");
+    }
+}
+
+#[test]
 fn a_reload_that_needs_files_elsewhere_is_refused_and_says_what_to_do() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

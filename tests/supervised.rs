@@ -122,6 +122,23 @@ fn the_service_manager_is_told_of_start_life_reload_and_end() {
 }
 
 #[test]
+fn a_signed_zone_without_its_keys_keeps_no_server_from_being_ready_and_alive() {
+    let folder = folder();
+    let signed = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[dnssec]\nenabled = true\n";
+    std::fs::write(folder.path().join("example.toml"), signed).unwrap();
+    let manager = Manager::new(folder.path());
+    let path = manager.path.to_str().unwrap();
+    let process = Process::start(folder.path(), &[("NOTIFY_SOCKET", path), ("WATCHDOG_USEC", "200000")]);
+    process.process.line(&["keys are missing"]);
+    manager.told("READY=1");
+    for _ in 0..3 {
+        manager.told("WATCHDOG=1");
+    }
+    let (code, said) = serving(&["--socket", process.socket.to_str().unwrap()]);
+    assert_eq!((code, said.matches("Server Failure").count()), (1, 2), "who asks for every zone hears of it\n{said}");
+}
+
+#[test]
 fn a_node_serves_although_all_endpoints_are_down_and_is_silent_when_it_is_stopped() {
     let folder = folder();
     let mut process = Process::start(folder.path(), &[]);
@@ -211,49 +228,128 @@ fn kept(manager: &Manager) -> (String, Vec<OwnedFd>) {
     (String::from_utf8(words[..got.bytes].to_vec()).unwrap(), sockets)
 }
 
+/// A server file that listens here, with one thread.
+fn listening(folder: &Path, address: &str) -> PathBuf {
+    let file = folder.join("geosteer.toml");
+    let text = format!(
+        "zones = [\"example.toml\"]\nstate = \"state\"\nadmin.listen = \"off\"\n\
+         dns = {{ listen = [\"{address}\"], threads = 1 }}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+/// Runs a server and ends it. Gives where it answered, and the name and the descriptor of what it wanted kept: one UDP
+/// socket and one listener.
+fn run_once(manager: &Manager, file: &Path) -> (SocketAddr, Vec<(String, OwnedFd)>) {
+    let mut server =
+        process::Process::start(run().arg("--config").arg(file).env("NOTIFY_SOCKET", manager.path.to_str().unwrap()));
+    let address = server.address();
+    let store = [0; 2].map(|_| {
+        let (words, mut some) = kept(manager);
+        assert_eq!(some.len(), 1, "{words}");
+        (words, some.remove(0))
+    });
+    server.signal("-TERM");
+    assert!(server.end().success());
+    (address, store.into())
+}
+
+/// Starts a server with two sockets, as a service manager does: a shell gives them their numbers.
+fn started_with(store: &[(String, OwnedFd)], file: &Path, notify: Option<&Path>) -> process::Process {
+    let high = |(_, socket): &(String, OwnedFd)| rustix::io::fcntl_dupfd_cloexec(socket, 100).unwrap();
+    let numbered: Vec<_> = store.iter().map(high).collect();
+    for socket in &numbered {
+        rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
+    }
+    let [one, other] = [0, 1].map(|place: usize| numbered[place].as_raw_fd());
+    let script = format!(
+        "exec 3<&{one} 4<&{other} {one}<&- {other}<&-; LISTEN_FDS=2 LISTEN_PID=$$ exec \"$0\" run --config \"$1\""
+    );
+    let mut command = Command::new("bash");
+    command.args(["-c", &script, BINARY]).arg(file).env("GEOSTEER_USER", "root").env_remove("NOTIFY_SOCKET");
+    process::Process::start(command.envs(notify.map(|path| ("NOTIFY_SOCKET", path))))
+}
+
 #[test]
 fn sockets_that_the_service_manager_keeps_hold_what_comes_between_two_runs() {
     let folder = folder();
     let manager = Manager::new(folder.path());
-    std::fs::write(
-        folder.path().join("geosteer.toml"),
-        "zones = [\"example.toml\"]\nstate = \"state\"\nadmin.listen = \"off\"\n\
-         dns = { listen = [\"127.0.0.1:0\"], threads = 1 }\n",
-    )
-    .unwrap();
-    let file = folder.path().join("geosteer.toml");
-    let mut first =
-        process::Process::start(run().arg("--config").arg(&file).env("NOTIFY_SOCKET", manager.path.to_str().unwrap()));
-    let address = first.address();
-    // One UDP socket and one listener.
-    let mut sockets = Vec::new();
-    for _ in 0..2 {
-        let (words, mut some) = kept(&manager);
-        let name = format!("FDSTORE=1\nFDNAME=geosteer-{address}\nFDPOLL=0\n").replace("1:", "1.");
-        assert_eq!((words, some.len()), (name, 1));
-        sockets.append(&mut some);
-    }
-    first.signal("-TERM");
-    assert!(first.end().success());
+    let file = listening(folder.path(), "127.0.0.1:0");
+    let (address, store) = run_once(&manager, &file);
+    let name = format!("FDSTORE=1\nFDNAME=geosteer-{address}\nFDPOLL=0\n").replace("1:", "1.");
+    assert!(store.iter().all(|(words, _)| *words == name), "{store:?}");
 
     // Nobody reads now.
     let clients: Vec<_> = (0..50).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     for client in &clients {
         client.send_to(&process::query("example.com", 6), address).unwrap();
     }
-    // A shell gives them the numbers that a service manager would.
-    let numbered: Vec<_> = sockets.iter().map(|socket| rustix::io::fcntl_dupfd_cloexec(socket, 100).unwrap()).collect();
-    for socket in &numbered {
-        rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
-    }
-    let [one, other] = [0, 1].map(|place: usize| numbered[place].as_raw_fd());
-    let script = format!("exec 3<&{one} 4<&{other}; LISTEN_FDS=2 LISTEN_PID=$$ exec \"$0\" run --config \"$1\"");
-    let mut command = Command::new("bash");
-    command.args(["-c", &script, BINARY]).arg(&file).env("GEOSTEER_USER", "root").env_remove("NOTIFY_SOCKET");
-    let second = process::Process::start(&mut command);
+    let second = started_with(&store, &file, None);
     assert_eq!(second.address(), address);
     for client in clients {
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         client.recv(&mut [0; 512]).expect("an answer to what waited");
     }
+}
+
+/// Does what a service manager does until it is told that the server is ready.
+fn until_ready(manager: &Manager, store: &mut Vec<(String, OwnedFd)>) {
+    loop {
+        let (words, sockets) = kept(manager);
+        let name = words.lines().find(|line| line.starts_with("FDNAME=")).map(str::to_owned);
+        if words.contains("FDSTOREREMOVE=1") {
+            let name = name.unwrap();
+            store.retain(|(words, _)| !words.lines().any(|line| line == name));
+        }
+        store.extend(sockets.into_iter().map(|socket| (words.clone(), socket)));
+        if words.contains("READY=1") {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_restart_with_an_address_that_overlaps_the_one_before_starts_and_answers() {
+    for (before, after) in [("127.0.0.1", "0.0.0.0"), ("0.0.0.0", "127.0.0.1")] {
+        let folder = folder();
+        let manager = Manager::new(folder.path());
+        let (address, mut store) = run_once(&manager, &listening(folder.path(), &format!("{before}:0")));
+        // What it said of its start and its end is no news any more.
+        drop(std::fs::remove_file(&manager.path));
+        let manager = Manager::new(folder.path());
+        let other = format!("{after}:{}", address.port());
+        let file = listening(folder.path(), &other);
+        let second = started_with(&store, &file, Some(&manager.path));
+        until_ready(&manager, &mut store);
+        assert_eq!(second.address().to_string(), other);
+        let name = format!("FDNAME=geosteer-{}", other.replace(':', "."));
+        let are_new = store.iter().all(|(words, _)| words.lines().any(|line| line == name));
+        assert!(store.len() == 2 && are_new, "{store:?}");
+        let socket = folder.path().join("state/admin.sock");
+        let (code, said) = serving(&["--socket", socket.to_str().unwrap()]);
+        assert_eq!(code, 0, "{before} → {after}\n{said}");
+    }
+}
+
+#[test]
+fn a_socket_that_is_wanted_for_something_else_is_kept_and_its_namesake_is_not() {
+    let folder = folder();
+    let manager = Manager::new(folder.path());
+    let (address, mut store) = run_once(&manager, &listening(folder.path(), "127.0.0.1:0"));
+    drop(std::fs::remove_file(&manager.path));
+    let manager = Manager::new(folder.path());
+    // DNS goes elsewhere, and the admin server listens where its TCP was.
+    let other = format!("127.0.0.2:{}", address.port());
+    let file = listening(folder.path(), &other);
+    let text = std::fs::read_to_string(&file).unwrap().replace("\"off\"", &format!("\"{address}\""));
+    std::fs::write(&file, text).unwrap();
+    let second = started_with(&store, &file, Some(&manager.path));
+    until_ready(&manager, &mut store);
+    assert_eq!(second.address().to_string(), other);
+    let of = |address: &str| {
+        let name = format!("FDNAME=geosteer-{}", address.replace(':', "."));
+        store.iter().filter(|(words, _)| words.lines().any(|line| line == name)).count()
+    };
+    assert_eq!((of(&other), of(&address.to_string()), store.len()), (2, 1, 3), "{store:?}");
 }

@@ -166,6 +166,21 @@ fn a_server_that_cannot_start_leaves_the_one_that_runs_as_it_is() {
 }
 
 #[test]
+fn an_address_that_overlaps_one_of_the_server_before_is_refused_and_the_way_is_said() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    files(folder);
+    let server = start(folder, &[]);
+    let address = server.address();
+    let wider = format!("0.0.0.0:{}", address.port());
+    let mut next = start(folder, &["--takeover", "--listen", &wider]);
+    next.line(&[&format!("cannot listen on {wider} over TCP"), &format!("({address} was passed on to us"), "stop the"]);
+    assert!(!next.end().success());
+    server.line(&["has not taken over, this one serves on"]);
+    until_answered(address);
+}
+
+#[test]
 fn a_server_that_dies_with_the_state_directory_in_its_hands_gives_it_back() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

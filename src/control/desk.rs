@@ -404,6 +404,11 @@ impl Desk {
         self.is_handed = true;
     }
 
+    /// The other server did not come that far: the next tick takes the directory back, if nobody has done so.
+    pub(super) const fn want_back(&mut self) {
+        self.is_handed = false;
+    }
+
     /// The other server did not come that far: the directory is ours again. Gives what is wrong with it.
     pub(super) fn take_back(&mut self) -> Option<String> {
         self.is_handed = false;

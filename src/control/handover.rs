@@ -100,6 +100,7 @@ pub(super) async fn give(
         let _gone = say(stream, &serde_json::to_string(&busy).unwrap_or_default()).await;
         return;
     }
+    let _under_way = UnderWay { desk, over };
     tracing::info!("another server takes over: it gets our sockets");
     let next = stream.peer_cred().ok().and_then(|peer| peer.pid());
     over.next.store(next.unwrap_or(0), Ordering::Release);
@@ -110,7 +111,24 @@ pub(super) async fn give(
         tracing::error!("the other server has not taken over, this one serves on: {why}");
         desk.borrow().events.push(Kind::Upgrade, "server", "", "failed", &format!("this server goes on: {why}"));
     }
-    over.under_way.store(false, Ordering::Release);
+}
+
+/// A takeover under way. It is over when this is dropped, also by a panic of the thread: else nobody could ever take over
+/// again, nor would this server write to its state directory.
+struct UnderWay<'s> {
+    desk: &'s RefCell<Desk>,
+    over: &'s Handover,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.over.is_gone()
+            && let Ok(mut desk) = self.desk.try_borrow_mut()
+        {
+            desk.want_back();
+        }
+        self.over.under_way.store(false, Ordering::Release);
+    }
 }
 
 async fn steps(

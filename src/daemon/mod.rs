@@ -240,9 +240,6 @@ impl Server {
         let bound = bind::bind_or_inherit(&addresses, threads, &mut before.inherited).map_err(StartError::Bind)?;
         let mut transports = transports::Setup::new(&file, threads, &mut before.inherited)?;
         let people = people::Setup::new(options.admin, options.token.clone(), &file.admin, &mut before.inherited)?;
-        if options.rights.is_some() {
-            takeover::keep(&bound, &transports, people.as_ref().map(people::Setup::listener));
-        }
         let over = takeover::to_pass_on(&bound, &transports, people.as_ref().map(people::Setup::listener));
         let over = over.map_err(StartError::System)?;
         // These sockets are open twice: once to be read, once to be handed over.
@@ -264,6 +261,9 @@ impl Server {
         let usual = || (Report::of_this_thread(), None);
         let (report, confined) = giving.map_or_else(usual, |giving| giving.confine(&needs));
         before.take()?;
+        if options.rights.is_some() {
+            takeover::keep(&bound, &transports, people.as_ref().map(people::Setup::listener));
+        }
         let mut operators = operators::Setup::new(&options, &file, &configuration.snapshot);
         let own = operators.folder().map(Path::to_owned);
         transferring::keep(&configuration.identity.transfers.serials, own.as_deref());

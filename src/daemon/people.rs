@@ -4,6 +4,7 @@ use super::writing::Serving;
 use super::{ServerSource, StartError, load};
 use crate::admin::{self, Connected, Guard, LISTEN, Token};
 use crate::config::{Admin, AdminListen};
+use crate::listen::bind;
 use crate::listen::inherit::Inherited;
 use crate::snapshot::Snapshot;
 use std::io;
@@ -43,20 +44,24 @@ impl Setup {
                  [admin] token_file = \"admin.token\"; or listen on a loopback address"
             )));
         }
-        let listener = match inherited.take_tcp(address).map_or_else(|| TcpListener::bind(address), Ok) {
+        let listener = match bind::listener(address, inherited, || TcpListener::bind(address)) {
             Ok(listener) => listener,
             Err(error) if is_usual => {
                 tracing::warn!(
-                    "there is no admin server: {address}: {error}; `--admin ADDR` or `[admin] listen` says where it \
-                     listens, `--admin off` that it does not"
+                    "there is no admin server: {address}: {}; `--admin ADDR` or `[admin] listen` says where it \
+                     listens, `--admin off` that it does not",
+                    error.error
                 );
                 return Ok(None);
             }
             Err(error) => {
-                return Err(StartError::Admin(format!(
-                    "the admin server cannot listen on {address}: {error}{}",
-                    help(&error)
-                )));
+                return Err(StartError::Admin(match error.held {
+                    Some(_) => format!("the admin server {error}"),
+                    None => {
+                        let error = &error.error;
+                        format!("the admin server cannot listen on {address}: {error}{}", help(error))
+                    }
+                }));
             }
         };
         Ok(Some(Self { listener, guard: Guard::new(token, file.hosts.clone()) }))

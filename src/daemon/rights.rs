@@ -17,7 +17,7 @@ pub struct GiveUp {
     pub user: Option<Box<str>>,
 }
 
-/// Rights on their way down: sockets are bound and secrets are read, nothing is loaded yet.
+/// Rights on their way down: sockets are bound, and secrets that are read once have been; nothing is loaded yet.
 pub(super) struct Giving {
     account: Option<Account>,
     landlock: bool,

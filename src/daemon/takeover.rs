@@ -59,7 +59,7 @@ impl Before {
         let passed = if options.rights.is_some() { supervisor::passed() } else { Vec::new() };
         if !passed.is_empty() {
             tracing::info!(sockets = passed.len(), "the service manager has passed sockets");
-            self.inherited = Inherited::of(passed);
+            self.inherited = Inherited::of(passed).told(let_go);
         }
         self
     }
@@ -69,10 +69,7 @@ impl Before {
     /// # Errors
     /// The other server has changed its mind, or is gone.
     pub(super) fn take(&mut self) -> Result<(), StartError> {
-        for address in self.inherited.left() {
-            tracing::warn!("{address} is not listened at any more: what waits there is lost");
-            supervisor::forget(&name(address));
-        }
+        self.inherited.left().into_iter().for_each(let_go);
         self.inherited = Inherited::default();
         let Some(takeover) = &mut self.takeover else { return Ok(()) };
         takeover.take().map_err(|error| refused("the other server has not let go", Some(error)))
@@ -107,6 +104,13 @@ fn refused(why: &str, error: Option<io::Error>) -> StartError {
 /// What a service manager calls the sockets of an address.
 fn name(address: SocketAddr) -> String {
     format!("geosteer-{address}").replace(':', ".")
+}
+
+/// Has a service manager keep sockets no more. A name may stand for UDP and TCP, of which one is still wanted: that one is
+/// kept anew by [`keep`], which comes later.
+fn let_go(address: SocketAddr) {
+    tracing::warn!("{address} is not listened at any more: what waits there is lost");
+    supervisor::forget(&name(address));
 }
 
 /// Has a service manager keep the sockets for the next start.

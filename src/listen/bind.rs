@@ -1,6 +1,10 @@
 //! Addresses → sockets, before anything else is loaded: whoever cannot have port 53 hears it at once.
 
-use crate::limits::{TCP_BACKLOG, TCP_DEFER_SECONDS, TCP_UNREAD_MAX, UDP_RECEIVE_BUFFER, UDP_SEND_BUFFER, UDP_WAKE_MS};
+use crate::clock;
+use crate::limits::{
+    INHERITED_CLOSE_MS, TCP_BACKLOG, TCP_DEFER_SECONDS, TCP_UNREAD_MAX, UDP_RECEIVE_BUFFER, UDP_SEND_BUFFER,
+    UDP_WAKE_MS,
+};
 use crate::listen::inherit::{self, Inherited};
 use crate::listen::sys::{self, Shape};
 use crate::listen::udp;
@@ -33,11 +37,27 @@ pub struct BindError {
     pub transport: &'static str,
     /// What the system says.
     pub error: io::Error,
+    /// What was passed on to us that overlaps it, if whoever passed it on still has it open.
+    pub held: Option<SocketAddr>,
+}
+
+impl BindError {
+    fn new(address: SocketAddr, kind: Type, error: io::Error) -> Self {
+        let transport = if kind == Type::STREAM { "TCP" } else { "UDP" };
+        Self { address, transport, error, held: None }
+    }
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on {} over {}: {}", self.address, self.transport, self.error)?;
+        if let Some(held) = self.held {
+            return write!(
+                f,
+                " ({held} was passed on to us and is still open elsewhere: where an address takes the place of one that \
+                 overlaps it, stop the server that runs, then start this one)"
+            );
+        }
         match self.error.kind() {
             io::ErrorKind::PermissionDenied if self.address.port() < 1024 => {
                 f.write_str(" (ports below 1024 need root or the capability CAP_NET_BIND_SERVICE)")
@@ -70,10 +90,7 @@ pub fn bind_or_inherit(
     inherited: &mut Inherited,
 ) -> Result<Bound, BindError> {
     let mut bound = Bound::default();
-    for_each(addresses, |address| match inherit(address, threads, inherited, &mut bound) {
-        Some(result) => result,
-        None => bind_address(address, threads, &mut bound),
-    })?;
+    for_each(addresses, |address| bind_address(address, threads, inherited, &mut bound))?;
     Ok(bound)
 }
 
@@ -84,9 +101,7 @@ pub fn bind_or_inherit(
 pub fn bind_tcp(addresses: &[SocketAddr], inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for_each(addresses, |address| {
-        let passed = inherited.take_tcp(address).map(|passed| passed.set_nonblocking(true).map(|()| passed));
-        let listener = passed.unwrap_or_else(|| tcp(address));
-        listeners.push(listener.map_err(|error| BindError { address, transport: "TCP", error })?);
+        listeners.push(listener(address, inherited, || tcp(address))?);
         Ok(())
     })?;
     Ok(listeners)
@@ -99,11 +114,48 @@ pub fn bind_tcp(addresses: &[SocketAddr], inherited: &mut Inherited) -> Result<V
 pub fn bind_quic(addresses: &[SocketAddr], inherited: &mut Inherited) -> Result<Vec<UdpSocket>, BindError> {
     let mut sockets = Vec::new();
     for_each(addresses, |address| {
-        let socket = inherited.take_one_udp(address).map_or_else(|| quic(address), Ok);
-        sockets.push(socket.map_err(|error| BindError { address, transport: "UDP", error })?);
+        let passed = inherited.take_one_udp(address);
+        sockets.push(passed.map_or_else(|| freed(address, Type::DGRAM, inherited, || quic(address)), Ok)?);
         Ok(())
     })?;
     Ok(sockets)
+}
+
+/// Listens at an address over TCP: with the socket that is passed on to us, or with a new one.
+///
+/// # Errors
+/// The address cannot be had.
+pub fn listener(
+    address: SocketAddr,
+    inherited: &mut Inherited,
+    new: impl Fn() -> io::Result<TcpListener>,
+) -> Result<TcpListener, BindError> {
+    let Some(passed) = inherited.take_tcp(address) else { return freed(address, Type::STREAM, inherited, new) };
+    passed.set_nonblocking(true).map_err(|error| BindError::new(address, Type::STREAM, error))?;
+    Ok(passed)
+}
+
+/// Binds a new socket. What stands in its way may be a socket of the last run, at an address that overlaps this one and
+/// that nobody wants any more: that one is let go of, here and by the service manager, which takes a moment.
+fn freed<T>(
+    address: SocketAddr,
+    kind: Type,
+    inherited: &mut Inherited,
+    new: impl Fn() -> io::Result<T>,
+) -> Result<T, BindError> {
+    let is_taken =
+        |result: &io::Result<T>| result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+    let mut result = new();
+    let in_the_way = if is_taken(&result) { inherited.clear(kind, address) } else { None };
+    if let Some((_, true)) = in_the_way {
+        let until = clock::instant() + Duration::from_millis(INHERITED_CLOSE_MS);
+        while is_taken(&result) && clock::instant() < until {
+            std::thread::park_timeout(Duration::from_millis(2));
+            result = new();
+        }
+    }
+    let held = in_the_way.map(|(held, _)| held);
+    result.map_err(|error| BindError { held, ..BindError::new(address, kind, error) })
 }
 
 /// Does something with every address once. `[::]` stands for `0.0.0.0` too where both are listed, as long as the machine
@@ -142,32 +194,6 @@ fn is_wildcard_v6(address: &SocketAddr) -> bool {
     address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
 }
 
-/// Takes the sockets of an address that are passed on; none: there are none, or not for both transports.
-fn inherit(
-    address: SocketAddr,
-    threads: usize,
-    inherited: &mut Inherited,
-    bound: &mut Bound,
-) -> Option<Result<(), BindError>> {
-    let listener = inherited.take_tcp(address)?;
-    let (actual, sockets) = match listener.local_addr() {
-        Ok(actual) => (actual, inherited.take_udp(actual)),
-        Err(error) => return Some(Err(BindError { address, transport: "TCP", error })),
-    };
-    if sockets.is_empty() {
-        return None;
-    }
-    let shape = shape(actual);
-    let ready = |socket: UdpSocket| made_ready(SockRef::from(&socket), shape).map(|()| udp::Socket { socket, shape });
-    let sockets = inherit::shared(sockets, threads).and_then(|all| all.into_iter().map(ready).collect());
-    let both = sockets.and_then(|sockets: Vec<_>| Ok((sockets, listener.set_nonblocking(true)?)));
-    Some(both.map_err(|error| BindError { address, transport: "UDP", error }).map(|(sockets, ())| {
-        bound.udp.extend(sockets);
-        bound.tcp.push(listener);
-        bound.addresses.push(actual);
-    }))
-}
-
 /// What a UDP socket of ours has beside its address.
 fn made_ready(socket: SockRef<'_>, shape: Shape) -> io::Result<()> {
     sys::set_shape(&*socket, shape)?;
@@ -180,25 +206,42 @@ fn shape(address: SocketAddr) -> Shape {
     Shape { v6: address.is_ipv6(), info: address.ip().is_unspecified() }
 }
 
-fn bind_address(address: SocketAddr, threads: usize, bound: &mut Bound) -> Result<(), BindError> {
+/// Takes the sockets of an address that are passed on, and binds those that are not: what has been for TCP alone may be for
+/// UDP too by now.
+fn bind_address(
+    address: SocketAddr,
+    threads: usize,
+    inherited: &mut Inherited,
+    bound: &mut Bound,
+) -> Result<(), BindError> {
     for attempt in 1.. {
         // TCP first: without SO_REUSEPORT it fails if another server, maybe another geosteer, has the port.
-        let fail = |transport| move |error| BindError { address, transport, error };
-        let listener = tcp(address).map_err(fail("TCP"))?;
-        let actual = listener.local_addr().map_err(fail("TCP"))?;
-        let sockets: io::Result<Vec<_>> = (0..threads.max(1)).map(|_| udp(actual)).collect();
-        match sockets {
+        let listener = listener(address, inherited, || tcp(address))?;
+        let actual = listener.local_addr().map_err(|error| BindError::new(address, Type::STREAM, error))?;
+        match udp_of(actual, threads, inherited) {
             Ok(sockets) => {
                 bound.udp.extend(sockets);
                 bound.tcp.push(listener);
                 bound.addresses.push(actual);
                 return Ok(());
             }
-            Err(error) if address.port() == 0 && error.kind() == io::ErrorKind::AddrInUse && attempt < PORT_TRIES => {}
-            Err(error) => return Err(BindError { address, transport: "UDP", error }),
+            Err(BindError { error, .. })
+                if address.port() == 0 && error.kind() == io::ErrorKind::AddrInUse && attempt < PORT_TRIES => {}
+            Err(error) => return Err(BindError { address, ..error }),
         }
     }
     Ok(())
+}
+
+fn udp_of(address: SocketAddr, threads: usize, inherited: &mut Inherited) -> Result<Vec<udp::Socket>, BindError> {
+    let passed = inherited.take_udp(address);
+    if passed.is_empty() {
+        return (0..threads.max(1)).map(|_| freed(address, Type::DGRAM, inherited, || udp(address))).collect();
+    }
+    let shape = shape(address);
+    let ready = |socket: UdpSocket| made_ready(SockRef::from(&socket), shape).map(|()| udp::Socket { socket, shape });
+    let sockets = inherit::shared(passed, threads).and_then(|all| all.into_iter().map(ready).collect());
+    sockets.map_err(|error| BindError::new(address, Type::DGRAM, error))
 }
 
 fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
@@ -239,4 +282,44 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&SockAddr::from(address))?;
     socket.listen(TCP_BACKLOG)?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::{AsFd, OwnedFd};
+
+    fn copy(socket: &impl AsFd) -> OwnedFd {
+        socket.as_fd().try_clone_to_owned().unwrap()
+    }
+
+    #[test]
+    fn half_of_a_pair_that_is_passed_on_is_kept_and_the_other_half_is_bound() {
+        let any = [SocketAddr::from(([127, 0, 0, 1], 0))];
+        for keeps_tcp in [true, false] {
+            let mut first = bind(&any, 1).unwrap();
+            let of_first = first.addresses.clone();
+            let half = if keeps_tcp { copy(&first.tcp[0]) } else { copy(&first.udp[0].socket) };
+            // Somebody, like a service manager, has it open all the time.
+            let _kept = half.try_clone().unwrap();
+            first.tcp.clear();
+            first.udp.clear();
+            let mut inherited = Inherited::of(vec![half]);
+            let second = bind_or_inherit(&of_first, 2, &mut inherited).unwrap();
+            assert_eq!((second.addresses, second.tcp.len(), second.udp.len()), (of_first, 1, 2), "TCP: {keeps_tcp}");
+            assert_eq!(inherited.left(), []);
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_way_and_is_kept_open_elsewhere_is_named() {
+        let first = bind(&[SocketAddr::from(([127, 0, 0, 1], 0))], 1).unwrap();
+        let wider = SocketAddr::from((Ipv4Addr::UNSPECIFIED, first.addresses[0].port()));
+        let mut inherited = Inherited::of(vec![copy(&first.tcp[0]), copy(&first.udp[0].socket)]);
+        let error = bind_or_inherit(&[wider], 1, &mut inherited).unwrap_err();
+        assert_eq!(error.held, Some(first.addresses[0]));
+        assert!(error.to_string().contains("stop the server that runs, then start this one"), "{error}");
+        let error = bind(&[wider], 1).unwrap_err();
+        assert!(error.to_string().contains("another server has it"), "{error}");
+    }
 }

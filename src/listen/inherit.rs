@@ -3,7 +3,7 @@
 
 use socket2::{SockRef, Type};
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 
@@ -13,6 +13,7 @@ pub struct Inherited {
     udp: Vec<(SocketAddr, UdpSocket)>,
     tcp: Vec<(SocketAddr, TcpListener)>,
     unix: Option<UnixListener>,
+    let_go: Option<fn(SocketAddr)>,
 }
 
 impl Inherited {
@@ -31,6 +32,28 @@ impl Inherited {
             }
         }
         all
+    }
+
+    /// The same, from one that keeps copies of its own and can be told to close those of an address: who does not, like a
+    /// server that runs, keeps them open whatever we do.
+    #[must_use]
+    pub fn told(mut self, let_go: fn(SocketAddr)) -> Self {
+        self.let_go = Some(let_go);
+        self
+    }
+
+    /// Closes the sockets without an owner that stand in the way of a new one, and has who passed them on close them too.
+    /// Gives the first of their addresses, and whether the new one may be tried again: they may be closed any moment now.
+    pub(super) fn clear(&mut self, kind: Type, address: SocketAddr) -> Option<(SocketAddr, bool)> {
+        let mut gone: Vec<_> = if kind == Type::STREAM {
+            self.tcp.extract_if(.., |(of, _)| overlap(*of, address)).map(|(of, _)| of).collect()
+        } else {
+            self.udp.extract_if(.., |(of, _)| overlap(*of, address)).map(|(of, _)| of).collect()
+        };
+        // One address may have many sockets.
+        gone.dedup();
+        gone.iter().for_each(|&of| self.let_go.iter().for_each(|let_go| let_go(of)));
+        Some((*gone.first()?, self.let_go.is_some()))
     }
 
     /// The UDP sockets of an address, all of them: each has a queue of its own, which somebody must read.
@@ -70,6 +93,14 @@ fn is(socket: SocketAddr, wanted: SocketAddr) -> bool {
     socket == wanted || (wanted.port() == 0 && socket.ip() == wanted.ip())
 }
 
+/// True if two sockets of one kind cannot have both addresses.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    // `[::]` takes IPv4 too.
+    let covers = |any: IpAddr, ip: IpAddr| any.is_unspecified() && (any.is_ipv6() || ip.is_ipv4());
+    let (ip, of_other) = (one.ip(), other.ip());
+    one.port() == other.port() && (ip == of_other || covers(ip, of_other) || covers(of_other, ip))
+}
+
 /// So many sockets at least: where there are fewer, threads share one.
 ///
 /// # Errors
@@ -106,6 +137,27 @@ mod tests {
         assert!(all.take_tcp(any).is_some_and(|found| found.local_addr().unwrap() == of_tcp));
         assert!(all.take_unix().is_some() && all.take_unix().is_none());
         assert_eq!(all.left(), [of_other]);
+    }
+
+    #[test]
+    fn wildcards_overlap_what_they_take() {
+        let so = |one: &str, other: &str| {
+            let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(overlap(one, other), overlap(other, one));
+            overlap(one, other)
+        };
+        for other in ["192.0.2.1:53", "[2001:db8::1]:53", "0.0.0.0:53", "[::]:53"] {
+            assert!(so("[::]:53", other), "{other}");
+        }
+        assert!(so("0.0.0.0:53", "192.0.2.1:53") && so("192.0.2.1:53", "192.0.2.1:53"));
+        for (one, other) in [
+            ("0.0.0.0:53", "[2001:db8::1]:53"),
+            ("192.0.2.1:53", "192.0.2.2:53"),
+            ("[::]:53", "[::]:54"),
+            ("[2001:db8::1]:53", "192.0.2.1:53"),
+        ] {
+            assert!(!so(one, other), "{one} {other}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Files with secrets: read whole and bounded, and looked at who else may read them. The one way in which tokens, keys and
 //! the secrets of signatures come in.
 
+use rustix::process::geteuid;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -13,7 +14,14 @@ use std::path::Path;
 /// It cannot be read, is too long, or everybody may write it: then it is anybody's secret. The path is named.
 pub fn read_secret(path: &Path, what: &str, most: usize) -> io::Result<(Vec<u8>, Option<String>)> {
     let cannot = |why: &dyn fmt::Display| io::Error::other(format!("{}: {why}", path.display()));
-    let file = File::open(path).map_err(|error| cannot(&error))?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        // A server that root has started is not root any more when it reads most of them.
+        io::ErrorKind::PermissionDenied => {
+            let uid = geteuid().as_raw();
+            cannot(&format_args!("{error}; {what} is read as user {uid}, who must be able to"))
+        }
+        _ => cannot(&error),
+    })?;
     let found = file.metadata().map_err(|error| cannot(&error))?;
     if found.is_file() && found.mode() & 0o002 != 0 {
         return Err(cannot(&format_args!(

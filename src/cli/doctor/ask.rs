@@ -1,10 +1,11 @@
 //! One DNS question, over UDP or TCP, with a deadline.
 
 use crate::limits::DOCTOR_MS;
+use crate::serving;
 use hickory_proto::op::{Edns, Message, MessageType, Query};
 use hickory_proto::rr::{Name, RecordType};
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// How a question is asked.
@@ -80,14 +81,12 @@ fn reply_to(query: &Message, bytes: &[u8]) -> Option<Message> {
     (same && reply.metadata.message_type == MessageType::Response).then_some(reply)
 }
 
-/// The server that listens at an address, from this machine.
+/// The server that listens at an address, from this machine: where nothing goes to `::1`, over IPv4.
 pub(super) fn reachable(listens: SocketAddr) -> SocketAddr {
-    let ip = match listens.ip() {
-        IpAddr::V4(any) if any.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(any) if any.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listens.port())
+    let (first, other) = serving::ways(listens);
+    // Connecting sends nothing: it only looks for a way.
+    let goes = UdpSocket::bind((first.ip(), 0)).and_then(|socket| socket.connect(first)).is_ok();
+    if goes { first } else { other.unwrap_or(first) }
 }
 
 /// An error in few words.

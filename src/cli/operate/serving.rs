@@ -79,7 +79,7 @@ fn words(found: &Found) -> (&'static str, &str) {
     };
     let note = match &found.trouble {
         None => "",
-        Some(Trouble::Silent(why) | Trouble::Wrong(why)) => why,
+        Some(Trouble::Silent(why) | Trouble::Failed(why) | Trouble::Wrong(why)) => why,
     };
     (transport, note)
 }
