@@ -24,8 +24,9 @@ fail() {
     exit 1
 }
 
+# Below the ports that the system gives to whoever asks for any.
 server=$((20000 + RANDOM % 10000))
-resolver=$((server + 10000))
+resolver=$((server - 10000))
 mkdir "$work/zones"
 cat >"$work/zones/example.com.toml" <<'ZONE'
 zone = "example.com"
