@@ -151,7 +151,8 @@ fn requests_that_wait_for_their_client_to_take_replies_have_places_and_give_them
     let too_many = (connections * waiting - BODIES_CLIENT) as u64;
     let server = start(wide());
     let evicted = || server.metrics.totals_of(Transport::Https).evicted;
-    for round in 1..=2 {
+    for _ in 0..2 {
+        let before = evicted();
         let connect = |_| Http2::<Full<Bytes>>::connect_with(server.https, &server.pair, 1_000);
         let mut deaf: Vec<_> = (0..connections).map(connect).collect();
         let ask = |http: &mut Http2| {
@@ -159,11 +160,14 @@ fn requests_that_wait_for_their_client_to_take_replies_have_places_and_give_them
             requests.collect::<Vec<_>>()
         };
         let replies: Vec<_> = deaf.iter_mut().map(ask).collect();
-        until("the oldest make room", || evicted() >= round * too_many);
+        until("the oldest make room", || evicted() >= before + too_many);
         let mut other = Http2::connect(server.https, &server.pair);
-        assert_eq!(other.ask(get(&message(0, "hello"))).unwrap().status, 200);
-        // Those that had kept their places would be all of a round.
-        assert!(evicted() < round * too_many + waiting as u64, "{}", evicted());
+        // Many, so that whoever still comes has had his turn.
+        for _ in 0..100 {
+            assert_eq!(other.ask(get(&message(0, "hello"))).unwrap().status, 200);
+        }
+        // A slow thread waits for bodies too, and puts out more than these. Where places were kept it would be all that wait.
+        assert!(evicted() - before < (connections * waiting) as u64, "{} {before}", evicted());
         drop((replies, deaf));
     }
 }
