@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::load::{Load, Outcome as Run, Until};
 use support::queries::Stream;
-use support::server::{Server, Start, apart, has, pinned, static_probe};
+use support::server::{Awake, Server, Start, apart, has, pinned, static_probe};
 use support::table::Table;
 use support::turns::{self, Turns};
 use support::zones::{NAMES, POLICIES, many_names_with};
@@ -210,7 +210,9 @@ fn measured(state: &State, worker: &mut Worker, stream: &Stream) {
 /// Prints what those who ask notice.
 fn latency() {
     let columns: Vec<_> = ["guard"].into_iter().chain(turns::COLUMNS).chain(["changed a second"]).collect();
-    let mut table = Table::new("10,002 endpoints, probed every second; medians of slices of two seconds", &columns);
+    let awake = Awake::keep();
+    let title = format!("10,002 endpoints, probed every second; medians of slices of two seconds; {}", awake.said());
+    let mut table = Table::new(title, &columns);
     let rounds = number("--rounds", ROUNDS) as usize;
     // A processor for the whole server, and another one for those who ask. Where both share two, a query is answered
     // on the processor that asks or on one that must be woken first, as the other threads happen to lie: that takes

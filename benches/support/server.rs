@@ -7,6 +7,8 @@ use super::ask::Ask;
 use geosteer::dnssec::{Algorithm, Key, Role};
 use geosteer::store::{keys_folder, write_key};
 use geosteer::wire::Name;
+use std::fs::File;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -61,6 +63,27 @@ pub(crate) fn apart() -> bool {
     let count = std::thread::available_parallelism().map_or(1, |count| count.get());
     set.unset(count - 1);
     count > 1 && rustix::thread::sched_setaffinity(None, &set).is_ok()
+}
+
+/// Processors that do not go to sleep: dropped, they may again.
+///
+/// A virtual processor that sleeps is woken by its host when that has time, 30 µs later or 300, which hides what a
+/// server does. One that is busy all day does not sleep; this is how the kernel is asked for the same on a quiet one
+/// (`Documentation/power/pm_qos_interface`).
+#[derive(Debug)]
+pub(crate) struct Awake(Option<File>);
+
+impl Awake {
+    /// Needs rights; without them nothing changes.
+    pub(crate) fn keep() -> Self {
+        let ask = File::options().write(true).open("/dev/cpu_dma_latency");
+        Self(ask.and_then(|mut file| file.write_all(&0_i32.to_ne_bytes()).map(|()| file)).ok())
+    }
+
+    /// What the tables say of it.
+    pub(crate) fn said(&self) -> &'static str {
+        if self.0.is_some() { "the processors stay awake" } else { "the processors sleep when they have nothing to do" }
+    }
 }
 
 /// True if `program` can be started.

@@ -3,15 +3,15 @@
 /// A table with a title; every row has as many cells as there are columns.
 #[derive(Debug)]
 pub(crate) struct Table {
-    title: &'static str,
+    title: String,
     columns: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// An empty table.
-    pub(crate) fn new(title: &'static str, columns: &[&'static str]) -> Self {
-        Self { title, columns: columns.to_vec(), rows: Vec::new() }
+    pub(crate) fn new(title: impl Into<String>, columns: &[&'static str]) -> Self {
+        Self { title: title.into(), columns: columns.to_vec(), rows: Vec::new() }
     }
 
     /// Adds a row.
@@ -42,7 +42,7 @@ impl Table {
     fn print_json(&self) {
         for row in &self.rows {
             let mut object = serde_json::Map::new();
-            object.insert("table".to_owned(), self.title.into());
+            object.insert("table".to_owned(), self.title.clone().into());
             for (&column, cell) in self.columns.iter().zip(row) {
                 let value = cell.parse::<f64>().map_or_else(|_| cell.clone().into(), serde_json::Value::from);
                 object.insert(column.to_owned(), value);
