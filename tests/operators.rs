@@ -214,6 +214,7 @@ fn overrides_have_an_order_an_end_and_a_weight_and_orphans_are_shown() {
     assert_eq!(server.ask("www"), 3);
     assert_eq!(server.verb(&["weight", "endpoint/two/c", "auto"]).0, 0);
     assert_eq!(server.verb(&["weight", "pool/two", "3"]).0, 2);
+    assert_eq!(server.verb(&["weight", "tag/site:a", "3"]).0, 2, "a tag of pools alone has no weight");
     assert_eq!(server.verb(&["drain", "pool/onn"]).0, 1);
     assert!(server.verb(&["drain", "pool/onn"]).2.contains("did you mean pool/one?"));
     assert_eq!(server.verb(&["drain", "nonsense"]).0, 2);

@@ -4,7 +4,7 @@ use super::Code;
 use super::checks;
 use super::diagnostic::Diagnostic;
 use super::walk::{Ctx, Node};
-use crate::health::{Check, CheckKind, HttpCheck, TargetAddress, Timing, Voting};
+use crate::health::{Check, CheckKind, HttpCheck, Security, TargetAddress, Timing, Voting};
 use crate::limits::{CANARIES_MAX, CANARY_FALL, CANARY_INTERVAL_MS, CANARY_RISE, CANARY_TIMEOUT_MS, FORGET};
 use crate::wire::Name;
 
@@ -52,8 +52,13 @@ pub(super) fn read(ctx: &mut Ctx, node: Node<'_>) -> Vec<Canary> {
 fn canary(text: &str) -> Result<Canary, &'static str> {
     let (scheme, rest) = text.split_once("://").ok_or("it must begin with http://, https:// or tcp://")?;
     let kind = match checks::url(scheme, rest)? {
-        // Whatever it answers, it was reached.
-        CheckKind::Http(check) => CheckKind::Http(HttpCheck { expect_status: Box::new([100..=599]), ..check }),
+        // Whatever it answers, it was reached: no body is waited for, and whose certificate it has is its own affair.
+        CheckKind::Http(check) => CheckKind::Http(HttpCheck {
+            method: "HEAD".into(),
+            tls: check.tls.map(|tls| Security { verify: false, ..tls }),
+            expect_status: Box::new([100..=599]),
+            ..check
+        }),
         kind => kind,
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
@@ -82,6 +87,7 @@ mod tests {
         assert_eq!(https.address, TargetAddress::Host(Name::parse("status.example.org").unwrap()));
         let CheckKind::Http(check) = https.check.kind else { panic!("{:?}", https.check) };
         assert_eq!((check.port, &*check.path, &*check.expect_status), (443, "/ok", &[100..=599][..]));
+        assert_eq!((&*check.method, check.tls.map(|tls| tls.verify)), ("HEAD", Some(false)));
         for (text, ip) in [("tcp://192.0.2.53:53", "192.0.2.53"), ("http://[2001:db8::1]:8080/", "2001:db8::1")] {
             assert_eq!(canary(text).unwrap().address, TargetAddress::Ip(ip.parse().unwrap()));
         }

@@ -197,9 +197,7 @@ impl Desk {
         }
         let state = self.published.load_full();
         let meant = Names::new(&state.snapshot).meant(&target);
-        if order.over_s.is_some() || matches!(said, Said::Share(_)) {
-            gradual::of_pools(&meant, &target).map_err(wrong)?;
-        }
+        gradual::suits(said, order.over_s, &meant, &target).map_err(wrong)?;
         if meant.is_empty() && !order.force {
             let near = views::nearest(&state.snapshot, &target);
             let why = format!("nothing is called {target}{near}; --force sets it all the same");

@@ -19,12 +19,30 @@ pub(super) fn check(over_s: Option<u64>, for_s: Option<u64>) -> Result<(), Strin
     }
 }
 
+/// Whether a target has what an order is about: a share or a weight.
+pub(super) fn suits(said: Said, over_s: Option<u64>, meant: &Meant, target: &Target) -> Result<(), String> {
+    match said {
+        Said::Weight(_) => of_endpoints(meant, target),
+        Said::Share(_) => of_pools(meant, target),
+        Said::State(_) if over_s.is_some() => of_pools(meant, target),
+        Said::State(_) => Ok(()),
+    }
+}
+
 /// Only pools have a share: what is also about endpoints is refused.
 pub(super) fn of_pools(meant: &Meant, target: &Target) -> Result<(), String> {
     if meant.endpoints.is_empty() && (target.is_of_pools() || !meant.pools.is_empty()) {
         return Ok(());
     }
     Err(format!("{target}: only pools keep a share of their clients; `geosteer weight` changes that of an endpoint"))
+}
+
+/// Only endpoints have a weight: what is about pools alone, as a tag of theirs is, is refused.
+fn of_endpoints(meant: &Meant, target: &Target) -> Result<(), String> {
+    if meant.endpoints.is_empty() && !meant.pools.is_empty() {
+        return Err(format!("{target}: endpoints have a weight, and only pools are called that"));
+    }
+    Ok(())
 }
 
 /// What `percent` of the clients shed is called.

@@ -163,9 +163,17 @@ impl Overrides {
             let meant = names.meant(&one.target);
             match one.said {
                 Said::State(_) if one.is_on_its_way(now) => {
-                    meant.pools.iter().for_each(|&pool| gates.clear_pool(pool));
                     let share = one.share_at(now).unwrap_or(Share::FULL);
-                    shares[0].extend(meant.pools.iter().map(|&pool| (pool, share)));
+                    for &pool in &meant.pools {
+                        let file = snapshot.pools[pool.index()].gate;
+                        // Of the pools of a pattern or a tag, those that were closed before stay closed. One that is
+                        // ordered by its name had clients: it goes on from there, whatever its file says.
+                        if one.target.exact_pool().is_none() && !gates.pool(pool, file).is_open() {
+                            continue;
+                        }
+                        gates.set_pool(pool, Gate::Auto);
+                        shares[0].insert(pool, share);
+                    }
                 }
                 Said::Share(_) => {
                     let share = one.share_at(now).unwrap_or(Share::FULL);

@@ -144,3 +144,32 @@ fn there_is_a_bound_on_overrides() {
     assert!(overrides.set(order("pool/one-more", Said::State(Gate::Up))).is_err());
     assert!(overrides.set(order("pool/p0", Said::State(Gate::Down))).is_ok());
 }
+
+/// A gradual drain under way, of 10 seconds, half of them gone.
+fn on_its_way(target: &str) -> Override {
+    let ramp = Some(super::Ramp { from: Share::FULL, over_s: 10 });
+    Override { ramp, ..order(target, Said::State(Gate::Drain)) }
+}
+
+#[test]
+fn a_gradual_drain_opens_nothing_that_is_closed_and_closes_nothing_at_once() {
+    let snapshot = world();
+    let [fra, fra2, nyc] = [0, 1, 2].map(crate::id::PoolId::new);
+    let gates = |orders: &[Override]| {
+        let mut overrides = Overrides::default();
+        for one in orders {
+            overrides.set(one.clone()).unwrap();
+        }
+        overrides.gates(&snapshot, 5)
+    };
+    let open = |gates: &crate::pool::Gates, pool| {
+        gates.pool(pool, snapshot.pools[crate::id::PoolId::index(pool)].gate).is_open()
+    };
+    // What is closed, by an order or by its file, stays closed under a pattern; the others go on their way.
+    let found = gates(&[order("pool/f*", Said::State(Gate::Drain)), on_its_way("pool/*")]);
+    assert_eq!([fra, fra2, nyc].map(|pool| open(&found, pool)), [false, false, true]);
+    assert_eq!(found.share(nyc), Share::new(5_000));
+    // Its file drains it, and it was let in: an order by its name begins with the clients that it has.
+    let found = gates(&[order("pool/fra2", Said::State(Gate::Up)), on_its_way("pool/fra2")]);
+    assert_eq!((open(&found, fra2), found.share(fra2)), (true, Share::new(5_000)));
+}

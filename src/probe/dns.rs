@@ -63,7 +63,10 @@ impl DnsProbe {
             return Ok((reply, "UDP"));
         }
         let stream = self.over_tcp(address, &bytes, progress).await;
-        let bytes = stream.map_err(|error| Ended::fail(format!("truncated over UDP; over TCP: {}", io(error).note)))?;
+        let bytes = stream.map_err(|error| {
+            let ended = io(error);
+            Ended { note: format!("truncated over UDP; over TCP: {}", ended.note).into(), ..ended }
+        })?;
         reply_to(&query, &bytes).map(|reply| (reply, "TCP")).ok_or_else(|| Ended::fail("another question was answered"))
     }
 

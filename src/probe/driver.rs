@@ -219,7 +219,8 @@ impl Driver {
             let mut promise = promise;
             promise.ended = Some(match method {
                 Ok(method) => method.measure(&job).await,
-                Err(reason) => (Ended::fail(reason), Measures::default()),
+                // What cannot even be set up says nothing of the endpoint.
+                Err(reason) => (Ended::inconclusive(reason), Measures::default()),
             });
         });
     }

@@ -29,10 +29,13 @@ pub(super) fn judge(error: &(dyn Error + 'static), context: &str) -> Ended {
 
 /// Judges an error of a socket.
 pub(super) fn judge_io(error: &io::Error) -> Ended {
-    use libc::{EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOBUFS, ENOMEM, EPERM};
+    use libc::{
+        EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOBUFS, ENOMEM, EPERM,
+    };
     let ours = match error.raw_os_error() {
         Some(EMFILE | ENFILE) => "our own file descriptors ran out",
-        Some(EADDRNOTAVAIL) => "our own ports ran out, or this host has no address of that family",
+        // Where a source address is set, its ports run out when it is bound.
+        Some(EADDRNOTAVAIL | EADDRINUSE) => "our own ports ran out, or this host has no address of that family",
         Some(ENETUNREACH | ENETDOWN | EAFNOSUPPORT) => "no route from here",
         Some(ENOBUFS | ENOMEM) => "our own memory for sockets ran out",
         Some(EPERM) => "our own firewall forbids it",
@@ -89,7 +92,9 @@ mod tests {
 
     #[test]
     fn what_ran_out_here_is_not_held_against_the_endpoint() {
-        for errno in [libc::EMFILE, libc::ENFILE, libc::EADDRNOTAVAIL, libc::ENETUNREACH, libc::ENOBUFS] {
+        let ours =
+            [libc::EMFILE, libc::ENFILE, libc::EADDRNOTAVAIL, libc::EADDRINUSE, libc::ENETUNREACH, libc::ENOBUFS];
+        for errno in ours {
             let ended = judge_io(&io::Error::from_raw_os_error(errno));
             assert_eq!(ended.outcome, Outcome::Inconclusive, "{errno}");
         }

@@ -51,8 +51,10 @@ impl TlsConfigs {
         Self { roots: Some(Ok(Arc::new(roots))), ..Self::new() }
     }
 
-    /// Forgets the configurations that no endpoint uses any more.
+    /// Forgets the configurations that no endpoint uses any more, and that the system's authorities could not be read:
+    /// they may be there by now.
     pub(super) fn forget_unused(&mut self) {
+        self.roots.take_if(|roots| roots.is_err());
         self.made.retain(|_, config| Arc::strong_count(config) > 1);
     }
 

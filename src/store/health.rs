@@ -4,6 +4,7 @@
 use super::Store;
 use crate::health::{Check, Circuit, Comeback, Millis, Parts, TargetAddress, TargetState, Tracker, is_stale};
 use crate::id::{EndpointId, TargetId};
+use crate::limits::FLAP_HOLD_MAX_MS;
 use crate::pool::rendezvous::name_bits;
 use crate::snapshot::{Snapshot, Target};
 use serde::{Deserialize, Serialize};
@@ -223,8 +224,13 @@ impl Remembered {
         let restore = |(index, target): (usize, &Target)| {
             let check = &snapshot.checks[target.check.index()];
             let parts = check.voting.flap.and_then(|_| known.get(&fingerprints.key(target)))?;
-            let parts = circuit_retimed((*parts).clone(), |at| now.to_monotonic(at));
-            Some((TargetId::new(index), Circuit::resumed(parts)))
+            let (mut changes, open_until, closed_at, level) =
+                circuit_retimed((*parts).clone(), |at| now.to_monotonic(at));
+            // A clock that was set back gives no time to come, and no longer hold than there is.
+            changes.iter_mut().for_each(|at| *at = now.monotonic.min(*at));
+            let open_until = open_until.map(|at| at.min(now.monotonic.saturating_add(FLAP_HOLD_MAX_MS)));
+            let closed_at = closed_at.map(|at| at.min(now.monotonic));
+            Some((TargetId::new(index), Circuit::resumed((changes, open_until, closed_at, level))))
         };
         snapshot.targets.iter().enumerate().filter_map(restore).collect()
     }
@@ -238,11 +244,14 @@ impl Remembered {
         let known: HashMap<_, _> = self.comebacks.iter().map(|(member, families)| (member, *families)).collect();
         let restore = |id: EndpointId| {
             let families = *known.get(&member(snapshot, id))?;
-            // A clock that was set back gives no time to come.
+            let delay = snapshot.pools[snapshot.endpoints[id.index()].pool.index()].rules.comeback.failback_delay_ms;
+            let latest = now.monotonic.saturating_add(delay.into());
+            // A clock that was set back gives no time to come, and no longer delay than there is.
             Some((
                 id,
                 families.map(|one| match retimed(one, |at| now.to_monotonic(at)) {
                     Comeback::Ramping { since } => Comeback::Ramping { since: since.min(now.monotonic) },
+                    Comeback::Waiting { until } => Comeback::Waiting { until: until.min(latest) },
                     other => other,
                 }),
             ))
@@ -332,5 +341,34 @@ mod tests {
         // Not probed again in this run: the time of the last outcome stays.
         let again = remember(&snapshot, &trackers, [None; 3].into_iter(), &read, now + 20_000);
         assert_eq!(restored(&again, &snapshot, now + 30_000)[0], Some((trackers[0], 31_000)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_over_a_restart_keeps_nobody_out_for_longer_than_the_rules() {
+        let text = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[checks.c]\ntype = \"tcp\"\nport = 80\nflap_limit = 4\n[pools]\n\
+                    p = { check = \"c\", failback_delay = \"30s\", endpoints = [\"192.0.2.1\", \"192.0.2.2\"] }\n\
+                    [names.www.policy]\ndefault = [\"p\"]\n";
+        let loaded = crate::config::load_text("test.toml", text, &crate::config::Options::default()).unwrap();
+        let snapshot = Snapshot::build(loaded.spec, crate::steer::fixture::databases()).unwrap();
+        let before = Moment { monotonic: 1_000_000, unix: 1_700_000_000_000 };
+        let circuit = Circuit::resumed((vec![990_000], Some(1_060_000), Some(980_000), 1));
+        let waiting = [Comeback::Waiting { until: 1_020_000 }, Comeback::Full];
+        let comebacks = [(EndpointId::new(0), waiting)].into();
+        let kept = Remembered::default().with_circuits_and_comebacks(
+            &snapshot,
+            &[(TargetId::new(0), circuit)],
+            &comebacks,
+            before,
+        );
+        let at = |unix| {
+            let now = Moment { monotonic: 5_000, unix };
+            (kept.comebacks(&snapshot, now)[0].1[0], kept.circuits(&snapshot, now)[0].1.parts())
+        };
+        let (comeback, (changes, open, closed, _)) = at(before.unix + 10_000);
+        assert_eq!((comeback, changes, open), (Comeback::Waiting { until: 15_000 }, vec![0], Some(55_000)));
+        assert_eq!(closed, Some(0));
+        let (comeback, (changes, open, closed, _)) = at(86_400_000);
+        assert_eq!((comeback, changes), (Comeback::Waiting { until: 35_000 }, vec![5_000]));
+        assert_eq!((open, closed), (Some(5_000 + FLAP_HOLD_MAX_MS), Some(5_000)));
     }
 }

@@ -67,7 +67,11 @@ async fn receive<S: AsyncRead + Unpin, T>(stream: &mut S, mut take: impl FnMut(&
     poll_fn(|context| {
         let mut room = [const { MaybeUninit::uninit() }; PROBE_BUFFER];
         let mut room = ReadBuf::uninit(&mut room);
-        ready!(Pin::new(&mut *stream).poll_read(context, &mut room))?;
+        match ready!(Pin::new(&mut *stream).poll_read(context, &mut room)) {
+            // TLS without a last word. Many servers leave it out, and what was said so far is judged as it is.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            read => read?,
+        }
         Ok(take(room.filled())).into()
     })
     .await
