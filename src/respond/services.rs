@@ -34,7 +34,11 @@ pub(super) fn answer(
     reply: &mut Reply<'_>,
 ) -> Option<()> {
     let Some(services) = &state.snapshot.names[name.index()].services else { return Some(()) };
-    let mut put = |rdata: &[u8]| reply.record(Section::Answer, QUESTION, qtype, ttl, rdata).map(drop);
+    // Endpoints that say the same have one record (RFC 2181 §5).
+    let mut put = |rdata: &[u8]| {
+        let known = reply.rdatas().any(|before| before == rdata);
+        if known { Some(()) } else { reply.record(Section::Answer, QUESTION, qtype, ttl, rdata).map(drop) }
+    };
     let binding = match qtype {
         rtype::HTTPS => services.https.as_ref(),
         rtype::SVCB => services.svcb.as_ref(),

@@ -1,0 +1,109 @@
+//! Records beside the addresses of a balanced name (HTTPS, SRV, MX, TXT): what holds of them whatever was picked.
+
+mod answers;
+
+use answers::{Reply, Server, query};
+use geosteer::config::{Options, load_text};
+use geosteer::dnssec::{Algorithm, Key, Role, Signer};
+use geosteer::geo::Databases;
+use geosteer::id::{EndpointId, ZoneId};
+use geosteer::snapshot::{Signing, Snapshot, Spec};
+use geosteer::state::State;
+use geosteer::transfer::stand_ins;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const ZONE: &str = r#"
+zone = "example.com"
+ns = ["ns.example.net"]
+[pools.twin]
+check = "none"
+answers = 2
+endpoints = [
+  { name = "one", address = "192.0.2.1", target = "t.example.net", text = "same", weight = 5 },
+  { name = "two", address = "192.0.2.2", target = "t.example.net", text = "same", weight = 5 },
+]
+[pools.mix]
+check = "none"
+answers = 2
+endpoints = [
+  { name = "m4", address = "192.0.2.4", target = "m4.example.net", text = "four" },
+  { name = "m6", address = "2001:db8::6", target = "m6.example.net", text = "six" },
+]
+[pools.four]
+check = "none"
+endpoints = [{ name = "v4", address = "192.0.2.40", target = "v4.example.net", text = "v4" }]
+[pools.six]
+check = "none"
+endpoints = [{ name = "v6", address = "2001:db8::60", target = "v6.example.net", text = "v6" }]
+[regions]
+office = { networks = ["203.0.113.0/24"] }
+[names]
+twin = { policy = { default = ["twin"] }, srv = { port = 1 }, mx = {}, txt = true }
+mix = { policy = { default = ["mix"] }, https = {}, srv = { port = 1 }, mx = {}, txt = true }
+split = { policy = { office = { pools = ["six"], geofence = true }, default = ["four"] }, https = {}, txt = true }
+none = { policy = { office = { pools = ["six"], geofence = true }, default = ["four"] }, fallback = "nodata", txt = true }
+"#;
+
+fn spec(signed: bool) -> Spec {
+    let loaded = load_text("test.toml", ZONE, &Options::default());
+    let mut spec = loaded.unwrap_or_else(|report| panic!("{}", report.human(false))).spec;
+    if signed {
+        let zone = &mut spec.zones[0];
+        let key = Key::generate(Algorithm::Ed25519, Role::Entry).unwrap();
+        zone.signing = Signing::On(Arc::new(Signer::new(&zone.apex, vec![key], 1_800_000_000)));
+    }
+    spec
+}
+
+/// A server in which the endpoints of these names are down.
+fn server(signed: bool, down: &[&str]) -> Server {
+    let snapshot = Snapshot::build(spec(signed), Arc::new(Databases::new(Vec::new()))).unwrap();
+    let failed: Vec<EndpointId> = (snapshot.endpoints.iter().enumerate())
+        .filter(|(_, endpoint)| down.contains(&&*endpoint.name))
+        .map(|(index, _)| EndpointId::new(index))
+        .collect();
+    Server::new(State::offline(Arc::new(snapshot), &failed))
+}
+
+fn ask_signed(server: &mut Server, qname: &str, qtype: &str) -> Reply {
+    server.udp(&query(qname, qtype).dnssec_ok().udp_size(4096).build())
+}
+
+/// The data of the answer's records, without their signatures.
+fn data(reply: &Reply) -> Vec<String> {
+    let plain = reply.answer().into_iter().filter(|line| !line.contains("RRSIG"));
+    plain.map(|line| line.splitn(5, ' ').nth(4).unwrap().to_owned()).collect()
+}
+
+fn signatures(reply: &Reply) -> Vec<String> {
+    reply.answer().into_iter().chain(reply.authority()).filter(|line| line.contains("RRSIG")).collect()
+}
+
+#[test]
+fn endpoints_that_say_the_same_have_one_record() {
+    for signed in [false, true] {
+        let mut server = server(signed, &[]);
+        for (qtype, expected) in [("SRV", "0 5 1 t.example.net."), ("MX", "10 t.example.net."), ("TXT", "same")] {
+            let reply = if signed {
+                ask_signed(&mut server, "twin.example.com", qtype)
+            } else {
+                server.ask("twin.example.com", qtype)
+            };
+            assert_eq!(data(&reply), [expected], "{qtype}");
+            assert_eq!(signatures(&reply).len(), usize::from(signed), "{qtype}");
+        }
+        assert_eq!(server.ask("twin.example.com", "A").answer().len(), 2);
+    }
+}
+
+#[test]
+fn what_stands_for_them_at_a_secondary_has_no_record_twice() {
+    let records = stand_ins(&spec(false), ZoneId::new(0));
+    let distinct: BTreeSet<_> =
+        records.iter().map(|one| (one.owner.to_string(), one.rtype, one.rdata.clone())).collect();
+    assert_eq!(records.len(), distinct.len(), "{records:#?}");
+    let twin = records.iter().filter(|record| record.owner.to_string() == "twin.example.com.");
+    let types: Vec<u16> = twin.map(|record| record.rtype).collect();
+    assert_eq!(types, [1, 1, 16, 33, 15]);
+}
