@@ -7,8 +7,10 @@ use geosteer::config::{Options, load_text};
 use geosteer::dnssec::{Algorithm, Key, Role, Signer};
 use geosteer::geo::Databases;
 use geosteer::id::{EndpointId, ZoneId};
+use geosteer::pool::Gates;
 use geosteer::snapshot::{Signing, Snapshot, Spec};
 use geosteer::state::State;
+use geosteer::steer::{Live, Observed};
 use geosteer::transfer::stand_ins;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -106,4 +108,29 @@ fn what_stands_for_them_at_a_secondary_has_no_record_twice() {
     let twin = records.iter().filter(|record| record.owner.to_string() == "twin.example.com.");
     let types: Vec<u16> = twin.map(|record| record.rtype).collect();
     assert_eq!(types, [1, 1, 16, 33, 15]);
+}
+
+#[test]
+fn srv_records_have_the_weight_that_an_operator_set() {
+    for signed in [false, true] {
+        let mut server = server(signed, &[]);
+        let before = ask_signed(&mut server, "twin.example.com", "SRV");
+        assert_eq!(data(&before), ["0 5 1 t.example.net."]);
+        let one = server.state.snapshot.endpoints.iter().position(|endpoint| &*endpoint.name == "one").unwrap();
+        let mut gates = Gates::default();
+        gates.set_weight(EndpointId::new(one), 50);
+        server.state.live = Live::with_gates(&server.state.snapshot, Arc::new(gates), |_| Observed::UP);
+        // Twice: what signs the answer is made once, and found again.
+        let mut seen = BTreeSet::new();
+        for _ in 0..2 {
+            let reply = ask_signed(&mut server, "twin.example.com", "SRV");
+            let mut data = data(&reply);
+            data.sort();
+            assert_eq!(data, ["0 5 1 t.example.net.", "0 50 1 t.example.net."]);
+            assert_eq!(signatures(&reply).len(), usize::from(signed));
+            assert!(!signed || signatures(&reply) != signatures(&before));
+            seen.insert(signatures(&reply));
+        }
+        assert_eq!(seen.len(), 1);
+    }
 }

@@ -47,12 +47,14 @@ pub(super) fn answer(
     if let Some(binding) = binding {
         return put(bound(state, binding, picks).octets());
     }
-    for endpoint in picks.iter().map(|endpoint| &state.snapshot.endpoints[endpoint.index()]) {
+    for &id in picks {
+        let endpoint = &state.snapshot.endpoints[id.index()];
         let Some(own) = &endpoint.service else { continue };
         match (qtype, &own.target) {
             (rtype::TXT, _) if !own.text.is_empty() => put(&own.text)?,
             (rtype::SRV, Some(target)) => {
-                services.srv.map_or(Some(()), |srv| put(located(srv, endpoint, target.wire()).octets()))?;
+                let weight = state.live.gates().weight(id, endpoint.weight);
+                services.srv.map_or(Some(()), |srv| put(located(srv, weight, target.wire()).octets()))?;
             }
             (rtype::MX, Some(target)) => {
                 let mut rdata = Data::new();
@@ -97,11 +99,11 @@ fn address<T>(endpoint: &Endpoint, family: Family, mut with: impl FnMut(&[u8]) -
     }
 }
 
-/// SRV data: priority, weight, port, target. The weight is the endpoint's, as far as 16 bits hold it.
-fn located(srv: Srv, endpoint: &Endpoint, target: &[u8]) -> Data {
+/// SRV data: priority, weight, port, target. The weight is the endpoint's as it holds now, as far as 16 bits hold it.
+fn located(srv: Srv, weight: u32, target: &[u8]) -> Data {
     let mut rdata = Data::new();
     rdata.number(srv.priority);
-    rdata.number(endpoint.weight.min(u16::MAX.into()) as u16);
+    rdata.number(weight.min(u16::MAX.into()) as u16);
     rdata.number(srv.port);
     rdata.add(target);
     rdata
