@@ -8,10 +8,12 @@ use geosteer::dnssec::{Algorithm, Key, Role, Signer};
 use geosteer::geo::Databases;
 use geosteer::id::{EndpointId, ZoneId};
 use geosteer::pool::Gates;
+use geosteer::report::{Question, Report};
 use geosteer::snapshot::{Signing, Snapshot, Spec};
 use geosteer::state::State;
 use geosteer::steer::{Live, Observed};
 use geosteer::transfer::stand_ins;
+use hickory_proto::rr::RecordType;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -133,4 +135,57 @@ fn srv_records_have_the_weight_that_an_operator_set() {
         }
         assert_eq!(seen.len(), 1);
     }
+}
+
+#[test]
+fn where_no_ipv4_endpoint_is_live_a_live_one_of_ipv6_is_named() {
+    for signed in [false, true] {
+        let mut up = server(signed, &[]);
+        assert_eq!(data(&ask_signed(&mut up, "mix.example.com", "TXT")), ["four"]);
+        let mut half = server(signed, &["m4"]);
+        for (qtype, expected) in [
+            ("SRV", "0 1 1 m6.example.net."),
+            ("MX", "10 m6.example.net."),
+            ("TXT", "six"),
+            ("HTTPS", "1 . ipv6hint=2001:db8::6,"),
+        ] {
+            let reply = ask_signed(&mut half, "mix.example.com", qtype);
+            assert_eq!(data(&reply), [expected], "{qtype}");
+            assert_eq!(signatures(&reply).len(), usize::from(signed), "{qtype}");
+        }
+        // Where nothing at all is live, all stays as it was.
+        let mut dead = server(signed, &["m4", "m6"]);
+        assert_eq!(data(&ask_signed(&mut dead, "mix.example.com", "TXT")), ["four"]);
+        let mut other = server(signed, &["m6"]);
+        assert_eq!(data(&ask_signed(&mut other, "mix.example.com", "TXT")), ["four"]);
+    }
+}
+
+#[test]
+fn a_row_of_ipv6_alone_has_its_service_records() {
+    for (down, signed) in [(&[][..], false), (&[], true), (&["v6"], false), (&["v6"], true)] {
+        let mut server = server(signed, down);
+        assert_eq!(data(&ask_signed(&mut server, "split.example.com", "TXT")), ["v4"]);
+        server.source = "203.0.113.7:4242".parse().unwrap();
+        assert_eq!(server.ask("split.example.com", "AAAA").answer().len(), 1);
+        let reply = ask_signed(&mut server, "split.example.com", "TXT");
+        assert_eq!(data(&reply), ["v6"]);
+        assert_eq!(signatures(&reply).len(), usize::from(signed));
+        let none = ask_signed(&mut server, "none.example.com", "TXT");
+        assert_eq!(data(&none), if down.is_empty() { &["v6"][..] } else { &[] });
+    }
+}
+
+#[test]
+fn what_is_told_of_service_records_is_what_is_answered() {
+    let state = server(false, &["m4"]).state;
+    let told = |rtype| {
+        let (client, resolver) = ("192.0.2.200".parse().unwrap(), "198.51.100.99".parse().unwrap());
+        let question = Question { name: "mix.example.com".into(), rtype, subnet: (client, 24), resolver };
+        let report = Report::new(&state, &question).unwrap().unwrap();
+        (report.endpoints, report.fallback.is_some())
+    };
+    assert_eq!(told(RecordType::A), (vec!["m4".into()], true));
+    assert_eq!(told(RecordType::AAAA), (vec!["m6".into()], false));
+    assert_eq!(told(RecordType::SRV), (vec!["m6".into()], false));
 }

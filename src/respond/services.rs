@@ -17,13 +17,6 @@ const HINTS: [(Family, u16); 2] = [(Family::V4, 4), (Family::V6, 6)];
 /// Most octets of one record's data that is put together here.
 const RDATA_MAX: usize = 3 + SERVICE_PARAMS_MAX + 8 + (4 + 16) * ANSWERS_MAX as usize;
 
-/// The family of the addresses that the endpoints of service records are picked by: IPv4 if the name has any.
-pub(super) fn lane(state: &State, name: NameId) -> Family {
-    let snapshot = &state.snapshot;
-    let types = snapshot.routes[snapshot.names[name.index()].route.index()].types;
-    if types.a { Family::V4 } else { Family::V6 }
-}
-
 /// Writes the records of a type for the endpoints picked; `None` if they have no room.
 pub(super) fn answer(
     state: &State,
