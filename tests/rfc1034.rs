@@ -101,6 +101,30 @@ fn s3_6_2_a_circle_of_aliases_ends() {
 }
 
 #[test]
+fn s3_6_2_a_circle_through_a_wildcard_holds_no_record_twice() {
+    let mut server = example("*.cn 300 CNAME a.cn\n*.p 300 CNAME x.q\n*.q 300 CNAME x.p\n*.far 300 CNAME up.far");
+    let reply = server.ask("z.cn.example.com", "A");
+    assert_eq!(reply.rcode(), NOERROR);
+    assert_eq!(
+        reply.answer(),
+        ["z.cn.example.com. 300 IN CNAME a.cn.example.com.", "a.cn.example.com. 300 IN CNAME a.cn.example.com."]
+    );
+    // The name as it is asked for, in whatever case, is one of those that were followed.
+    assert_eq!(server.ask("A.cn.example.com", "A").answer().len(), 1);
+    let reply = server.ask("z.p.example.com", "A");
+    assert_eq!(
+        reply.answer(),
+        [
+            "z.p.example.com. 300 IN CNAME x.q.example.com.",
+            "x.q.example.com. 300 IN CNAME x.p.example.com.",
+            "x.p.example.com. 300 IN CNAME x.q.example.com.",
+        ]
+    );
+    // A name that only begins like one that was followed is another.
+    assert_eq!(server.ask("up.far.far.example.com", "A").answer().len(), 2);
+}
+
+#[test]
 fn a_chain_of_aliases_is_followed_sixteen_links_and_no_further() {
     let lines: String = (0..40).map(|i| format!("c{i} 300 CNAME c{}\n", i + 1)).collect();
     let reply = example(&lines).ask_edns("c0.example.com", "A");

@@ -12,6 +12,7 @@ use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::{
     EndpointNote, Explanation, FallbackNote, PoolNote, PoolTrail, ShareTrail, Step, Want, explain as explain_decision,
+    service_family,
 };
 use crate::wire::Name;
 use crate::worker::Worker;
@@ -183,12 +184,15 @@ impl Report {
         let reply = ask(state, &mut Worker::new(SEED), question).map_err(|error| error.to_string())?;
         let Some(reply) = reply else { return Ok(None) };
         let mut report = Self::of_reply(question, &name, reply);
-        match state.snapshot.zones.find_balanced(&name).map(|id| (id, want(state, id, question.rtype))) {
-            Some((id, Some(want))) => {
-                let how = report.explain(state, id, question, want);
+        match state.snapshot.zones.find_balanced(&name).map(|id| {
+            let (client, subnet) = client_of(state, id, question);
+            (id, client, subnet, want(state, id, question.rtype, &client))
+        }) {
+            Some((id, client, has_subnet, Some(want))) => {
+                let how = report.explain(state, id, (&client, has_subnet), want);
                 report.hold(&how, |endpoint| held(endpoint, want.lane()));
             }
-            Some((_, None)) => {
+            Some((.., None)) => {
                 report.notes.push(format!("{} is static data here: nothing is balanced", question.rtype))
             }
             None => report.not_balanced(&state.snapshot, &name),
@@ -229,15 +233,9 @@ impl Report {
         }
     }
 
-    fn explain(&mut self, state: &State, id: NameId, question: &Question, want: Want) -> Explanation {
-        let snapshot = &state.snapshot;
-        let zone = &snapshot.settings[snapshot.names[id.index()].zone.index()];
-        let (address, source) = question.subnet;
-        let trusted = zone.ecs.trusted.iter().any(|network| network.contains(&question.resolver));
-        let subnet = (source > 0 && zone.ecs.enabled && trusted).then(|| Subnet::new(address, source));
-        let client = Client::new(question.resolver, subnet);
-        let how = self.decided(state, id, &client, want);
-        if subnet.is_some() && !how.by_subnet {
+    fn explain(&mut self, state: &State, id: NameId, (client, has_subnet): (&Client, bool), want: Want) -> Explanation {
+        let how = self.decided(state, id, client, want);
+        if has_subnet && !how.by_subnet {
             self.notes.push("the client subnet is a special block (RFC 6890): the resolver's address decided".into());
         }
         how
@@ -301,16 +299,26 @@ impl Report {
     }
 }
 
+/// The client that a question stands for, as the name's zone heeds subnets, and whether one was heeded.
+fn client_of(state: &State, id: NameId, question: &Question) -> (Client, bool) {
+    let snapshot = &state.snapshot;
+    let zone = &snapshot.settings[snapshot.names[id.index()].zone.index()];
+    let (address, source) = question.subnet;
+    let trusted = zone.ecs.trusted.iter().any(|network| network.contains(&question.resolver));
+    let subnet = (source > 0 && zone.ecs.enabled && trusted).then(|| Subnet::new(address, source));
+    (Client::new(question.resolver, subnet), subnet.is_some())
+}
+
 /// What steering is asked for; `None` for types that it does not decide.
-pub(super) fn want(state: &State, id: NameId, rtype: RecordType) -> Option<Want> {
+pub(super) fn want(state: &State, id: NameId, rtype: RecordType, client: &Client) -> Option<Want> {
     let snapshot = &state.snapshot;
     let name = &snapshot.names[id.index()];
     let types = name.types(snapshot.routes[name.route.index()].types);
     if types.cname {
         return Some(Want::Target);
     }
-    // Records of services follow the addresses: IPv4 if the name has any.
-    let services = Want::Addresses(if types.a { Family::V4 } else { Family::V6 });
+    // Records of services follow the addresses.
+    let services = Want::Addresses(service_family(state, id, client));
     match rtype {
         RecordType::A => Some(Want::Addresses(Family::V4)),
         RecordType::AAAA => Some(Want::Addresses(Family::V6)),

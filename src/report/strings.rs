@@ -14,7 +14,7 @@ pub fn strings(state: &State, name: NameId, client: &Client) -> Vec<String> {
     // A name with IPv6 addresses only is explained by these.
     let types = state.snapshot.names[name.index()].types(state.snapshot.routes[name_route(state, name)].types);
     let rtype = if types.aaaa && !types.a { RecordType::AAAA } else { RecordType::A };
-    let Some(want) = want(state, name, rtype) else { return Vec::new() };
+    let Some(want) = want(state, name, rtype, client) else { return Vec::new() };
     let mut report = Report::default();
     report.decided(state, name, client, want);
     let mut strings = lines(&report);

@@ -23,11 +23,11 @@ pub(super) struct Asked {
 
 impl Asked {
     /// What steering is asked for where this was found; nothing if it has no say.
-    pub(super) fn about(state: &State, found: &Found, qtype: u16) -> Option<Self> {
+    pub(super) fn about(state: &State, found: &Found, qtype: u16, client: &Client) -> Option<Self> {
         let (name, want) = match found.outcome {
             Outcome::Addresses(name) => (name, Want::Addresses(family(qtype))),
             Outcome::Target(name) => (name, Want::Target),
-            Outcome::Service(name) => (name, Want::Addresses(services::lane(state, name))),
+            Outcome::Service(name) => (name, Want::Addresses(steer::service_family(state, name, client))),
             _ => return None,
         };
         Some(Self { name, want })

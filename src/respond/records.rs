@@ -152,15 +152,29 @@ fn chase(book: Book<'_>, query: &Query<'_>, mut found: Found, mut place: Place, 
     reply.authoritative = true;
     let mut name = NameBuffer::new(query.name().wire());
     let mut proofs = Proofs::new();
-    let mut seen = [found.node; CHAIN_MAX];
-    for step in 0..CHAIN_MAX {
+    let mut trail = Trail::new();
+    for _ in 0..CHAIN_MAX {
         let written = match found.outcome {
             Outcome::Alias(set) => {
                 proofs.positive(book, &found, Span::new(name.wire()), place.apex);
+                trail.followed(found.node, place, 0);
                 follow_alias(book, reply, (found.node, set), place, &mut name)
             }
             Outcome::Redirect(set, length) => {
-                match follow_redirect(book, reply, (found.node, set), length, place, &mut name) {
+                // A DNAME that many names of the chain stand below is one record (RFC 2181 §5).
+                let at = match trail.redirect(found.node) {
+                    Some(at) => Some(at),
+                    None => {
+                        let owner = place.suffix(reply, length);
+                        put(book, reply, Section::Answer, (found.node, set), owner, place.apex)
+                    }
+                };
+                let Some(at) = at else {
+                    reply.truncate();
+                    return Ending::plain(rcode::NOERROR);
+                };
+                trail.followed(found.node, place, at);
+                match follow_redirect(book, reply, (set, at), length, place, &mut name) {
                     Ok(written) => written,
                     Err(TooLong) => return Ending::plain(rcode::YXDOMAIN),
                 }
@@ -178,12 +192,8 @@ fn chase(book: Book<'_>, query: &Query<'_>, mut found: Found, mut place: Place, 
         // say nothing, as of one that we do not hold.
         let next = if query.qtype() == rtype::ANY { None } else { zones.find(Span::new(name.wire()), query.qtype()) };
         let Some(next) = next.filter(|next| zones.has_soa(next.zone)) else { break };
-        let again = !matches!(next.outcome, Outcome::Redirect(..)) && seen[..=step].contains(&next.node);
-        if again && !next.wildcard && matches!(next.outcome, Outcome::Alias(_)) {
+        if trail.leads_back(reply, name.wire()) {
             break;
-        }
-        if step + 1 < CHAIN_MAX {
-            seen[step + 1] = next.node;
         }
         let length = name.wire().len();
         let apex = if next.zone == place.zone {
@@ -216,19 +226,16 @@ fn follow_alias(
 /// A name that a DNAME makes has more than 255 octets.
 struct TooLong;
 
-/// Writes a DNAME and the CNAME that it makes of the name (RFC 6672 §3.1), and takes that one's target as the
-/// next name. Gives the target's offset in the message.
+/// Writes the CNAME that a DNAME makes of the name (RFC 6672 §3.1), and takes that one's target as the next name. The
+/// DNAME itself stands at `at`. Gives the target's offset in the message.
 fn follow_redirect(
     book: Book<'_>,
     reply: &mut Reply<'_>,
-    (node, set): (NodeId, Set),
+    (set, at): (Set, usize),
     owner_length: usize,
     place: Place,
     name: &mut NameBuffer,
 ) -> Result<Option<usize>, TooLong> {
-    let owner = place.suffix(reply, owner_length);
-    let put = put(book, reply, Section::Answer, (node, set), owner, place.apex);
-    let Some(at) = put else { return Ok(None) };
     let (target, _) = book.zones.target(set, place.zone);
     let old = *name;
     if !name.set(&old.wire()[..old.wire().len() - owner_length], target) {
@@ -284,6 +291,72 @@ fn add_related(book: Book<'_>, reply: &mut Reply<'_>, set: Set, start: usize) {
             }
         }
     }
+}
+
+/// The names that a chain has led through.
+struct Trail {
+    steps: [Step; CHAIN_MAX],
+    count: usize,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+struct Step {
+    /// The node that it was found at.
+    node: NodeId,
+    /// Its offset in the message.
+    at: usize,
+    /// Its length uncompressed.
+    length: usize,
+    /// Where the DNAME stands in the message that leads on from it; 0 if it has a CNAME of its own.
+    redirect: usize,
+}
+
+impl Trail {
+    const fn new() -> Self {
+        Self { steps: [Step { node: NodeId::NONE, at: 0, length: 0, redirect: 0 }; CHAIN_MAX], count: 0 }
+    }
+
+    fn followed(&mut self, node: NodeId, place: Place, redirect: usize) {
+        if let Some(step) = self.steps.get_mut(self.count) {
+            *step = Step { node, at: place.at, length: place.length, redirect };
+            self.count += 1;
+        }
+    }
+
+    /// Where a DNAME stands in the message already.
+    fn redirect(&self, node: NodeId) -> Option<usize> {
+        let here = |step: &&Step| step.redirect != 0 && step.node == node;
+        self.steps[..self.count].iter().find(here).map(|step| step.redirect)
+    }
+
+    /// True if the chain has led through this name before. The node does not tell: many names are found at a wildcard,
+    /// or below a DNAME.
+    fn leads_back(&self, reply: &Reply<'_>, name: &[u8]) -> bool {
+        self.steps[..self.count].iter().any(|step| step.length == name.len() && is_at(reply, step.at, name))
+    }
+}
+
+/// True if the name at `at` in the message is this one, which is as long uncompressed.
+fn is_at(reply: &Reply<'_>, mut at: usize, name: &[u8]) -> bool {
+    let mut rest = name;
+    while let [length, behind @ ..] = rest
+        && *length > 0
+    {
+        let label = usize::from(*length);
+        let mut head = reply.peek(at);
+        while head >= 0xc000 {
+            at = usize::from(head & 0x3fff);
+            head = reply.peek(at);
+        }
+        let octet = |place: usize| (reply.peek(at + place) >> 8) as u8;
+        if octet(0) != *length || !(0..label).all(|place| octet(1 + place).eq_ignore_ascii_case(&behind[place])) {
+            return false;
+        }
+        at += 1 + label;
+        rest = &behind[label..];
+    }
+    true
 }
 
 /// The current name of a chain.

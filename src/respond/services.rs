@@ -17,13 +17,6 @@ const HINTS: [(Family, u16); 2] = [(Family::V4, 4), (Family::V6, 6)];
 /// Most octets of one record's data that is put together here.
 const RDATA_MAX: usize = 3 + SERVICE_PARAMS_MAX + 8 + (4 + 16) * ANSWERS_MAX as usize;
 
-/// The family of the addresses that the endpoints of service records are picked by: IPv4 if the name has any.
-pub(super) fn lane(state: &State, name: NameId) -> Family {
-    let snapshot = &state.snapshot;
-    let types = snapshot.routes[snapshot.names[name.index()].route.index()].types;
-    if types.a { Family::V4 } else { Family::V6 }
-}
-
 /// Writes the records of a type for the endpoints picked; `None` if they have no room.
 pub(super) fn answer(
     state: &State,
@@ -34,7 +27,11 @@ pub(super) fn answer(
     reply: &mut Reply<'_>,
 ) -> Option<()> {
     let Some(services) = &state.snapshot.names[name.index()].services else { return Some(()) };
-    let mut put = |rdata: &[u8]| reply.record(Section::Answer, QUESTION, qtype, ttl, rdata).map(drop);
+    // Endpoints that say the same have one record (RFC 2181 §5).
+    let mut put = |rdata: &[u8]| {
+        let known = reply.rdatas().any(|before| before == rdata);
+        if known { Some(()) } else { reply.record(Section::Answer, QUESTION, qtype, ttl, rdata).map(drop) }
+    };
     let binding = match qtype {
         rtype::HTTPS => services.https.as_ref(),
         rtype::SVCB => services.svcb.as_ref(),
@@ -43,12 +40,14 @@ pub(super) fn answer(
     if let Some(binding) = binding {
         return put(bound(state, binding, picks).octets());
     }
-    for endpoint in picks.iter().map(|endpoint| &state.snapshot.endpoints[endpoint.index()]) {
+    for &id in picks {
+        let endpoint = &state.snapshot.endpoints[id.index()];
         let Some(own) = &endpoint.service else { continue };
         match (qtype, &own.target) {
             (rtype::TXT, _) if !own.text.is_empty() => put(&own.text)?,
             (rtype::SRV, Some(target)) => {
-                services.srv.map_or(Some(()), |srv| put(located(srv, endpoint, target.wire()).octets()))?;
+                let weight = state.live.gates().weight(id, endpoint.weight);
+                services.srv.map_or(Some(()), |srv| put(located(srv, weight, target.wire()).octets()))?;
             }
             (rtype::MX, Some(target)) => {
                 let mut rdata = Data::new();
@@ -93,11 +92,11 @@ fn address<T>(endpoint: &Endpoint, family: Family, mut with: impl FnMut(&[u8]) -
     }
 }
 
-/// SRV data: priority, weight, port, target. The weight is the endpoint's, as far as 16 bits hold it.
-fn located(srv: Srv, endpoint: &Endpoint, target: &[u8]) -> Data {
+/// SRV data: priority, weight, port, target. The weight is the endpoint's as it holds now, as far as 16 bits hold it.
+fn located(srv: Srv, weight: u32, target: &[u8]) -> Data {
     let mut rdata = Data::new();
     rdata.number(srv.priority);
-    rdata.number(endpoint.weight.min(u16::MAX.into()) as u16);
+    rdata.number(weight.min(u16::MAX.into()) as u16);
     rdata.number(srv.port);
     rdata.add(target);
     rdata

@@ -171,6 +171,22 @@ fn decide_by<const SIGNED: bool>(
     Decision { answer, scope, class: located.class }
 }
 
+/// The family of the addresses that the endpoints of a client's service records are picked by: IPv4 if the name has any,
+/// unless no IPv4 address of the client's row is live and an IPv6 one is. Where the row has no IPv4 address at all, what
+/// it does about IPv6 holds, dead or alive.
+#[must_use]
+pub fn service_family(state: &State, name: NameId, client: &Client) -> Family {
+    let snapshot = &*state.snapshot;
+    let types = snapshot.routes[snapshot.names[name.index()].route.index()].types;
+    if !types.a || !types.aaaa {
+        return if types.a { Family::V4 } else { Family::V6 };
+    }
+    let facts = &snapshot.facts[name.index()];
+    let class = facts.first as usize + locate(snapshot, facts.view, client).class.index();
+    let [v4, v6] = Family::BOTH.map(|family| state.live.row(class, family as usize).0);
+    if !v4.is_live && (v6.is_live || v4.leaf == Leaf::NoData) { Family::V6 } else { Family::V4 }
+}
+
 /// The TTL of what a row answers, seconds.
 #[inline(always)]
 fn ttl(row: &Row, facts: &NameFacts) -> u32 {

@@ -10,6 +10,7 @@ use super::pool_live::{PoolLive, Set};
 use super::resolve::{Resolver, Scene};
 use super::rows::{Leaf, Own, ROWS, Row, RowChunk, chooses_pools};
 use super::steered::{Steered, SteeredPools};
+use super::trail::{FallbackNote, Trail};
 use crate::client::Family;
 use crate::id::{EndpointId, PoolId};
 use crate::pool::{Gates, Table};
@@ -199,7 +200,8 @@ impl Live {
             class,
             counted: &snapshot.counted,
         };
-        let mut resolver = Resolver { scene, own, trail: &mut (), cap_s: u32::MAX };
+        let mut last_resort = LastResort(false);
+        let mut resolver = Resolver { scene, own, trail: &mut last_resort, cap_s: u32::MAX };
         let leaf = resolver.resolve(steps, route.fallback);
         let cap_s = resolver.cap_s;
         let mut prefix = snapshot.plan.prefix(class);
@@ -216,7 +218,16 @@ impl Live {
             },
             _ => (None, 0),
         };
-        Row { leaf, table, count, cap_s, prefix }
+        Row { leaf, table, count, cap_s, prefix, is_live: !last_resort.0 }
+    }
+}
+
+/// Takes down alone whether no step was live.
+struct LastResort(bool);
+
+impl Trail for LastResort {
+    fn fallback(&mut self, _note: FallbackNote) {
+        self.0 = true;
     }
 }
 

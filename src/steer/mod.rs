@@ -30,7 +30,7 @@ mod trail;
 
 pub(crate) use compile::{Compiler, Sources};
 pub use compile::{Groups, Plan, Route};
-pub use decide::{Answer, Decision, Picks, Want, decide};
+pub use decide::{Answer, Decision, Picks, Want, decide, service_family};
 pub(crate) use decide::{decide_as, decide_signed};
 pub(crate) use dependents::Dependents;
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};

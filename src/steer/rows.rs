@@ -89,6 +89,8 @@ pub(super) struct Row {
     pub(super) cap_s: u32,
     /// The shortest scopes, IPv4 and IPv6.
     pub(super) prefix: [u8; 2],
+    /// A step serves it: it needed no way out of having none that is live.
+    pub(super) is_live: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

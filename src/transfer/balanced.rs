@@ -8,6 +8,7 @@ use crate::snapshot::{Snapshot, Spec};
 use crate::steer::{BalancedName, Binding, Fallback, Policy, Services, Step};
 use crate::wire::code::rtype;
 use crate::zone::Record;
+use std::collections::HashSet;
 
 /// SvcParamKeys of the address hints (RFC 9460 §7.3).
 const HINTS: [u16; 2] = [4, 6];
@@ -129,6 +130,9 @@ fn beside(services: &Services, members: &[&Endpoint]) -> Vec<(u16, Vec<u8>)> {
             records.push((rtype::MX, [&preference.to_be_bytes(), target.wire()].concat()));
         }
     }
+    // Endpoints that say the same have one record (RFC 2181 §5).
+    let mut seen = HashSet::new();
+    records.retain(|record| seen.insert(record.clone()));
     records
 }
 
