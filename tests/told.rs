@@ -1,0 +1,40 @@
+//! What is told before anything happens: routing tests.
+
+use geosteer::config::{Options, load_text};
+use geosteer::geo::Databases;
+use geosteer::routing_tests;
+use geosteer::snapshot::Snapshot;
+use std::sync::Arc;
+
+const HEAD: &str = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n";
+
+fn snapshot(rest: &str) -> Arc<Snapshot> {
+    let loaded = load_text("zone.toml", &format!("{HEAD}{rest}"), &Options::default());
+    let spec = loaded.unwrap_or_else(|report| panic!("{}", report.short())).spec;
+    Arc::new(Snapshot::build(spec, Arc::new(Databases::embedded().unwrap())).unwrap())
+}
+
+#[test]
+fn a_routing_test_asks_as_a_resolver_that_the_zone_believes() {
+    let steered = "[regions]\nhome = { networks = [\"193.0.6.0/24\", \"2001:db8:6::/48\"] }\n[names.www.policy]\n\
+        home = [\"p\"]\ndefault = [\"q\"]\n[pools]\np = { check = \"none\", endpoints = [\"192.0.2.1\"] }\n\
+        q = { check = \"none\", endpoints = [\"192.0.2.2\"] }\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zone.tests.toml");
+    let test = |client: &str, region: &str| {
+        format!("[[test]]\nclient = \"{client}\"\nname = \"www.example.com\"\nregion = \"{region}\"\n")
+    };
+    let tests = ["193.0.6.0/24", "193.0.6.9", "2001:db8:6::/56"].map(|client| test(client, "home")).concat();
+    std::fs::write(&file, tests + &test("198.51.100.0/24", "default")).unwrap();
+    for ecs in [
+        "",
+        "[ecs]\ntrusted = [\"192.0.2.0/24\"]\n",
+        "[ecs]\ntrusted = [\"2001:db8:53::/48\"]\n",
+        "[ecs]\ntrusted = [\"198.51.100.0/24\", \"192.0.2.53\"]\n",
+        "[ecs]\ntrusted = []\n",
+        "[ecs]\nenabled = false\n",
+    ] {
+        let outcome = routing_tests::run(&snapshot(&format!("{ecs}{steered}")), std::slice::from_ref(&file));
+        assert_eq!((outcome.run, outcome.report.short()), (4, String::new()), "{ecs}");
+    }
+}
