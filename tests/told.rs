@@ -1,9 +1,11 @@
-//! What is told before anything happens: routing tests.
+//! What is told before anything happens: routing tests, the preview of a drain.
 
 use geosteer::config::{Options, load_text};
 use geosteer::geo::Databases;
 use geosteer::routing_tests;
 use geosteer::snapshot::Snapshot;
+use geosteer::state::State;
+use geosteer::steer::moves;
 use std::sync::Arc;
 
 const HEAD: &str = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n";
@@ -36,5 +38,20 @@ fn a_routing_test_asks_as_a_resolver_that_the_zone_believes() {
     ] {
         let outcome = routing_tests::run(&snapshot(&format!("{ecs}{steered}")), std::slice::from_ref(&file));
         assert_eq!((outcome.run, outcome.report.short()), (4, String::new()), "{ecs}");
+    }
+}
+
+#[test]
+fn the_preview_of_a_drain_has_the_families_of_the_name_only() {
+    let pools = "[pools]\np = { check = \"none\", endpoints = [\"192.0.2.1\"] }\n\
+        r = { check = \"none\", endpoints = [\"2001:db8::1\"] }\n\
+        h = { check = \"none\", endpoints = [{ hostname = \"lb.example.net\" }] }\n\
+        b = { check = \"none\", endpoints = [{ address = [\"192.0.2.3\", \"2001:db8::3\"] }] }\n";
+    for (pool, lanes) in [("p", vec![0]), ("r", vec![1]), ("h", vec![0]), ("b", vec![0, 1])] {
+        let snapshot = snapshot(&format!("{pools}[names.www]\nfallback = \"nodata\"\npolicy.default = [\"{pool}\"]\n"));
+        let all: Vec<_> = snapshot.pools.iter().flat_map(|pool| pool.endpoints()).collect();
+        let up = State::offline(Arc::clone(&snapshot), &[]);
+        let found = moves(&up, &State::offline(Arc::clone(&snapshot), &all));
+        assert_eq!(found.iter().map(|one| one.lane).collect::<Vec<_>>(), lanes, "{pool}");
     }
 }
