@@ -3,13 +3,12 @@
 
 use crate::config::{self, RoutingTest, RoutingTests, Span};
 use crate::overrides::Target;
-use crate::report::{Question, Report};
+use crate::report::{Question, Report, record_type};
 use crate::simulate::Scenario;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::seen;
 use crate::wire::Name;
-use hickory_proto::rr::RecordType;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,10 +76,7 @@ fn question(snapshot: &Snapshot, test: &RoutingTest) -> Result<Question, Vec<Fai
         return Err(Failure::wrong(*at, format!("\"{client}\" is no address and no network")));
     };
     let (at, rtype) = &test.rtype;
-    let rtype: RecordType = rtype
-        .to_ascii_uppercase()
-        .parse()
-        .map_err(|_| Failure::wrong(*at, format!("\"{rtype}\" is no record type")))?;
+    let rtype = record_type(rtype).ok_or_else(|| Failure::wrong(*at, format!("\"{rtype}\" is no record type")))?;
     let resolver = resolver(snapshot, &test.name.1, subnet.0);
     Ok(Question { name: test.name.1.clone(), rtype, subnet, resolver })
 }

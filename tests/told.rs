@@ -1,11 +1,15 @@
-//! What is told before anything happens: routing tests, the preview of a drain.
+//! What is told before anything happens: routing tests, the explanation of an answer, the preview of a drain.
 
 use geosteer::config::{Options, load_text};
 use geosteer::geo::Databases;
+use geosteer::report::{Question, Report};
 use geosteer::routing_tests;
 use geosteer::snapshot::Snapshot;
 use geosteer::state::State;
 use geosteer::steer::moves;
+use hickory_proto::rr::RecordType;
+use std::net::Ipv4Addr;
+use std::process::Command;
 use std::sync::Arc;
 
 const HEAD: &str = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n";
@@ -53,5 +57,48 @@ fn the_preview_of_a_drain_has_the_families_of_the_name_only() {
         let up = State::offline(Arc::clone(&snapshot), &[]);
         let found = moves(&up, &State::offline(Arc::clone(&snapshot), &all));
         assert_eq!(found.iter().map(|one| one.lane).collect::<Vec<_>>(), lanes, "{pool}");
+    }
+}
+
+fn asked(state: &State, name: &str, rtype: RecordType) -> Report {
+    let subnet = ([193, 0, 6, 0].into(), 24);
+    let question = Question { name: name.to_owned(), rtype, subnet, resolver: Ipv4Addr::LOCALHOST.into() };
+    Report::new(state, &question).unwrap().unwrap()
+}
+
+#[test]
+fn types_and_rcodes_have_the_words_that_dig_takes() {
+    let label = "a".repeat(63);
+    let snapshot = snapshot(&format!(
+        "[records]\ntext = '''\nx TYPE65280 \\# 1 07\nd DNAME {label}.{label}.{label}.example.net.\n'''\n"
+    ));
+    let state = State::offline(snapshot, &[]);
+    let private = asked(&state, "x.example.com", RecordType::from(65_280));
+    assert!(private.dig.ends_with(" x.example.com TYPE65280"), "{}", private.dig);
+    assert_eq!(private.r#type, "TYPE65280");
+    let usual = asked(&state, "x.example.com", RecordType::AAAA);
+    assert!(usual.dig.ends_with(" x.example.com AAAA"), "{}", usual.dig);
+    let long = asked(&state, &format!("{label}.{label}.d.example.com"), RecordType::A);
+    assert_eq!(long.rcode, "YXDOMAIN");
+}
+
+#[test]
+fn the_line_to_type_asks_where_the_server_file_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("zone.toml"), format!("{HEAD}records.text = \"x A 192.0.2.1\"\n")).unwrap();
+    for (listen, dig) in [
+        ("", "dig @127.0.0.1 -p 5300 "),
+        ("[dns]\nlisten = [\"127.0.0.1:5399\", \"127.0.0.2:53\"]\n", "dig @127.0.0.1 -p 5399 "),
+        ("[dns]\nlisten = [\"0.0.0.0:53\"]\n", "dig @127.0.0.1 -p 53 "),
+        ("[dns]\nlisten = [\"[::]:53\"]\n", "dig @::1 -p 53 "),
+    ] {
+        std::fs::write(path("geosteer.toml"), listen).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_geosteer"));
+        command.args(["explain", "x.example.com", "--client", "193.0.6.0/24", "--json", "--config"]);
+        let out = command.arg(path("geosteer.toml")).arg("--zones").arg(path("zone.toml")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{out:?}"));
+        assert!(report["dig"].as_str().unwrap().starts_with(dig), "{listen}: {}", report["dig"]);
     }
 }
