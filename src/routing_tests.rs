@@ -3,12 +3,12 @@
 
 use crate::config::{self, RoutingTest, RoutingTests, Span};
 use crate::overrides::Target;
-use crate::report::{Question, Report};
+use crate::report::{Question, Report, record_type};
 use crate::simulate::Scenario;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::seen;
-use hickory_proto::rr::RecordType;
+use crate::wire::Name;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,14 +61,14 @@ fn one(all_up: &State, test: &RoutingTest) -> Result<(), Vec<Failure>> {
         }
     }
     let state = if scenario.is_empty() { all_up.clone() } else { scenario.apply(all_up, |id| seen(all_up, id)) };
-    let question = question(test)?;
+    let question = question(&state.snapshot, test)?;
     let report = Report::new(&state, &question).map_err(|why| Failure::wrong(test.name.0, why))?;
     let report = report.ok_or_else(|| Failure::wrong(test.at, "the server would not answer this at all".to_owned()))?;
     let failures = compare(test, &report);
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-fn question(test: &RoutingTest) -> Result<Question, Vec<Failure>> {
+fn question(snapshot: &Snapshot, test: &RoutingTest) -> Result<Question, Vec<Failure>> {
     let (at, client) = &test.client;
     let subnet = client.parse::<ipnet::IpNet>().map(|network| (network.trunc().addr(), network.prefix_len()));
     let address = || client.parse::<IpAddr>().map(|address| (address, if address.is_ipv4() { 32 } else { 128 }));
@@ -76,13 +76,23 @@ fn question(test: &RoutingTest) -> Result<Question, Vec<Failure>> {
         return Err(Failure::wrong(*at, format!("\"{client}\" is no address and no network")));
     };
     let (at, rtype) = &test.rtype;
-    let rtype: RecordType = rtype
-        .to_ascii_uppercase()
-        .parse()
-        .map_err(|_| Failure::wrong(*at, format!("\"{rtype}\" is no record type")))?;
-    // A resolver that every zone believes the subnets of, as far as it uses them.
-    let resolver = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let rtype = record_type(rtype).ok_or_else(|| Failure::wrong(*at, format!("\"{rtype}\" is no record type")))?;
+    let resolver = resolver(snapshot, &test.name.1, subnet.0);
     Ok(Question { name: test.name.1.clone(), rtype, subnet, resolver })
+}
+
+/// A resolver whose client subnets the name's zone believes. Where it believes nobody's, the client asks itself: the
+/// resolver's address decides.
+fn resolver(snapshot: &Snapshot, name: &str, client: IpAddr) -> IpAddr {
+    let usual = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let balanced = Name::parse(name).ok().and_then(|name| snapshot.zones.find_balanced(&name));
+    let Some(id) = balanced else { return usual };
+    let ecs = &snapshot.settings[snapshot.names[id.index()].zone.index()].ecs;
+    match ecs.trusted.first().filter(|_| ecs.enabled) {
+        Some(_) if ecs.trusted.iter().any(|network| network.contains(&usual)) => usual,
+        Some(first) => first.addr(),
+        None => client,
+    }
 }
 
 fn compare(test: &RoutingTest, report: &Report) -> Vec<Failure> {

@@ -228,10 +228,12 @@ impl<'r> Master<'r> {
     fn soa(&mut self, text: &str, tokens: &[Token]) -> Result<Box<[u8]>, Trouble> {
         let mut line = String::new();
         let mut ends = Vec::new();
+        // Generic data has no times, only octets.
+        let generic = tokens.get(1).is_some_and(|token| &text[token.bytes.clone()] == "\\#");
         for (index, token) in tokens[1..].iter().enumerate() {
             let word = &text[token.bytes.clone()];
             match parse_ttl(word) {
-                Some(seconds) if index > 2 => line.push_str(&seconds.to_string()),
+                Some(seconds) if index > 2 && !generic => line.push_str(&seconds.to_string()),
                 _ => line.push_str(word),
             }
             ends.push(line.len());

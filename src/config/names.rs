@@ -58,7 +58,7 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         if let Fallback::Pool(pool) = fallback {
             types = types.and(reach_of_pool(zone, pool));
         }
-        super::verify::name(zone, key.span, &owner, policy, types);
+        super::verify::name(zone, key.span, &owner, (policy, fallback), types);
         let services = services::read(zone.ctx, &fields);
         if let Some(services) = &services {
             services::verify(zone, key.span, &owner, (policy, fallback), services);

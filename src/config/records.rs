@@ -7,10 +7,11 @@ use super::keys;
 use super::master::{Master, Open, Placed, confined, resolve};
 use super::source::{FileId, Span};
 use super::walk::{Ctx, Fields, Node};
-use crate::limits::{SOA_EXPIRE, SOA_REFRESH, SOA_RETRY, TTL_MAX, TTL_NEGATIVE, TTL_STATIC};
+use crate::limits::{SOA_EXPIRE, SOA_REFRESH, SOA_RETRY, STREAM_REPLY_MAX, TTL_MAX, TTL_NEGATIVE, TTL_STATIC};
 use crate::wire::Name;
+use crate::wire::query::HEADER;
 use crate::zone::Record;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,6 +27,12 @@ pub(super) const SOA: u16 = 6;
 pub(super) const AAAA: u16 = 28;
 /// DNAME.
 pub(super) const DNAME: u16 = 39;
+/// What a record of an answer takes beside its data: a pointer to the name, type, class, TTL and length.
+const RECORD_FIXED: usize = 12;
+/// What a question takes beside its name: type and class.
+const QUESTION_FIXED: usize = 4;
+/// An OPT record without options.
+const OPT_FIXED: usize = 11;
 /// Types that may stand beside a CNAME (RFC 4034 §2.5, §4): RRSIG, NSEC and KEY.
 const BESIDE_CNAME: [u16; 3] = [46, 47, 25];
 
@@ -191,6 +198,7 @@ impl Records {
         for here in self.at.values() {
             self.conflicts(here, apex, &mut conflicts);
             self.ttls(ctx, here, &mut smallest);
+            self.sizes(here, &mut conflicts);
         }
         if self.has_cuts {
             self.below_dnames(&mut conflicts);
@@ -271,6 +279,35 @@ impl Records {
                 found.label(format!("{least} s counts for all")).also(self.spans[index as usize], "the first one"),
             );
             smallest.extend(set().map(|&other| (other, least)));
+        }
+    }
+
+    /// A set goes into one message whole, or it cannot be asked for.
+    fn sizes(&self, here: &[u32], found: &mut Vec<Diagnostic>) {
+        let length = |index: u32| RECORD_FIXED + self.all[index as usize].rdata.len();
+        let Some(owner) = here.first().map(|&index| &self.all[index as usize].owner) else { return };
+        let room = STREAM_REPLY_MAX - HEADER - (owner.wire().len() + QUESTION_FIXED) - OPT_FIXED;
+        if here.iter().map(|&index| length(index)).sum::<usize>() <= room {
+            return;
+        }
+        let mut taken: HashMap<u16, (usize, u32)> = HashMap::new();
+        let mut seen = HashSet::new();
+        for &index in here {
+            let record = &self.all[index as usize];
+            if !seen.insert((record.rtype, &record.rdata)) {
+                continue;
+            }
+            let (before, first) = *taken.entry(record.rtype).or_insert((0, index));
+            let after = before + length(index);
+            taken.insert(record.rtype, (after, first));
+            // Said once a set, where it becomes too large.
+            if before <= room && after > room {
+                let message =
+                    format!("the set of {owner} is larger than a message: {room} octets are left for records");
+                let one = Diagnostic::new(Code::RecordConflict, self.spans[index as usize], message);
+                let one = one.label("no room from here on").also(self.spans[first as usize], "the first one");
+                found.push(one.help("spread the records over several names, or shorten them"));
+            }
         }
     }
 

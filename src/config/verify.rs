@@ -7,7 +7,7 @@ use super::source::Span;
 use super::zone::{Noted, Zone};
 use crate::id::{PolicyId, PoolId};
 use crate::pool::Address;
-use crate::steer::{Row, Step};
+use crate::steer::{Fallback, Row, Step};
 use crate::wire::Name;
 
 /// The kinds of records that pools can give.
@@ -106,7 +106,13 @@ fn nearest_places(zone: &Zone<'_, '_>, policy: PolicyId, found: &mut Vec<Diagnos
 }
 
 /// A balanced name beside static data.
-pub(super) fn name(zone: &mut Zone<'_, '_>, key: Span, owner: &Name, policy: PolicyId, types: Reach) {
+pub(super) fn name(
+    zone: &mut Zone<'_, '_>,
+    key: Span,
+    owner: &Name,
+    (policy, fallback): (PolicyId, Fallback),
+    types: Reach,
+) {
     let apex = owner.wire().eq_ignore_ascii_case(zone.apex.wire());
     let records = &zone.records;
     if let Some((cut, _)) = records.cut_above(owner, true).filter(|_| !apex || records.find(owner, &[DNAME]).is_some())
@@ -129,7 +135,7 @@ pub(super) fn name(zone: &mut Zone<'_, '_>, key: Span, owner: &Name, policy: Pol
             let one = Diagnostic::new(Code::CnameAtApex, key, message).label("answers a CNAME, which stands alone");
             found.push(one.also(at(other as usize), "this record"));
         }
-        host_loop(zone, key, owner, policy, &mut found);
+        host_loop(zone, key, owner, (policy, fallback), &mut found);
     } else {
         let mut own = vec![CNAME];
         own.extend(types.v4.then_some(A));
@@ -155,8 +161,15 @@ fn policy_mixed(zone: &Zone<'_, '_>, policy: PolicyId) -> bool {
 }
 
 /// A CNAME to itself.
-fn host_loop(zone: &Zone<'_, '_>, key: Span, owner: &Name, policy: PolicyId, found: &mut Vec<Diagnostic>) {
-    for pool in zone.spec.policies[policy.index()].rows.iter().flat_map(pools) {
+fn host_loop(
+    zone: &Zone<'_, '_>,
+    key: Span,
+    owner: &Name,
+    (policy, fallback): (PolicyId, Fallback),
+    found: &mut Vec<Diagnostic>,
+) {
+    let fallback = if let Fallback::Pool(pool) = fallback { Some(pool) } else { None };
+    for pool in zone.spec.policies[policy.index()].rows.iter().flat_map(pools).chain(fallback) {
         let pool = &zone.spec.pools[pool.index()];
         let first = pool.first.index();
         let itself = zone.spec.endpoints[first..first + usize::from(pool.count)].iter().any(

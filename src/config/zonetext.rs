@@ -2,6 +2,7 @@
 //! owners, TTLs and directives are `master`'s; here one record's data becomes wire form.
 
 use crate::wire::Name;
+use crate::wire::rdata::is_whole;
 use domain::base::iana::Rtype;
 use domain::base::rdata::ComposeRecordData;
 use domain::zonefile::inplace::{Entry, Zonefile};
@@ -91,10 +92,15 @@ impl DataReader {
         let complaint = match entry {
             Ok(Some(Entry::Record(record))) => {
                 let mut wire = Vec::with_capacity(16);
-                if record.data().compose_rdata(&mut wire).is_ok() && wire.len() <= usize::from(u16::MAX) {
+                let fits = record.data().compose_rdata(&mut wire).is_ok() && wire.len() <= usize::from(u16::MAX);
+                if fits && is_whole(rtype, &wire) {
                     return Ok(wire.into());
                 }
-                "the data is longer than 65,535 octets".to_owned()
+                match fits {
+                    // Generic data (RFC 3597 §5) is any octets to the reader, but they must be data of their type.
+                    true => "the octets are not of this type's form: something is missing or too much".to_owned(),
+                    false => "the data is longer than 65,535 octets".to_owned(),
+                }
             }
             Ok(_) => "there is no data".to_owned(),
             Err(error) => error.to_string(),
@@ -152,6 +158,7 @@ mod tests {
         assert_eq!(&*read(39, "other.").unwrap(), b"\x05other\x00");
         assert_eq!(&*read(65_280, "\\# 3 0a0b0c").unwrap(), [10, 11, 12]);
         assert_eq!(&*read(1, "\\# 4 0a000001").unwrap(), [10, 0, 0, 1]);
+        assert_eq!(&*read(5, "( \\# 3 016100 )").unwrap(), b"\x01a\x00");
         assert_eq!(&*read(18, "1 afs").unwrap(), b"\x00\x01\x03afs\x07example\x03com\x00");
         assert_eq!(&*read(16, "( \"a b\" ; comment\n c )").unwrap(), b"\x03a b\x01c");
     }
@@ -165,5 +172,8 @@ mod tests {
         assert!(reader.read(29, "52 22 23.000 N 4 53 32.000 E -2.00m").unwrap_err().no_text_form);
         assert!(reader.read(1, "192.0.2.3 4").is_err());
         assert!(reader.read(1, "").is_err());
+        assert_eq!(reader.read(1, "\\# 3 010203").unwrap_err().at, 11);
+        assert!(reader.read(5, "( \\# 2 c00c )").is_err());
+        assert_eq!(&*reader.read(1, "192.0.2.3").unwrap(), [192, 0, 2, 3]);
     }
 }

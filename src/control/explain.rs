@@ -12,7 +12,6 @@ use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::{Dependents, seen};
 use crate::writer::{Survey, Writer};
-use hickory_proto::rr::RecordType;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -40,8 +39,7 @@ impl Explain {
     pub fn question(&self) -> Result<Question, String> {
         let (address, bits) = report::client(&self.client)?;
         let rtype = self.r#type.as_deref().unwrap_or("A");
-        let rtype: RecordType =
-            rtype.to_ascii_uppercase().parse().map_err(|_| format!("{rtype:?} is no record type"))?;
+        let rtype = report::record_type(rtype).ok_or_else(|| format!("{rtype:?} is no record type"))?;
         let subnet = (address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }));
         let resolver = self.resolver.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Ok(Question { name: self.name.clone(), rtype, subnet, resolver })

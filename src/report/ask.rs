@@ -22,6 +22,25 @@ pub struct Question {
     pub resolver: IpAddr,
 }
 
+/// A record type as people write it, `TYPE65280` included (RFC 3597 §5).
+#[must_use]
+pub fn record_type(text: &str) -> Option<RecordType> {
+    let text = text.to_ascii_uppercase();
+    match text.strip_prefix("TYPE").and_then(|number| number.parse::<u16>().ok()) {
+        Some(number) => Some(RecordType::from(number)),
+        None => text.parse().ok(),
+    }
+}
+
+/// The word of a record type, which [`record_type`] reads.
+#[must_use]
+pub fn type_word(rtype: RecordType) -> String {
+    match rtype {
+        RecordType::Unknown(number) => format!("TYPE{number}"),
+        known => known.to_string(),
+    }
+}
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -86,6 +105,8 @@ fn rcode(message: &Message) -> String {
         Code::NXDomain => "NXDOMAIN".to_owned(),
         Code::NotImp => "NOTIMP".to_owned(),
         Code::Refused => "REFUSED".to_owned(),
+        Code::YXDomain => "YXDOMAIN".to_owned(),
+        Code::NotAuth => "NOTAUTH".to_owned(),
         other => u16::from(other).to_string(),
     }
 }

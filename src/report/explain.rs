@@ -1,13 +1,15 @@
 //! The explanation as data: what `--json` prints and what the human form is drawn from.
 
-use super::ask::{Question, Reply, ask};
+use super::ask::{Question, Reply, ask, type_word};
 use super::held::HeldView;
 use super::place::{LocationView, attribution};
 use crate::client::{Client, Family, Subnet};
+use crate::daemon::LISTEN;
 use crate::geo::matching;
 use crate::health::Load;
 use crate::id::{EndpointId, NameId};
 use crate::pool::{Address, Balance};
+use crate::serving::ways;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::steer::{
@@ -19,6 +21,7 @@ use crate::worker::Worker;
 use hickory_proto::rr::RecordType;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 /// Seed of the worker that draws; both the answer and its explanation draw from a worker of this seed.
 const SEED: u64 = 1;
@@ -193,11 +196,16 @@ impl Report {
                 report.hold(&how, |endpoint| held(endpoint, want.lane()));
             }
             Some((.., None)) => {
-                report.notes.push(format!("{} is static data here: nothing is balanced", question.rtype))
+                report.notes.push(format!("{} is static data here: nothing is balanced", type_word(question.rtype)))
             }
             None => report.not_balanced(&state.snapshot, &name),
         }
         Ok(Some(report))
+    }
+
+    /// The server listens there: what to type asks it.
+    pub fn listens(&mut self, address: SocketAddr, question: &Question) {
+        self.dig = dig(ways(address).0, question);
     }
 
     fn of_reply(question: &Question, name: &Name, reply: Reply) -> Self {
@@ -207,10 +215,9 @@ impl Report {
             Some(0) => "every client gets the same decision",
             Some(_) => "the largest block around the client in which everybody gets the same decision",
         };
-        let rtype = question.rtype;
         Self {
             name: name.to_string(),
-            r#type: rtype.to_string(),
+            r#type: type_word(question.rtype),
             client: format!("{address}/{bits}"),
             decided_by: None,
             location: LocationView::default(),
@@ -228,7 +235,7 @@ impl Report {
             trail: Vec::new(),
             fallback: None,
             notes: Vec::new(),
-            dig: format!("dig @127.0.0.1 -p 5300 +subnet={address}/{bits} {} {rtype}", question.name),
+            dig: dig(LISTEN, question),
             attribution: None,
         }
     }
@@ -307,6 +314,13 @@ fn client_of(state: &State, id: NameId, question: &Question) -> (Client, bool) {
     let trusted = zone.ecs.trusted.iter().any(|network| network.contains(&question.resolver));
     let subnet = (source > 0 && zone.ecs.enabled && trusted).then(|| Subnet::new(address, source));
     (Client::new(question.resolver, subnet), subnet.is_some())
+}
+
+/// The question as a line for dig.
+fn dig(server: SocketAddr, question: &Question) -> String {
+    let (client, bits) = question.subnet;
+    let (address, port) = (server.ip(), server.port());
+    format!("dig @{address} -p {port} +subnet={client}/{bits} {} {}", question.name, type_word(question.rtype))
 }
 
 /// What steering is asked for; `None` for types that it does not decide.

@@ -10,7 +10,7 @@ mod scenario;
 mod simulation;
 mod strings;
 
-pub use ask::{Question, Reply, ask};
+pub use ask::{Question, Reply, ask, record_type, type_word};
 pub use diff::{Compared, DiffView};
 pub use explain::{DecidedBy, EndpointView, PoolView, Report, RowView, SelectorView, Word};
 pub use held::HeldView;

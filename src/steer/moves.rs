@@ -54,8 +54,12 @@ pub fn moves(before: &State, after: &State) -> Vec<Move> {
     for (index, route) in snapshot.routes.iter().enumerate() {
         let first = route.first as usize;
         let serves = |state: &State, class, lane| state.live.serves_class(snapshot, class, lane);
+        // A family that the names do not have is answered with no data in every state.
+        let types = route.types;
+        let has = |lane: &usize| if *lane == 0 { types.a || types.cname } else { types.aaaa };
+        let lanes: Vec<usize> = [0, 1].into_iter().filter(has).collect();
         let changed: Vec<_> = (first..first + route.classes())
-            .flat_map(|class| [0, 1].map(|lane| (class, lane)))
+            .flat_map(|class| lanes.iter().map(move |&lane| (class, lane)))
             .map(|(class, lane)| (class, lane, serves(before, class, lane), serves(after, class, lane)))
             .filter(|(_, _, before, after)| before != after)
             .collect();

@@ -4,6 +4,7 @@ use crate::limits::{LABEL_MAX, NAME_MAX, UPDATE_RECORDS};
 use crate::wire::Name;
 use crate::wire::code::{class, rtype};
 use crate::wire::query::HEADER;
+use crate::wire::rdata::{Form, form, is_strings};
 
 /// A record of an update.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -110,15 +111,11 @@ fn record(message: &[u8], at: usize) -> Option<(Rr, usize)> {
 /// Record data as it is kept. Types whose data we know must be well-formed; all others are taken as they are (RFC 3597).
 fn data(message: &[u8], rtype: u16, range: std::ops::Range<usize>) -> Option<Vec<u8>> {
     let octets = &message[range.clone()];
-    let (before, names, behind) = match rtype {
-        rtype::A => return (octets.len() == 4).then(|| octets.to_vec()),
-        rtype::AAAA => return (octets.len() == 16).then(|| octets.to_vec()),
-        rtype::TXT => return is_strings(octets).then(|| octets.to_vec()),
-        rtype::NS | rtype::CNAME | rtype::PTR | rtype::DNAME => (0, 1, 0),
-        rtype::MX => (2, 1, 0),
-        rtype::SRV => (6, 1, 0),
-        rtype::SOA => (0, 2, 20),
-        _ => return Some(octets.to_vec()),
+    let (before, names, behind) = match form(rtype) {
+        Form::Octets(length) => return (octets.len() == length).then(|| octets.to_vec()),
+        Form::Strings => return is_strings(octets).then(|| octets.to_vec()),
+        Form::Names { before, names, behind } => (before, names, behind),
+        Form::Opaque => return Some(octets.to_vec()),
     };
     let mut out = octets.get(..before)?.to_vec();
     let mut at = range.start + before;
@@ -129,16 +126,4 @@ fn data(message: &[u8], rtype: u16, range: std::ops::Range<usize>) -> Option<Vec
     }
     out.extend_from_slice(message.get(at..range.end)?);
     (range.end.checked_sub(at)? == behind).then_some(out)
-}
-
-/// True if octets are character strings, one at least (RFC 1035 §3.3.14).
-fn is_strings(mut octets: &[u8]) -> bool {
-    let any = !octets.is_empty();
-    while let Some((length, rest)) = octets.split_first() {
-        match rest.get(usize::from(*length)..) {
-            Some(behind) => octets = behind,
-            None => return false,
-        }
-    }
-    any
 }

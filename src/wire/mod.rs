@@ -12,6 +12,7 @@ pub mod name;
 pub mod padding;
 pub mod proxy;
 pub mod query;
+pub mod rdata;
 pub mod reply;
 pub mod span;
 

@@ -5,7 +5,7 @@ use crate::cli::operate::strange;
 use crate::clock;
 use crate::control::{Answer, Explain, Request};
 use crate::error::Exit;
-use crate::report::Report;
+use crate::report::{Report, type_word};
 
 /// Asks the server; what it refuses is said here.
 pub(super) fn explain(args: &Args) -> Result<Box<Report>, Exit> {
@@ -13,7 +13,7 @@ pub(super) fn explain(args: &Args) -> Result<Box<Report>, Exit> {
     let asked = Explain {
         name: args.name.clone(),
         client: bits.map_or_else(|| address.to_string(), |bits| format!("{address}/{bits}")),
-        r#type: Some(args.r#type.to_string()),
+        r#type: Some(type_word(args.r#type)),
         resolver: Some(args.resolver),
         at: args.at,
     };

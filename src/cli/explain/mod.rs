@@ -19,7 +19,7 @@ use crate::state::State;
 use crate::steer::Observed;
 use hickory_proto::rr::RecordType;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -78,8 +78,8 @@ pub fn run(args: Args) -> Exit {
     if let Some(socket) = args.server.socket.as_ref().filter(|_| !args.is_of_files()) {
         eprintln!("note: no server listens at {}: this is what the files say", socket.display());
     }
-    let snapshot = match snapshot(args.server.config.clone(), args.zones.clone()) {
-        Ok(snapshot) => snapshot,
+    let (snapshot, listen) = match snapshot(args.server.config.clone(), args.zones.clone()) {
+        Ok(read) => read,
         Err(error) => {
             eprintln!("{}", error.to_string().trim_end());
             return Exit::Failed;
@@ -95,6 +95,9 @@ pub fn run(args: Args) -> Exit {
     match Report::new(&state, &question) {
         Ok(Some(mut report)) => {
             report.notes.extend(supposed::note(&state));
+            if let Some(listen) = listen {
+                report.listens(listen, &question);
+            }
             show(&report, args.server.json)
         }
         Ok(None) => {
@@ -130,12 +133,12 @@ fn numbers(snapshot: &Snapshot, given: &[String], option: &str) -> Result<HashMa
     Ok(numbers)
 }
 
-/// Reads and compiles, as the server would.
-fn snapshot(config: Option<PathBuf>, zones: Vec<PathBuf>) -> Result<Arc<Snapshot>, LoadError> {
+/// Reads and compiles, as the server would; and the first address that the server file has it listen on.
+fn snapshot(config: Option<PathBuf>, zones: Vec<PathBuf>) -> Result<(Arc<Snapshot>, Option<SocketAddr>), LoadError> {
     let source = config.map_or_else(|| ServerSource::Given(Box::default()), ServerSource::File);
     let (server, _) = daemon::server(&source)?;
     let zones = (!zones.is_empty()).then_some(Zones::Paths(zones));
-    Ok(daemon::load(&server, zones.as_ref())?.snapshot)
+    Ok((daemon::load(&server, zones.as_ref())?.snapshot, server.dns.listen.first().copied()))
 }
 
 fn usage(why: &str) -> Exit {
@@ -154,11 +157,7 @@ fn show(report: &Report, json: bool) -> Exit {
 }
 
 fn parse_type(text: &str) -> Result<RecordType, String> {
-    let number = text.to_ascii_uppercase().strip_prefix("TYPE").and_then(|number| number.parse::<u16>().ok());
-    match number {
-        Some(number) => Ok(RecordType::from(number)),
-        None => text.to_ascii_uppercase().parse().map_err(|_| format!("\"{text}\" is no record type")),
-    }
+    report::record_type(text).ok_or_else(|| format!("\"{text}\" is no record type"))
 }
 
 /// The endpoints that targets stand for: `pool/NAME`, `endpoint/POOL/NAME`. A name that several zones have stands
