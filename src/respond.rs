@@ -236,14 +236,14 @@ fn answer_any(
         return finish(state, worker, request, &query, reply, Ending::plain(rcode::FORMERR));
     }
     let book = Book { zones, signed: query.edns.dnssec_ok() && state.snapshot.signs };
-    let client = Client::of(request.source.address, &subnet);
-    if let Some(asked) = balanced::Asked::about(state, &found, query.qtype(), &client) {
+    let client = || Client::of(request.source.address, &subnet);
+    if let Some(asked) = balanced::Asked::about(state, &found, query.qtype(), client) {
         let told = |decided| scope(subnet.wish, decided);
-        return balanced::answer(state, worker, request, (&found, asked, &client), told, (query, out));
+        return balanced::answer(state, worker, request, (&found, asked, &client()), told, (query, out));
     }
     if matches!(found.outcome, Outcome::NoName)
         && state.identity.explain.is_some()
-        && let Some(ending) = explain::answer(state, &query, &client, &mut reply)
+        && let Some(ending) = explain::answer(state, &query, &client(), &mut reply)
     {
         reply.scope = scope(subnet.wish, subnet.address.family.bits());
         return finish(state, worker, request, &query, reply, ending);

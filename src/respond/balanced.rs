@@ -22,12 +22,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What steering is asked for where this was found; nothing if it has no say.
-    pub(super) fn about(state: &State, found: &Found, qtype: u16, client: &Client) -> Option<Self> {
+    /// What steering is asked for where this was found; nothing if it has no say. `client` tells who asks.
+    #[inline(always)]
+    pub(super) fn about(state: &State, found: &Found, qtype: u16, client: impl FnOnce() -> Client) -> Option<Self> {
         let (name, want) = match found.outcome {
             Outcome::Addresses(name) => (name, Want::Addresses(family(qtype))),
             Outcome::Target(name) => (name, Want::Target),
-            Outcome::Service(name) => (name, Want::Addresses(steer::service_family(state, name, client))),
+            Outcome::Service(name) => (name, Want::Addresses(steer::service_family(state, name, &client()))),
             _ => return None,
         };
         Some(Self { name, want })
