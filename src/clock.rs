@@ -114,6 +114,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(debug_assertions)]
     fn the_steady_clock_stays_where_it_is_when_the_wall_clock_jumps() {
         let (wall, steady) = (super::unix_seconds(), super::steady_seconds());
         super::jump(3_600);
