@@ -93,6 +93,7 @@ codes! {
     CnameLoop "E060" Error "an endpoint's hostname is the name that would answer with it"
     NoTarget "E061" Error "a name with service records, and an endpoint that has nothing for them"
     DependsLoop "E062" Error "pools that depend on each other in a circle, or on themselves"
+    TypeForSome "E063" Error "a type that exists for some clients only, in a signed zone"
 
     TestFails "E071" Error "a routing test that is not answered as it says"
 

@@ -47,14 +47,18 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
         if policy.index() >= zone.first_policy + reaches.len() {
             reaches.push(reach(zone, policy));
         }
-        let fallback = fields.value("fallback").and_then(|node| fallback(zone, policy, node)).unwrap_or_default();
+        let said = fields.value("fallback").and_then(|node| Some((fallback(zone, policy, node)?, node.span)));
+        let mut types = reaches[policy.index() - zone.first_policy];
+        if let Some(said) = said {
+            super::verify::signed_fallback(zone, said, types);
+        }
+        let fallback = said.map_or_else(Fallback::default, |said| said.0);
         let Some(owner) = owner else { continue };
         if let Some(first) = seen.insert(owner.wire().to_ascii_lowercase().into(), key.span) {
             let found = Diagnostic::new(Code::DefinedTwice, key.span, format!("the name {owner} is defined twice"));
             zone.ctx.push(found.label("again").also(first, "first here").note("case does not matter in names"));
             continue;
         }
-        let mut types = reaches[policy.index() - zone.first_policy];
         if let Fallback::Pool(pool) = fallback {
             types = types.and(reach_of_pool(zone, pool));
         }

@@ -78,8 +78,10 @@ pub(super) fn reach(zone: &mut Zone<'_, '_>, policy: PolicyId) -> Reach {
             for (family, missing) in [("IPv4", all.v4 && !reach.v4), ("IPv6", all.v6 && !reach.v6)] {
                 if missing {
                     let message = format!("the clients of this row of {name} get no {family} address, others do");
-                    let one = Diagnostic::new(Code::FamilyMissing, *span, message).label(format!("no {family} here"));
-                    found.push(one.help(format!("add a pool with {family} addresses to the row or to `default`")));
+                    let code = if zone.is_signed() { Code::TypeForSome } else { Code::FamilyMissing };
+                    let one = Diagnostic::new(code, *span, message).label(format!("no {family} here"));
+                    let one = one.help(format!("add a pool with {family} addresses to the row or to `default`"));
+                    found.push(if zone.is_signed() { one.note(FOR_ALL) } else { one });
                 }
             }
         }
@@ -87,6 +89,37 @@ pub(super) fn reach(zone: &mut Zone<'_, '_>, policy: PolicyId) -> Reach {
     nearest_places(zone, policy, &mut found);
     found.into_iter().for_each(|found| zone.ctx.push(found));
     all
+}
+
+/// Why a signed zone has a type for everybody or for nobody.
+const FOR_ALL: &str = "in a signed zone a resolver may tell all of its clients what was proved to one (RFC 8198)";
+
+/// In a signed zone what a fallback does must not take a type from some clients, or have one for some alone.
+pub(super) fn signed_fallback(zone: &mut Zone<'_, '_>, (fallback, span): (Fallback, Span), types: Reach) {
+    if !zone.is_signed() {
+        return;
+    }
+    let found = match fallback {
+        Fallback::NoData => {
+            let message = "a signed zone cannot answer that a type has no data when only its endpoints are down";
+            let one = Diagnostic::new(Code::TypeForSome, span, message).label("not in a signed zone");
+            one.help("write fallback = \"all\", \"servfail\" or { pool = \"…\" }")
+        }
+        Fallback::Pool(pool) => {
+            let more = reach_of_pool(zone, pool);
+            let Some((family, _)) = [("IPv4", more.v4 && !types.v4), ("IPv6", more.v6 && !types.v6)]
+                .into_iter()
+                .find(|(_, only_here)| *only_here && !types.host)
+            else {
+                return;
+            };
+            let message = format!("only the fallback has {family} addresses: most of the time clients get none");
+            let one = Diagnostic::new(Code::TypeForSome, span, message).label(format!("{family} only here"));
+            one.help(format!("give the policy's pools {family} addresses too, or take them out of the fallback's"))
+        }
+        Fallback::All | Fallback::ServFail => return,
+    };
+    zone.ctx.push(found.note(FOR_ALL));
 }
 
 /// Nearness needs to know where the pools are.

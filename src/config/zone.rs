@@ -97,6 +97,13 @@ pub(super) struct Zone<'a, 'c> {
     pub(super) rows: Vec<Vec<Span>>,
 }
 
+impl Zone<'_, '_> {
+    /// The zone is to be signed.
+    pub(super) fn is_signed(&self) -> bool {
+        self.spec.zones[self.id.index()].signing.wanted().is_some()
+    }
+}
+
 /// A named section's entries, of all files.
 type Section<'a> = Vec<Entry<'a>>;
 

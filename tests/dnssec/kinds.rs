@@ -17,14 +17,13 @@ pub(super) fn by_number(qtype: &str) -> &str {
 }
 
 /// What validators must be asked for.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 20] = [
     "static",
     "balanced, europe",
     "balanced, asia: 4 of 12",
     "balanced, elsewhere: 2 of 6",
     "balanced alias",
     "balanced wildcard",
-    "balanced NODATA in one region",
     "wildcard",
     "wildcard NODATA",
     "CNAME",
@@ -66,7 +65,6 @@ fn kinds(question: &HickoryName, qtype: u16, reply: &Reply) -> Vec<&'static str>
             let own = proofs.iter().any(|(owner, ..)| owner == question);
             let below = proofs.iter().any(|(_, next, _)| question.zone_of(next) && next != question);
             match (own, below) {
-                (true, _) if label.starts_with("none") => vec!["balanced NODATA in one region"],
                 (true, _) => vec!["NODATA"],
                 (_, true) => vec!["empty non-terminal"],
                 _ => vec!["wildcard NODATA"],

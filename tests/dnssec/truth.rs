@@ -12,13 +12,12 @@ use hickory_proto::rr::{RData, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Names whose types differ by region and by health, beside static ones.
+/// Names whose types differ by region and by health, beside static ones. No file may say so of a signed zone: it is signed
+/// when it has been read, as programs can that make a `Spec` of their own.
 const ZONE: &str = r#"
 zone = "example.com"
 ns   = ["ns1.example.com."]
 ttl  = 300
-[dnssec]
-enabled = true
 [records]
 text = """
 ns1 A 192.0.2.53

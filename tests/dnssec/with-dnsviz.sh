@@ -67,7 +67,7 @@ ds=$("$geosteer" dnssec ds example.com --config "$work/geosteer.toml" | sed 's/.
 servers="ns1.example.com=${v4[0]},ns1.example.com=[${v6[0]}],ns2.example.com=${v4[1]},ns2.example.com=[${v6[1]}]"
 printf '%s\n' example.com static.example.com www.example.com svc.example.com texts.example.com many.example.com \
     crowd.example.com alias.example.com chain.example.com x.wild.example.com x.wcname.example.com a.tenant.example.com \
-    empty.nodes.example.com x.moved.example.com mail.example.com towww.example.com none.example.com >"$work/names"
+    empty.nodes.example.com x.moved.example.com mail.example.com towww.example.com none.example.com nodes.example.com >"$work/names"
 dnsviz probe -A -E -t 4 -a example.com -N "example.com:$servers" -D "example.com:$ds" -f "$work/names" \
     -o "$work/probe.json" 2>"$work/probe.log" || { cat "$work/probe.log"; exit 1; }
 # What the zone says of itself is trusted: there is no parent here beside what was given.

@@ -99,7 +99,6 @@ europe  = ["lon", "nyc"]
 default = ["nyc"]
 [names.only]
 policy   = { europe = { pools = ["lon"], geofence = true }, default = ["nyc"] }
-fallback = "nodata"
 ZONE
 
 steer() { "$geosteer" "$@" --config "$work/geosteer.toml"; }
