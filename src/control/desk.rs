@@ -59,7 +59,7 @@ pub struct Desk {
     pub(super) events: Events,
     pub(super) started: u64,
     /// Where DNS is answered, as bound.
-    addresses: Vec<SocketAddr>,
+    pub(super) addresses: Vec<SocketAddr>,
     /// The last write to the state directory failed.
     pub(super) problem: Option<String>,
     /// What is counted beside the writer.

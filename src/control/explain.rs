@@ -60,7 +60,12 @@ impl Desk {
             Some(Err(why)) => return Answer::No { why },
         };
         match explained {
-            Ok(Some(report)) => Answer::Explained(Box::new(report)),
+            Ok(Some(mut report)) => {
+                if let Some(&address) = self.addresses.first() {
+                    report.listens(address, &question);
+                }
+                Answer::Explained(Box::new(report))
+            }
             Ok(None) => {
                 Answer::No { why: "the first probes of the name's pools are not in: it is not answered".into() }
             }

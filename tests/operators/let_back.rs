@@ -91,6 +91,8 @@ fn what_the_guard_holds_is_shown_and_released() {
     assert_eq!((&held["by"], held["since"].is_u64()), (&"guard".into(), true), "{why}");
     assert!(why["trail"][4]["endpoints"][0]["held"].is_null(), "the fifth is well: {why}");
     assert!(why["notes"].to_string().contains("the blast guard holds failures for"), "{why}");
+    let port = server.address.port();
+    assert!(why["dig"].as_str().unwrap().starts_with(&format!("dig @127.0.0.1 -p {port} ")), "it can be typed: {why}");
     let said = server.verb(&words).1;
     assert!(said.contains(", held up since ") && said.contains(" by the blast guard"), "{said}");
     let (code, out, errors) = server.verb(&["release", "--owner", "ann", "--reason", "the sites are on fire"]);
