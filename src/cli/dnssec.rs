@@ -1,5 +1,6 @@
 //! `geosteer dnssec`: keys of signed zones, and what the parent shall publish of them.
 
+mod looking;
 mod rollover;
 
 use crate::config::Server;
@@ -123,25 +124,38 @@ fn name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|error| error.to_string())
 }
 
+/// Why something is not done.
+struct Not {
+    exit: Exit,
+    why: String,
+}
+
+impl From<String> for Not {
+    /// It could not be done.
+    fn from(why: String) -> Self {
+        Self { exit: Exit::Failed, why }
+    }
+}
+
 /// Runs the verb.
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let done = match args.verb {
-        Verb::Init(args) => init(&args),
-        Verb::Ds(args) => ds(&args),
-        Verb::Export(args) => export(&args),
-        Verb::Import(args) => import(&args),
+        Verb::Init(args) => init(&args).map_err(Not::from),
+        Verb::Ds(args) => ds(&args).map_err(Not::from),
+        Verb::Export(args) => export(&args).map_err(Not::from),
+        Verb::Import(args) => import(&args).map_err(Not::from),
         Verb::Rollover(args) => rollover::run(&args),
-        Verb::Stop(args) => stop(&args),
+        Verb::Stop(args) => stop(&args).map_err(Not::from),
     };
     match done {
         Ok(text) => {
             print!("{text}");
             Exit::Ok
         }
-        Err(why) => {
+        Err(Not { exit, why }) => {
             eprintln!("error: {why}");
-            Exit::Failed
+            exit
         }
     }
 }
