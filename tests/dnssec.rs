@@ -19,6 +19,8 @@ mod answers;
 mod kept;
 #[path = "dnssec/kinds.rs"]
 mod kinds;
+#[path = "dnssec/rolled.rs"]
+mod rolled;
 #[path = "dnssec/truth.rs"]
 mod truth;
 

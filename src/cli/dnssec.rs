@@ -1,5 +1,6 @@
 //! `geosteer dnssec`: keys of signed zones, and what the parent shall publish of them.
 
+mod looking;
 mod rollover;
 
 use crate::config::Server;
@@ -8,7 +9,7 @@ use crate::daemon::{self, ServerSource};
 use crate::dnssec::{Algorithm, Digest, Key, Phase, Role, Times};
 use crate::error::Exit;
 use crate::snapshot::Signing;
-use crate::store::{keys_folder, put_key, read_key, read_keys, write_key};
+use crate::store::{ZoneKeys, export_key, keys_folder, put_key, read_key, read_keys, set_stops, write_key};
 use crate::wire::Name;
 use clap::ValueEnum;
 use rollover::Rolling;
@@ -33,6 +34,8 @@ enum Verb {
     Import(Import),
     /// Go from one key to the next
     Rollover(Rolling),
+    /// Have the parent told to drop its DS records: the first step to a zone that is not signed
+    Stop(Stop),
 }
 
 /// Where the keys are.
@@ -97,6 +100,18 @@ struct Import {
     at: At,
 }
 
+#[derive(Debug, clap::Args)]
+struct Stop {
+    /// The zone
+    #[arg(value_name = "ZONE", value_parser = name)]
+    zone: Name,
+    /// Take it back: the parent is told of the keys again
+    #[arg(long)]
+    undo: bool,
+    #[command(flatten)]
+    at: At,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Choice {
     #[value(name = "ECDSAP256SHA256")]
@@ -109,24 +124,38 @@ fn name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|error| error.to_string())
 }
 
+/// Why something is not done.
+struct Not {
+    exit: Exit,
+    why: String,
+}
+
+impl From<String> for Not {
+    /// It could not be done.
+    fn from(why: String) -> Self {
+        Self { exit: Exit::Failed, why }
+    }
+}
+
 /// Runs the verb.
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let done = match args.verb {
-        Verb::Init(args) => init(&args),
-        Verb::Ds(args) => ds(&args),
-        Verb::Export(args) => export(&args),
-        Verb::Import(args) => import(&args),
+        Verb::Init(args) => init(&args).map_err(Not::from),
+        Verb::Ds(args) => ds(&args).map_err(Not::from),
+        Verb::Export(args) => export(&args).map_err(Not::from),
+        Verb::Import(args) => import(&args).map_err(Not::from),
         Verb::Rollover(args) => rollover::run(&args),
+        Verb::Stop(args) => stop(&args).map_err(Not::from),
     };
     match done {
         Ok(text) => {
             print!("{text}");
             Exit::Ok
         }
-        Err(why) => {
+        Err(Not { exit, why }) => {
             eprintln!("error: {why}");
-            Exit::Failed
+            exit
         }
     }
 }
@@ -147,29 +176,40 @@ impl At {
         Ok(said.map(|(_, signing, ttl)| (signing, ttl)))
     }
 
+    fn folder(&self) -> Result<PathBuf, String> {
+        match &self.state {
+            Some(state) => Ok(state.clone()),
+            None => Ok(self.server()?.state.unwrap_or_else(|| PathBuf::from(STATE))),
+        }
+    }
+
     fn keys(&self) -> Result<PathBuf, String> {
-        let state = match &self.state {
-            Some(state) => state.clone(),
-            None => self.server()?.state.unwrap_or_else(|| PathBuf::from(STATE)),
-        };
-        Ok(keys_folder(&state))
+        self.folder().map(|state| keys_folder(&state))
     }
 }
 
 /// The zone's keys; none is a mistake.
 fn known(folder: &Path, zone: &Name) -> Result<Vec<Key>, String> {
-    let (keys, warnings) = read_keys(folder, zone).map_err(|error| error.to_string())?;
-    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-    if keys.is_empty() {
+    found(folder, zone).map(|found| found.keys)
+}
+
+/// What the folder has of the zone, all of it: who does not see every key may take a wrong step.
+fn found(folder: &Path, zone: &Name) -> Result<ZoneKeys, String> {
+    let found = read_keys(folder, zone, crate::clock::unix_seconds()).map_err(|error| error.to_string())?;
+    found.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    if let Some(file) = found.unread.first() {
+        return Err(format!("{file} in {} cannot be read", folder.display()));
+    }
+    if found.keys.is_empty() {
         return Err(format!("{zone} has no keys in {}: `geosteer dnssec init {zone}` makes one", folder.display()));
     }
-    Ok(keys)
+    Ok(found)
 }
 
 fn init(args: &Init) -> Result<String, String> {
     let folder = args.at.keys()?;
-    let (keys, _) = read_keys(&folder, &args.zone).map_err(|error| error.to_string())?;
-    if !keys.is_empty() {
+    let there = read_keys(&folder, &args.zone, crate::clock::unix_seconds()).map_err(|error| error.to_string())?;
+    if !there.keys.is_empty() {
         return Err(format!("{} has keys already in {}", args.zone, folder.display()));
     }
     let algorithm = match args.algorithm {
@@ -218,7 +258,7 @@ fn dnskey_line(zone: &Name, key: &Key) -> String {
 fn export(args: &Export) -> Result<String, String> {
     let mut text = String::new();
     for key in known(&args.at.keys()?, &args.zone)? {
-        let stem = put_key(&args.folder, &args.zone, &key);
+        let stem = export_key(&args.folder, &args.zone, &key);
         let stem = stem.map_err(|error| format!("{}: {error}", args.folder.display()))?;
         text += &format!("{}.private\n", stem.display());
     }
@@ -235,4 +275,18 @@ fn import(args: &Import) -> Result<String, String> {
         text += &format!("{}.private\n", stem.display());
     }
     Ok(text)
+}
+
+fn stop(args: &Stop) -> Result<String, String> {
+    let (folder, zone) = (args.at.keys()?, &args.zone);
+    known(&folder, zone)?;
+    set_stops(&folder, zone, !args.undo).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(match args.undo {
+        true => format!("{zone} tells the parent of its keys again\n"),
+        false => format!(
+            "{zone} stays signed, and tells the parent to drop its DS records (CDS and CDNSKEY \"delete\")\n\
+             next: when the parent has dropped them, and their TTL is over, set `enabled = false` in [dnssec]\n  \
+             `geosteer dnssec stop {zone} --undo` takes it back until then\n"
+        ),
+    })
 }

@@ -24,6 +24,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+/// What is said of a zone that has no keys at all.
+const MISSING: &str = "its keys are missing";
+
 /// What zones have beside their files: keys, and what updates have added.
 #[derive(Debug)]
 pub(super) struct Keyring {
@@ -72,7 +75,9 @@ impl Keyring {
                 Some(Arc::clone(before))
             }
             (Err(why), None) => {
-                warnings.push(format!("{apex} {why}: it answers SERVFAIL; `geosteer dnssec init {apex}` makes a key"));
+                let help = format!("; `geosteer dnssec init {apex}` makes a key");
+                let help = if why == MISSING { help } else { String::new() };
+                warnings.push(format!("{apex} {why}: it answers SERVFAIL{help}"));
                 None
             }
         }
@@ -81,13 +86,14 @@ impl Keyring {
     /// What signs a zone by the files as they are, and what is not as it should be with them.
     fn read(&self, zone: &ZoneSpec) -> Result<(Signer, Vec<String>), String> {
         let state = self.state.as_deref().ok_or("has no state directory with its keys")?;
-        let (keys, warnings) = read_keys(&keys_folder(state), &zone.apex.to_lowercase())
+        let now = clock::unix_seconds();
+        let found = read_keys(&keys_folder(state), &zone.apex.to_lowercase(), now)
             .map_err(|error| format!("has keys that cannot be read: {error}"))?;
-        let signer = Signer::new(&zone.apex, keys, clock::unix_seconds());
+        let signer = Signer::new(&zone.apex, found.keys, now).with(found.unread, found.stops);
         match (signer.keys().is_empty(), signer.is_idle()) {
-            (true, _) => Err("its keys are missing".to_owned()),
+            (true, _) => Err(MISSING.to_owned()),
             (false, true) => Err("none of its keys signs as yet".to_owned()),
-            _ => Ok((signer, warnings)),
+            _ => Ok((signer, found.warnings)),
         }
     }
 }

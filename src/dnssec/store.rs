@@ -1,5 +1,6 @@
 //! The signatures of a zone: each RRset is signed once, kept, and signed anew before its time is over.
 
+use super::bind::file_stem;
 use super::key::{Algorithm, Key, Role};
 use super::seal::{Core, Hand, Seal};
 use super::sign::RrSet;
@@ -20,6 +21,10 @@ pub struct Signer {
     /// Shared with signers by the same keys, whatever else the zone has.
     known: Arc<RwLock<HashSet<Entry>>>,
     missing: AtomicBool,
+    /// The files of keys that cannot be read, without their endings.
+    unread: Box<[String]>,
+    /// The parent is told to drop its DS records.
+    stops: bool,
     /// Why signatures of the last run were not taken back, if there were some.
     unbelieved: OnceLock<Box<str>>,
 }
@@ -61,13 +66,24 @@ impl Signer {
         let hands = [Role::Entry, Role::Zone].map(|role| hands(&signing, role, &apex));
         let core = Core { apex, keys: signing, hands, now: AtomicU64::new(now), made: AtomicU64::default() };
         let (known, missing, unbelieved) = (Arc::default(), AtomicBool::default(), OnceLock::new());
-        Self { core: Arc::new(core), keys, known, missing, unbelieved }
+        Self { core: Arc::new(core), keys, known, missing, unread: Box::default(), stops: false, unbelieved }
+    }
+
+    /// The same where these files of keys cannot be read, named without their endings; and where the parent is told to drop
+    /// its DS records, or is not.
+    #[must_use]
+    pub fn with(self, unread: Vec<String>, stops: bool) -> Self {
+        Self { unread: unread.into(), stops, ..self }
     }
 
     /// The same with the signatures of another one, if the same keys sign; if not, with its RRsets, which are to be signed
-    /// ahead.
+    /// ahead. While a key of the other one cannot be read its keys stay: what they have signed is remembered.
     #[must_use]
     pub fn following(self, before: &Self) -> Self {
+        if before.has_one_of(&self.unread) {
+            let (core, known) = (Arc::clone(&before.core), Arc::clone(&before.known));
+            return Self { core, known, keys: before.keys.clone(), ..self };
+        }
         let [ours, theirs] = [&self, before].map(|signer| signer.core.keys.iter().map(|key| key.dnskey()));
         if ours.eq(theirs) {
             return Self { core: Arc::clone(&before.core), known: Arc::clone(&before.known), ..self };
@@ -122,11 +138,24 @@ impl Signer {
         &self.keys
     }
 
-    /// True if another one has the same keys, and they do the same.
+    /// True if another one, which is in use, has the same keys, and they do the same; or would keep those it has.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let of = |signer: &Self| signer.keys.iter().map(|(key, phase)| (key.dnskey(), *phase)).collect::<Vec<_>>();
-        of(self) == of(other)
+        let beside = |signer: &Self| (signer.stops, signer.unread.clone());
+        beside(self) == beside(other) && (other.has_one_of(&self.unread) || of(self) == of(other))
+    }
+
+    /// True if a key's files have one of these names.
+    fn has_one_of(&self, files: &[String]) -> bool {
+        let stems = || self.keys.iter().map(|(key, _)| file_stem(&self.core.apex, key));
+        files.iter().any(|file| stems().any(|stem| stem.eq_ignore_ascii_case(file)))
+    }
+
+    /// True if the parent is told to drop its DS records (RFC 8078 §4).
+    #[must_use]
+    pub const fn stops(&self) -> bool {
+        self.stops
     }
 
     /// Tells the time, seconds since 1970.
@@ -191,10 +220,10 @@ impl Signer {
         used.filter_map(|Entry(seal)| seal.left(now)).min().map(|left| now + u64::from(left))
     }
 
-    /// True if the files of its keys are gone: it signs with what is loaded.
+    /// True if the files of its keys are gone, or one cannot be read: it signs with what is loaded.
     #[must_use]
     pub fn keys_are_missing(&self) -> bool {
-        self.missing.load(Ordering::Relaxed)
+        self.missing.load(Ordering::Relaxed) || !self.unread.is_empty()
     }
 
     /// Why signatures of the last run were not taken back, if something is wrong with them.
@@ -405,5 +434,28 @@ mod tests {
         let third = Signer::new(&zone, keys, NOW).following(&second);
         assert_ne!(rdatas(&third, 1, 7), before);
         assert!(!third.is_idle() && Signer::new(&zone, vec![read(&one, Some(Phase::Removed))], NOW).is_idle());
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_any_more_stays_as_it_is_loaded() {
+        let zone = Name::parse("example").unwrap();
+        let texts = [Role::Entry, Role::Entry].map(|role| {
+            let key = Key::generate(Algorithm::Ed25519, role).unwrap();
+            (super::super::public_file(&zone, &key), super::super::private_file(&key), file_stem(&zone, &key))
+        });
+        let read = |index: usize| super::super::read_pair(&texts[index].0, &texts[index].1).unwrap().1;
+        let stem = |index: usize| texts[index].2.clone();
+        let tags = |signer: &Signer| signer.keys().iter().map(|(key, _)| key.tag()).collect::<Vec<_>>();
+        let both = Signer::new(&zone, vec![read(0), read(1)], NOW);
+        let one = || Signer::new(&zone, vec![read(0)], NOW).with(vec![stem(1)], false);
+        assert!(!one().is_like(&both), "it is to be told");
+        let kept = one().following(&both);
+        assert_eq!(tags(&kept), tags(&both));
+        assert!(kept.keys_are_missing() && one().is_like(&kept), "and then it is left alone");
+        assert!(!Signer::new(&zone, vec![read(0), read(1)], NOW).is_like(&kept), "until it can be read again");
+        // One that was never loaded is not waited for.
+        let first = Signer::new(&zone, vec![read(0)], NOW);
+        assert_eq!(tags(&one().following(&first)), tags(&first));
+        assert!(!Signer::new(&zone, vec![read(0)], NOW).with(Vec::new(), true).is_like(&first));
     }
 }

@@ -10,6 +10,9 @@ use crate::zone::{BalancedOwner, Record};
 /// Types that a signed zone makes itself; what its file says of them does not count.
 const OURS: [u16; 6] = [rtype::RRSIG, rtype::NSEC, rtype::NSEC3, rtype::NSEC3PARAM, rtype::CDS, rtype::CDNSKEY];
 
+/// CDNSKEY and CDS that have the parent drop its DS records (RFC 8078 §4).
+const DELETE: [(u16, [u8; 5]); 2] = [(rtype::CDNSKEY, [0, 0, 3, 0, 0]), (rtype::CDS, [0; 5])];
+
 /// Adds to each signed zone what it has beside its file's records, and takes everything out of those whose keys are
 /// missing. True if there is a signed zone.
 pub(super) fn complete(zones: &mut [ZoneSpec], balanced: &mut Vec<BalancedOwner<'_>>) -> bool {
@@ -31,18 +34,21 @@ pub(super) fn complete(zones: &mut [ZoneSpec], balanced: &mut Vec<BalancedOwner<
 }
 
 fn add_keys(zone: &mut ZoneSpec, signer: &Signer) {
+    let apex = zone.apex.clone();
+    let mut add = |rtype: u16, rdata: Vec<u8>| {
+        zone.records.push(Record { owner: apex.clone(), rtype, ttl: DNSKEY_TTL_S, rdata: rdata.into() });
+    };
+    if signer.stops() {
+        DELETE.iter().for_each(|(rtype, rdata)| add(*rtype, rdata.to_vec()));
+    }
     for (key, phase) in signer.keys() {
-        let mut add = |rtype: u16, rdata: Vec<u8>| {
-            let owner = zone.apex.clone();
-            zone.records.push(Record { owner, rtype, ttl: DNSKEY_TTL_S, rdata: rdata.into() });
-        };
         if phase.is_published() {
             add(rtype::DNSKEY, key.dnskey());
         }
         // What the parent shall have: the next one before the zone has it, and the last one until it is gone.
-        if key.role() == Role::Entry {
+        if key.role() == Role::Entry && !signer.stops() {
             add(rtype::CDNSKEY, key.dnskey());
-            add(rtype::CDS, key.ds(zone.apex.wire(), Digest::Sha256));
+            add(rtype::CDS, key.ds(apex.wire(), Digest::Sha256));
         }
     }
 }

@@ -14,7 +14,7 @@ mod updates;
 
 pub use cookies::{CookieSecrets, secret};
 pub use health::{Moment, Remembered, remember, restored};
-pub use keys::{keys_folder, put_key, read_key, read_keys, write_key};
+pub use keys::{ZoneKeys, export_key, keys_folder, put_key, read_key, read_keys, set_stops, write_key};
 pub use operators::Operators;
 pub use serials::{read_serials, write_serials};
 pub use signatures::{read_signatures, sweep_signatures, write_signatures};

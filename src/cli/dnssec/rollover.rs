@@ -1,10 +1,10 @@
 //! `geosteer dnssec rollover`: from one key to the next, step by step, each when it is safe.
 
-use super::{At, known, name};
+use super::{At, Not, found, known, looking, name};
 use crate::clock;
 use crate::dnssec::{Key, Memories, Phase, Role, Rollover, Step, Times, beginning, rollovers};
 use crate::limits::{DS_TTL_S, ZONE_TTL_S};
-use crate::store::put_key;
+use crate::store::{ZoneKeys, put_key, read_updates};
 use crate::wire::Name;
 use clap::ValueEnum;
 use std::fmt::Write as _;
@@ -53,7 +53,8 @@ struct Start {
 struct Next {
     #[command(flatten)]
     of: Of,
-    /// Take it even if resolvers may still remember what was: they would find answers bogus
+    /// Take it even if resolvers may still remember what was, or the server and the parent have not followed: answers
+    /// would be found bogus
     #[arg(long)]
     force: bool,
 }
@@ -66,12 +67,12 @@ enum Which {
     Zone,
 }
 
-pub(super) fn run(rolling: &Rolling) -> Result<String, String> {
+pub(super) fn run(rolling: &Rolling) -> Result<String, Not> {
     match &rolling.verb {
-        Verb::Start(args) => start(args),
-        Verb::Status(of) => status(of),
+        Verb::Start(args) => start(args).map_err(Not::from),
+        Verb::Status(of) => status(of).map_err(Not::from),
         Verb::Next(args) => next(args),
-        Verb::Cancel(of) => cancel(of),
+        Verb::Cancel(of) => cancel(of).map_err(Not::from),
     }
 }
 
@@ -99,19 +100,23 @@ fn start(args: &Start) -> Result<String, String> {
     status(of)
 }
 
-fn next(args: &Next) -> Result<String, String> {
+fn next(args: &Next) -> Result<String, Not> {
     let (of, now) = (&args.of, clock::unix_seconds());
     let folder = of.at.keys()?;
-    let keys = known(&folder, &of.zone)?;
+    let there = found(&folder, &of.zone)?;
     let memories = memories(of)?;
-    let rollovers = rollovers(&keys, now);
+    let rollovers = rollovers(&there.keys, now);
     // The first that is ready; with --force the first of all.
     let ready = rollovers.iter().find(|rollover| rollover.safe_at(memories, now) <= now);
     let Some(rollover) = ready.or(rollovers.first().filter(|_| args.force)) else {
         let soonest = rollovers.iter().min_by_key(|rollover| rollover.safe_at(memories, now));
         let soonest = soonest.ok_or_else(|| format!("no rollover of {} runs: `rollover start` begins one", of.zone))?;
-        return Err(format!("{} is not safe before {}", of_step(soonest), at(soonest.safe_at(memories, now), now)));
+        let safe = at(soonest.safe_at(memories, now), now);
+        return Err(format!("{} is not safe before {safe}", of_step(soonest)).into());
     };
+    if !args.force {
+        looking::before(&of.at, &of.zone, &there, rollover, now)?;
+    }
     let (old, new) = rollover.phases();
     // The key that comes first: should the second write fail, two keys sign, neither is missed, and `Step::Retire` is next.
     for (key, phase) in [(rollover.new, new), (rollover.old, old)] {
@@ -119,7 +124,7 @@ fn next(args: &Next) -> Result<String, String> {
             put_times(&folder, &of.zone, key, key.times().become_now(phase, now))?;
         }
     }
-    status(of)
+    Ok(status(of)?)
 }
 
 fn cancel(of: &Of) -> Result<String, String> {
@@ -134,13 +139,16 @@ fn cancel(of: &Of) -> Result<String, String> {
 
 fn status(of: &Of) -> Result<String, String> {
     let now = clock::unix_seconds();
-    let (keys, memories) = (known(&of.at.keys()?, &of.zone)?, memories(of)?);
+    let (ZoneKeys { keys, stops, .. }, memories) = (found(&of.at.keys()?, &of.zone)?, memories(of)?);
     let mut text = String::new();
     for key in &keys {
         let role = if key.role() == Role::Entry { "entry" } else { "zone" };
         let since = key.times().since(now).map(|since| format!(" since {}", date(since))).unwrap_or_default();
         let (tag, algorithm) = (key.tag(), key.algorithm().name());
         let _ = writeln!(text, "key {tag:>5}  {algorithm}  {role:<5}  {}{since}", key.times().phase(now).word());
+    }
+    if stops {
+        text += "the parent is told to drop its DS records (`dnssec stop`; --undo takes it back)\n";
     }
     let rollovers = rollovers(&keys, now);
     if rollovers.is_empty() {
@@ -195,10 +203,14 @@ fn put_times(folder: &Path, zone: &Name, key: &Key, times: Times) -> Result<(), 
     put(folder, zone, &key.map_err(|error| error.to_string())?.with_times(times))
 }
 
-/// The largest TTL is the zone file's, if the server file leads to it.
+/// The largest TTL is that of the zone file's records, if the server file leads to it, and of those that updates have
+/// added. What was taken back since is not known any more.
 fn memories(of: &Of) -> Result<Memories, String> {
-    let zone = of.at.zone(&of.zone)?.map_or(ZONE_TTL_S, |(_, ttl)| u64::from(ttl));
-    Ok(Memories { ds: of.ds_ttl, zone })
+    let file = of.at.zone(&of.zone)?.map_or(ZONE_TTL_S, |(_, ttl)| u64::from(ttl));
+    let state = of.at.folder()?;
+    let updated = read_updates(&state).map_err(|why| format!("updates in {}: {why}", state.display()))?;
+    let added = updated.get(&*of.zone.to_lowercase().to_string()).into_iter().flatten();
+    Ok(Memories { ds: of.ds_ttl, zone: added.map(|record| u64::from(record.ttl)).max().unwrap_or(0).max(file) })
 }
 
 fn at(time: u64, now: u64) -> String {

@@ -17,6 +17,8 @@ pub(super) struct Question<'a> {
     pub(super) payload: u16,
     /// Whoever is asked shall ask others.
     pub(super) recursive: bool,
+    /// Signatures are wanted, too.
+    pub(super) signed: bool,
 }
 
 const PATIENCE: Duration = Duration::from_millis(DOCTOR_MS);
@@ -28,6 +30,7 @@ impl Question<'_> {
         query.add_query(Query::query(Name::from_ascii(self.name).map_err(io::Error::other)?, self.rtype));
         let mut edns = Edns::new();
         edns.set_max_payload(self.payload);
+        edns.set_dnssec_ok(self.signed);
         query.set_edns(edns);
         Ok(query)
     }

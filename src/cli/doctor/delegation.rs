@@ -61,7 +61,7 @@ fn resolvers(conf: &str) -> Vec<SocketAddr> {
 
 /// What the first resolver that answers says; in words why none does.
 pub(super) fn resolved(resolvers: &[SocketAddr], name: &str, rtype: RecordType) -> Result<Message, String> {
-    let question = Question { name, rtype, payload: 1_232, recursive: true };
+    let question = Question { name, rtype, payload: 1_232, recursive: true, signed: false };
     let mut last = "there is no resolver in /etc/resolv.conf".to_owned();
     for &resolver in resolvers {
         match question.over_udp(resolver) {
@@ -82,7 +82,8 @@ fn parents_word(apex: &str, resolvers: &[SocketAddr]) -> Result<(String, Delegat
         for server in servers.iter().take(3) {
             let addresses = addresses_of(&resolve(server, RecordType::A)?);
             for address in addresses.into_iter().take(1) {
-                let question = Question { name: apex, rtype: RecordType::NS, payload: 1_232, recursive: false };
+                let question =
+                    Question { name: apex, rtype: RecordType::NS, payload: 1_232, recursive: false, signed: false };
                 if let Ok((reply, _)) = question.over_udp(SocketAddr::new(address, 53)) {
                     return delegated(&reply).map(|found| (parent.to_owned(), found));
                 }

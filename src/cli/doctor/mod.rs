@@ -6,7 +6,7 @@ mod certificate;
 mod delegation;
 mod ports;
 mod serving;
-mod signing;
+pub(in crate::cli) mod signing;
 mod system;
 
 use super::operate::table::table;

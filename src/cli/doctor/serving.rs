@@ -59,7 +59,7 @@ fn remedy(holder: &Holder) -> String {
 /// The zone's SOA, with authority, over UDP and over TCP.
 fn answers(address: SocketAddr, zone: &str) -> Finding {
     let (check, server) = (format!("{zone} at {address}"), reachable(address));
-    let question = Question { name: zone, rtype: RecordType::SOA, payload: 1_232, recursive: false };
+    let question = Question { name: zone, rtype: RecordType::SOA, payload: 1_232, recursive: false, signed: false };
     let udp = question.over_udp(server).map(|(reply, _)| reply);
     let tcp = question.over_tcp(server);
     let judged = [("UDP", udp), ("TCP", tcp)].map(|(how, reply)| match reply {
@@ -86,7 +86,7 @@ fn authority(reply: &Message) -> Result<(), String> {
 fn sizes(address: SocketAddr, zone: &str) -> Finding {
     let check = format!("EDNS at {address}");
     for payload in SIZES {
-        let question = Question { name: zone, rtype: RecordType::NS, payload, recursive: false };
+        let question = Question { name: zone, rtype: RecordType::NS, payload, recursive: false, signed: false };
         match question.over_udp(reachable(address)) {
             Ok((_, length)) if length > usize::from(payload) => {
                 let says = format!("a reply of {length} octets to whoever takes {payload}");
