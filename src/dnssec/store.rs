@@ -52,8 +52,14 @@ impl Signer {
     /// What signs the zone at `apex`. `now`: seconds since 1970; the keys are in the phases that their times say.
     #[must_use]
     pub fn new(apex: &Name, keys: Vec<Key>, now: u64) -> Self {
+        Self::of(apex, keys.into_iter().map(Arc::new), now)
+    }
+
+    /// The same for keys that others have too.
+    #[must_use]
+    pub fn of(apex: &Name, keys: impl IntoIterator<Item = Arc<Key>>, now: u64) -> Self {
         let apex = apex.to_lowercase();
-        let in_phase = |key: Key| (key.times().phase(now), Arc::new(key));
+        let in_phase = |key: Arc<Key>| (key.times().phase(now), key);
         let keys = keys.into_iter().map(in_phase).filter(|(phase, _)| *phase != Phase::Removed);
         let keys: Box<[_]> = keys.map(|(phase, key)| (key, phase)).collect();
         let signing = keys.iter().filter(|(_, phase)| *phase == Phase::Active);
@@ -191,7 +197,7 @@ impl Signer {
         used.filter_map(|Entry(seal)| seal.left(now)).min().map(|left| now + u64::from(left))
     }
 
-    /// True if the files of its keys are gone: it signs with what is loaded.
+    /// True if the files of its keys, or of some of them, are gone: it signs with what is loaded.
     #[must_use]
     pub fn keys_are_missing(&self) -> bool {
         self.missing.load(Ordering::Relaxed)
