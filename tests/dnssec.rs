@@ -489,6 +489,56 @@ fn a_rollover_that_was_cut_off_while_keys_changed_places_is_finished_by_next() {
     assert!(done.contains("  retired since ") && done.contains("next: the zone loses key "), "{done}");
 }
 
+#[test]
+fn one_key_of_a_pair_may_vanish_and_files_go_for_good_once_their_key_is_out_of_use() {
+    let [state, aside] = [0; 2].map(|_| tempfile::tempdir().unwrap());
+    let [ours, theirs] = [&state, &aside].map(|folder| folder.path().display().to_string());
+    let init = ["dnssec", "init", "example.com", "--algorithm", "ED25519", "--state"];
+    let split = said(&geosteer(&[&["dnssec", "init", "example.com", "--split", "--state", &ours][..]].concat()));
+    let server = Server::start(options(state.path())).unwrap();
+    let tags = |server: &Server| {
+        let signer = Arc::clone(server.state().snapshot.settings[0].signing.signer().unwrap());
+        let mut tags: Vec<u16> = signer.keys().iter().map(|(key, _)| key.tag()).collect();
+        tags.sort_unstable();
+        (tags, signer.keys_are_missing())
+    };
+    let warns = || server.reload().unwrap().warnings.iter().any(|line| line.contains("are missing"));
+    let delete = |private: &str| {
+        std::fs::remove_file(private).unwrap();
+        std::fs::remove_file(Path::new(private).with_extension("key")).unwrap();
+    };
+    let tag = |private: &str| private.rsplit('+').next().unwrap().trim_end_matches(".private").to_owned();
+    let [zone_key, entry] = split.lines().collect::<Vec<_>>()[..] else { panic!("{split}") };
+    let [of_zone, of_entry] = [zone_key, entry].map(|private| tag(private).parse::<u16>().unwrap());
+    let mut both = vec![of_zone, of_entry];
+    both.sort_unstable();
+    // The other algorithm comes, and with it a key of its own that the parent vouches for.
+    let other = said(&geosteer(&[&init[..], &[&theirs]].concat()));
+    let imported = said(&geosteer(&["dnssec", "import", other.trim(), "--state", &ours]));
+    server.reload().unwrap();
+    assert_eq!(tags(&server).0.len(), 3);
+    delete(imported.trim());
+    assert!(warns());
+    assert_eq!((tags(&server).0.len(), tags(&server).1), (3, true));
+    said(&geosteer(&["dnssec", "import", other.trim(), "--state", &ours]));
+    let remove = |tag: &str| geosteer(&["dnssec", "rollover", "remove", "example.com", tag, "--state", &ours]);
+    assert!(said(&remove(&tag(imported.trim()))).contains("  removed since "));
+    assert!(!warns());
+    delete(imported.trim());
+    assert!(!warns());
+    assert_eq!(tags(&server), (both.clone(), false));
+    // Of the pair the one that the parent vouches for.
+    assert_eq!(remove(&of_entry.to_string()).status.code(), Some(3));
+    delete(entry);
+    server.reload().unwrap();
+    assert_eq!(tags(&server), (both, true));
+    server.stop();
+    let server = Server::start(options(state.path())).unwrap();
+    let reply =
+        Asked::new(geosteer::state::State::clone(&server.state())).udp(&query("static.example.com", "A").build());
+    assert_eq!(reply.rcode(), 2, "never bogus");
+}
+
 /// RFC 4035 §2.2: the parent does not sign glue, also where the delegated zone stands on the same server.
 #[test]
 fn a_signed_zone_is_transferred_the_same_whether_or_not_the_zones_inside_it_are_held_too() {

@@ -4,6 +4,7 @@
 //! ```text
 //! next                                      this one
 //!  take-over ─────────────────────────────►  is it our user, or root?
+//!                                            what is being written is written, nothing more begins
 //!            ◄───────────── sockets, SCM_RIGHTS
 //!  binds what is new, gives up rights, loads, checks
 //!  take ──────────────────────────────────►  saves, lets go of the state directory
@@ -24,7 +25,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
@@ -49,6 +50,9 @@ pub struct Handover {
     under_way: AtomicBool,
     gone: AtomicBool,
     leave: Notify,
+    /// How many write to the state directory what the next server must find there.
+    held: AtomicUsize,
+    released: Notify,
     /// The process that took over.
     next: AtomicI32,
 }
@@ -82,10 +86,42 @@ impl Handover {
         self.under_way.load(Ordering::Acquire) || self.is_gone()
     }
 
+    /// The state directory, to be changed beside the desk: no other server reads it before what is given is dropped. None
+    /// if another server takes over or has done so: it may have read what would be changed, and what it does not know is
+    /// lost.
+    pub fn hold(&self) -> Option<Hold<'_>> {
+        // Counted before the look, as `give` looks after it has said so: one of the two sees the other.
+        self.held.fetch_add(1, Ordering::SeqCst);
+        let hold = Hold(self);
+        let is_free = !self.under_way.load(Ordering::SeqCst) && !self.is_gone();
+        is_free.then_some(hold)
+    }
+
+    /// Waits until nobody holds the state directory; false if that takes too long.
+    async fn settled(&self, patience_ms: u64) -> bool {
+        let all = async {
+            while self.held.load(Ordering::SeqCst) > 0 {
+                self.released.notified().await;
+            }
+        };
+        timeout(Duration::from_millis(patience_ms), all).await.is_ok()
+    }
+
     /// True if another server has taken over: what is shared with it stays as it is.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
+    }
+}
+
+/// The state directory as long as this is kept.
+#[derive(Debug)]
+pub struct Hold<'h>(&'h Handover);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::SeqCst);
+        self.0.released.notify_one();
     }
 }
 
@@ -95,7 +131,7 @@ pub(super) async fn give(
     more: Option<BorrowedFd<'_>>,
     (desk, over): (&RefCell<Desk>, &Handover),
 ) {
-    if over.is_gone() || over.under_way.swap(true, Ordering::AcqRel) {
+    if over.is_gone() || over.under_way.swap(true, Ordering::SeqCst) {
         let busy = Answer::Refused { why: "another server is taking over already".into(), moves: Vec::new() };
         let _gone = say(stream, &serde_json::to_string(&busy).unwrap_or_default()).await;
         return;
@@ -137,6 +173,12 @@ async fn steps(
     desk: &RefCell<Desk>,
     over: &Handover,
 ) -> io::Result<()> {
+    // From here on it reads what is kept. It waits no longer for the sockets than for any other step.
+    if !over.settled(UPGRADE_START_MS / 2).await {
+        let why = "an update or a reload goes on: ask again in a moment";
+        say(stream, &serde_json::to_string(&Answer::Refused { why: why.into(), moves: Vec::new() })?).await?;
+        return Err(io::Error::other(why));
+    }
     let sockets: Vec<_> = over.sockets.iter().map(AsFd::as_fd).chain(more).collect();
     say(stream, &serde_json::to_string(&Answer::Sockets { count: sockets.len() })?).await?;
     for some in sockets.chunks(SOCKETS_AT_ONCE) {
@@ -178,4 +220,33 @@ async fn hear(stream: &mut UnixStream, word: &str, patience_ms: u64) -> io::Resu
         return Ok(());
     }
     Err(io::Error::other(format!("it said something else than `{word}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    #[test]
+    fn who_writes_is_waited_for_and_nobody_begins_once_another_server_takes_over() {
+        let over = Handover::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        let [one, other] = [over.hold(), over.hold()];
+        assert!(one.is_some() && other.is_some());
+        over.under_way.store(true, Ordering::SeqCst);
+        assert!(over.hold().is_none());
+        let mut waits = pin!(over.settled(UPGRADE_START_MS));
+        let mut look = || waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(look(), Poll::Pending);
+        drop(one);
+        assert_eq!(look(), Poll::Pending);
+        drop(other);
+        assert_eq!(look(), Poll::Ready(true));
+        over.under_way.store(false, Ordering::SeqCst);
+        assert!(over.hold().is_some(), "it was not taken over");
+        over.give_way();
+        assert!(over.hold().is_none());
+    }
 }

@@ -34,7 +34,7 @@ pub use client::{AskError, ask};
 pub use desk::{Desk, Peer};
 pub use explain::Explain;
 pub use facts::Meters;
-pub use handover::Handover;
+pub use handover::{Handover, Hold};
 pub use health::{Resumed, resume};
 pub(crate) use limits::limited_words;
 pub use line::{Line, LineError};

@@ -157,7 +157,7 @@ pub fn server(source: &ServerSource) -> Result<(config::Server, Vec<String>), Lo
 /// # Errors
 /// Any mistake anywhere: mistakes in the files before those of the databases.
 pub fn load(server: &config::Server, zones: Option<&Zones>) -> Result<Configuration, LoadError> {
-    assemble(server, zones, None, None)
+    assemble(server, zones, None, None, &[])
 }
 
 /// The same to be served: with the keys of the zones that are signed, and their signatures made.
@@ -166,10 +166,21 @@ pub(super) fn load_to_serve(
     zones: Option<&Zones>,
     keyring: &Keyring,
 ) -> Result<Configuration, LoadError> {
-    let mut configuration = assemble(server, zones, None, Some(keyring))?;
-    signing::sign_ahead(&configuration.snapshot);
-    transferring::offer(&mut configuration, None);
-    Ok(configuration)
+    let made = |keyring: &Keyring, renewed: &[Box<str>]| -> Result<_, LoadError> {
+        let mut configuration = assemble(server, zones, None, Some(keyring), renewed)?;
+        signing::sign_ahead(&configuration.snapshot);
+        let others = transferring::offer(&mut configuration, None);
+        Ok((configuration, others))
+    };
+    let (first, others) = made(keyring, &[])?;
+    if others.is_empty() {
+        return Ok(first);
+    }
+    // Only now is it known that signatures could not be taken back. Secondaries must come for the new ones: once more with
+    // larger serials, by the signers that have made them.
+    let (state, before, updates) = (keyring.state.clone(), Some(first.snapshot), keyring.updates.clone());
+    let (again, _) = made(&Keyring { state, before, updates }, &others)?;
+    Ok(Configuration { warnings: first.warnings, ..again })
 }
 
 /// Compiles a specification that was read before against the server's databases.
@@ -189,19 +200,20 @@ pub(super) fn load_again(
     before: &State,
     keyring: &Keyring,
 ) -> Result<Configuration, LoadError> {
-    let mut configuration = assemble(server, zones, Some(before), Some(keyring))?;
+    let mut configuration = assemble(server, zones, Some(before), Some(keyring), &transferring::renewed(before))?;
     test(server, zones, &configuration.snapshot)?;
     signing::sign_ahead(&configuration.snapshot);
-    transferring::offer(&mut configuration, Some(before));
+    let _known_to_differ = transferring::offer(&mut configuration, Some(before));
     Ok(configuration)
 }
 
-/// Reads and compiles. `before`: what serves now.
+/// Reads and compiles. `before`: what serves now. `renewed`: zones whose signatures are others than their secondaries have.
 fn assemble(
     server: &config::Server,
     zones: Option<&Zones>,
     before: Option<&State>,
     keyring: Option<&Keyring>,
+    renewed: &[Box<str>],
 ) -> Result<Configuration, LoadError> {
     let kept = before.map(|before| Arc::clone(&before.snapshot.databases));
     let (spec, databases) = thread::scope(|scope| {
@@ -226,8 +238,7 @@ fn assemble(
         let (keys, found) = tsig::keys(&server.tsig).map_err(|why| LoadError::Secret(why.into()))?;
         let (standing, warning) = transferring::standing(before, keyring.state.as_deref());
         warnings.extend(found.into_iter().chain(warning));
-        let renewed = before.map_or_else(Vec::new, transferring::renewed);
-        (transfers.keys, transfers.serials) = (keys, transferring::settle(&mut spec, &standing, &renewed));
+        (transfers.keys, transfers.serials) = (keys, transferring::settle(&mut spec, &standing, renewed));
     }
     let snapshot = Arc::new(Snapshot::build(spec, databases?).map_err(|error| LoadError::Build(error.0))?);
     let networks = server.dns.explain_from.clone();

@@ -249,7 +249,7 @@ impl Server {
         let target = webhook_of(&file.events).map_err(StartError::System)?;
         giving.iter().try_for_each(rights::Giving::give_up)?;
         let keys = operators::folder(options.state.as_deref(), &file, &options.sources.server);
-        let (updates, tickets) = updating::Kept::new(keys.clone());
+        let (updates, tickets) = updating::Kept::new(keys.clone(), &over);
         let keyring = signing::Keyring { state: keys.clone(), before: None, updates: Some(Arc::clone(&updates)) };
         let configuration =
             load::load_to_serve(&file, options.sources.zones.as_ref(), &keyring).map_err(StartError::Load)?;

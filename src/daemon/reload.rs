@@ -10,7 +10,7 @@ use super::{log_warnings, rights, same_sockets, transferring, transports, writin
 use crate::certificate::Shown;
 use crate::clock;
 use crate::config::{Dns, Watch};
-use crate::control::{NotReloaded, ReloadOrder, ReloadOutcome, ReloadReply as Reply, Reloaded, Reloads, changed};
+use crate::control::{Hold, NotReloaded, ReloadOrder, ReloadOutcome, ReloadReply as Reply, Reloaded, Reloads, changed};
 use crate::events::{Events, Kind};
 use crate::faults;
 use crate::limits::FIRST_ROUND_SLACK_MS;
@@ -180,6 +180,10 @@ impl Reloading {
     /// Looks at the watched files, and reads them again if it is time. Gives how long to wait until the next look.
     fn look(&mut self) -> Duration {
         let start = clock::instant();
+        if self.updates.over.is_under_way() {
+            // Files that change now are the next server's, or are found to have changed when it has not come that far.
+            return pause(self.watch.debounce_ms, Duration::ZERO);
+        }
         let stamps = stamps(&self.watched());
         let wait = pause(self.watch.debounce_ms, start.elapsed());
         if self.watcher.look(stamps, clock::millis(), self.watch.debounce_ms) {
@@ -213,7 +217,12 @@ impl Reloading {
         let (started, before) = (clock::unix_seconds(), self.watch.enabled.then(|| stamps(&self.watched())));
         let told = supervisor::reloading();
         // A fault of ours must not end this thread: the next reload may be what mends it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.try_reload(why, by).map_err(NotReloaded::from)));
+        let over = Arc::clone(&self.updates.over);
+        let outcome = catch_unwind(AssertUnwindSafe(|| match over.hold() {
+            Some(hold) => self.try_reload(why, by, hold).map_err(NotReloaded::from),
+            // It has read the serials: one that rises now would go back with it.
+            None => Err(NotReloaded::because("another server takes over: ask it again in a moment")),
+        }));
         let outcome = outcome.unwrap_or_else(|_| Err(NotReloaded::because("a fault of geosteer: its log says more")));
         self.metrics.reloads().count(outcome.is_ok(), clock::unix_seconds());
         match &outcome {
@@ -245,7 +254,8 @@ impl Reloading {
         self.happened.push(Kind::Reload, "configuration", "", "refused", &format!("{why}: {mistake}"));
     }
 
-    fn try_reload(&mut self, why: &str, by: By) -> Result<Reloaded, LoadError> {
+    /// `hold`: no other server reads serials before those of what is to serve are kept.
+    fn try_reload(&mut self, why: &str, by: By, hold: Hold<'_>) -> Result<Reloaded, LoadError> {
         self.query_log.iter().for_each(|log| log.reopen());
         let before = self.published.load_full();
         let (file, mut warnings) = server(&self.sources.server)?;
@@ -285,6 +295,7 @@ impl Reloading {
         let generation = self.generation + 1;
         self.generation = generation;
         transferring::keep(&identity.transfers.serials, self.own.as_deref());
+        drop(hold);
         let serves = self.put_in_force((snapshot, identity), format!("{why}: {summary}"));
         if !serves {
             tracing::error!(generation, "the new configuration is loaded but does not serve yet");

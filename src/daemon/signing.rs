@@ -6,7 +6,7 @@ use super::transferring;
 use super::updating::Kept;
 use crate::clock;
 use crate::control::{Handover, Reloads};
-use crate::dnssec::{Seal, Signer};
+use crate::dnssec::{Key, Phase, Role, Seal, Signer};
 use crate::events::{Events, Kind};
 use crate::faults;
 use crate::limits::{RENEW_LOOK_S, SERIAL_RENEWED_S};
@@ -15,7 +15,7 @@ use crate::publish::Published;
 use crate::restart::{Part, Restarts};
 use crate::snapshot::{Signing, Snapshot, ZoneSpec};
 use crate::state::State;
-use crate::store::{keys_folder, read_keys};
+use crate::store::{ZoneKeys, keys_folder, read_keys};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -26,6 +26,16 @@ use std::time::Duration;
 
 /// What is said of a zone that has no keys at all.
 const MISSING: &str = "its keys are missing";
+
+/// What signs a zone by the files of its keys.
+struct Found {
+    /// With the loaded keys whose files are gone.
+    signer: Signer,
+    /// What is not as it should be with the files, a line each.
+    warnings: Vec<String>,
+    /// That files of loaded keys are gone, in words.
+    missing: Option<String>,
+}
 
 /// What zones have beside their files: keys, and what updates have added.
 #[derive(Debug)]
@@ -56,46 +66,73 @@ impl Keyring {
         let apex = zone.apex.to_lowercase();
         let settings = self.before.iter().flat_map(|before| &before.settings);
         let before = settings.filter(|old| old.apex.to_lowercase() == apex).find_map(|old| old.signing.signer());
-        let new = match self.read(zone) {
-            Ok((new, more)) => {
+        let (signer, missing) = match (self.read(zone, before.map(|before| &**before)), before) {
+            (Ok(found), Some(before)) => {
+                warnings.extend(found.warnings);
+                let is_like = found.signer.is_like(before);
+                let new = || Arc::new(found.signer.following(before));
+                (if is_like { Arc::clone(before) } else { new() }, found.missing)
+            }
+            (Ok(Found { signer, warnings: more, .. }), None) => {
                 warnings.extend(more);
-                Ok(new)
+                warnings.extend(self.state.as_deref().and_then(|state| signatures::recall(state, &signer)));
+                (Arc::new(signer), None)
             }
-            Err(why) => Err(why),
-        };
-        match (new, before) {
-            (Ok(new), Some(before)) if new.is_like(before) => Some(Arc::clone(before)),
-            (Ok(new), Some(before)) => Some(Arc::new(new.following(before))),
-            (Ok(new), None) => {
-                warnings.extend(self.state.as_deref().and_then(|state| signatures::recall(state, &new)));
-                Some(Arc::new(new))
-            }
-            (Err(why), Some(before)) => {
-                warnings.push(format!("{apex} {why}; it is signed with those that are loaded until a restart"));
-                Some(Arc::clone(before))
-            }
+            (Err(why), Some(before)) => (Arc::clone(before), Some(why)),
             (Err(why), None) => {
-                let help = format!("; `geosteer dnssec init {apex}` makes a key");
-                let help = if why == MISSING { help } else { String::new() };
+                let help = match why == MISSING {
+                    true => format!(
+                        "; `geosteer dnssec import` brings keys back, `geosteer dnssec init {apex}` makes the first one"
+                    ),
+                    false => String::new(),
+                };
                 warnings.push(format!("{apex} {why}: it answers SERVFAIL{help}"));
-                None
+                return None;
             }
-        }
+        };
+        signer.tell_missing(missing.is_some());
+        let told = |why| format!("{apex} {why}; it is signed with those that are loaded until a restart");
+        warnings.extend(missing.map(told));
+        Some(signer)
     }
 
-    /// What signs a zone by the files as they are, and what is not as it should be with them.
-    fn read(&self, zone: &ZoneSpec) -> Result<(Signer, Vec<String>), String> {
-        let state = self.state.as_deref().ok_or("has no state directory with its keys")?;
-        let now = clock::unix_seconds();
-        let found = read_keys(&keys_folder(state), &zone.apex.to_lowercase(), now)
+    /// What signs a zone by the files as they are. `before`: what signs it now; a key of it without files stays.
+    fn read(&self, zone: &ZoneSpec, before: Option<&Signer>) -> Result<Found, String> {
+        let (state, now) =
+            (self.state.as_deref().ok_or("has no state directory with its keys")?, clock::unix_seconds());
+        let ZoneKeys { keys, warnings, unread, stops } = read_keys(&keys_folder(state), &zone.apex.to_lowercase(), now)
             .map_err(|error| format!("has keys that cannot be read: {error}"))?;
-        let signer = Signer::new(&zone.apex, found.keys, now).with(found.unread, found.stops);
-        match (signer.keys().is_empty(), signer.is_idle()) {
-            (true, _) => Err(MISSING.to_owned()),
-            (false, true) => Err("none of its keys signs as yet".to_owned()),
-            _ => Ok((signer, found.warnings)),
+        if keys.iter().all(|key| key.times().phase(now) == Phase::Removed) {
+            return Err(MISSING.to_owned());
         }
+        let mut keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
+        let lost = lost(&keys, before, now);
+        let missing = (!lost.is_empty()).then(|| {
+            let tags: Vec<_> = lost.iter().map(|key| key.tag().to_string()).collect();
+            format!("the files of its keys ({}) are missing or cannot be read", tags.join(", "))
+        });
+        keys.extend(lost);
+        // As their files are sorted: that some are gone is no other order.
+        keys.sort_by_key(|key| (key.algorithm().number(), key.tag()));
+        let signer = Signer::of(&zone.apex, keys, now).with(unread, stops);
+        if !signer.keys().iter().any(|(key, _)| key.role() == Role::Entry) {
+            // Whatever the others sign, nobody who comes from the parent would believe it.
+            return Err("its key that the parent vouches for (flags 257) is missing".to_owned());
+        }
+        if signer.is_idle() {
+            return Err("none of its keys signs as yet".to_owned());
+        }
+        Ok(Found { signer, warnings, missing })
     }
+}
+
+/// The keys of a signer that have no files any more, though nothing says that they are out of use.
+fn lost(there: &[Arc<Key>], before: Option<&Signer>, now: u64) -> Vec<Arc<Key>> {
+    let loaded = before.map_or(&[][..], Signer::keys).iter().map(|(key, _)| key);
+    let is_lost = |key: &&Arc<Key>| {
+        key.times().phase(now) != Phase::Removed && !there.iter().any(|one| one.dnskey() == key.dnskey())
+    };
+    loaded.filter(is_lost).map(Arc::clone).collect()
 }
 
 /// Signs what a configuration has before it serves; what was signed before stays as it is.
@@ -211,27 +248,29 @@ impl Keeping {
         let keyring = Keyring { state: self.state.clone(), before: None, updates: None };
         let mut seen = BTreeMap::new();
         for zone in state.snapshot.settings.iter().filter(|zone| zone.signing.wanted().is_some()) {
-            let (apex, read) = (zone.apex.to_lowercase().to_string(), keyring.read(zone));
-            if let Some(signer) = zone.signing.signer() {
-                signer.tell_missing(read.is_err());
+            let signs = zone.signing.signer();
+            let (apex, read) = (zone.apex.to_lowercase().to_string(), keyring.read(zone, signs.map(|one| &**one)));
+            let missing = read.as_ref().map_or_else(|why| Some(why.clone()), |found| found.missing.clone());
+            if let Some(signer) = signs {
+                signer.tell_missing(missing.is_some());
                 let unbelieved = signer.unbelieved().filter(|_| !self.told.contains_key(&apex));
                 if let Some(why) = unbelieved {
                     self.happened.push(Kind::Keys, &apex, "", "signatures made anew", why);
                 }
             }
-            let differs = match (&read, zone.signing.signer()) {
-                (Ok((new, _)), Some(signer)) => !new.is_like(signer),
+            let differs = match (&read, signs) {
+                (Ok(found), Some(signer)) => !found.signer.is_like(signer),
                 (Ok(_), None) => true,
                 (Err(_), _) => false,
             };
             if differs {
                 self.reloads.order(&format!("the keys of {apex} have changed"));
             }
-            let (standing, why) = match (&read, zone.signing.signer()) {
-                (Ok(_), Some(_)) => ("signed", String::new()),
-                (Ok(_), None) => ("keys found", String::new()),
-                (Err(why), Some(_)) => ("signed, keys missing", why.clone()),
-                (Err(why), None) => ("SERVFAIL", why.clone()),
+            let (standing, why) = match (missing, signs) {
+                (None, Some(_)) => ("signed", String::new()),
+                (None, None) => ("keys found", String::new()),
+                (Some(why), Some(_)) => ("signed, keys missing", why),
+                (Some(why), None) => ("SERVFAIL", why),
             };
             let before = self.told.get(&apex).copied();
             if before != Some(standing) {
@@ -263,4 +302,140 @@ fn signers(state: &State) -> impl Iterator<Item = &Arc<Signer>> {
 
 fn signers_of(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<Signer>> {
     snapshot.settings.iter().filter_map(|zone| zone.signing.signer())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Options, load_text};
+    use crate::control::ReloadOrder;
+    use crate::dnssec::{Algorithm, Times};
+    use crate::geo::Databases;
+    use crate::store::write_key;
+    use std::path::Path;
+
+    /// A server that signs example.com with the keys of a state directory, as far as its keeper is concerned.
+    struct Kept {
+        state: tempfile::TempDir,
+        keeping: Keeping,
+        orders: Receiver<ReloadOrder>,
+    }
+
+    fn zone(signing: Signing) -> ZoneSpec {
+        let text = "zone = \"example.com\"\nns = [\"ns.example.net\"]\n[dnssec]\nenabled = true\n";
+        let mut spec = load_text("zone.toml", text, &Options::default()).unwrap().spec;
+        ZoneSpec { signing, ..spec.zones.remove(0) }
+    }
+
+    fn add(state: &Path, role: Role, times: Times) -> (u16, [PathBuf; 2]) {
+        let key = Key::generate(Algorithm::Ed25519, role).unwrap().with_times(times);
+        let stem = write_key(&keys_folder(state), &zone(Signing::Off).apex, &key).unwrap();
+        (key.tag(), ["key", "private"].map(|extension| PathBuf::from(format!("{}.{extension}", stem.display()))))
+    }
+
+    impl Kept {
+        fn new(state: tempfile::TempDir) -> Self {
+            let (reloads, orders) = Reloads::new();
+            let published = Arc::new(Published::new(state_of(zone(Signing::Wanted(Algorithm::Ed25519)))));
+            let keeping = Keeping {
+                published,
+                happened: Events::default(),
+                reloads,
+                state: Some(state.path().to_owned()),
+                saving: Saving::new(None, Arc::default()),
+                looked: 0,
+                risen: 0,
+                told: BTreeMap::new(),
+            };
+            let mut kept = Self { state, keeping, orders };
+            kept.reload(None);
+            kept
+        }
+
+        /// What a reload makes of the files: the tags of the keys, and the warnings.
+        fn reload(&mut self, before: Option<Arc<Snapshot>>) -> (Vec<u16>, Vec<String>) {
+            let keyring = Keyring { state: Some(self.state.path().to_owned()), before, updates: None };
+            let mut zones = [zone(Signing::Wanted(Algorithm::Ed25519))];
+            let warnings = keyring.open(&mut zones);
+            let [zone] = zones;
+            let keys = zone.signing.signer().map_or(&[][..], |signer| signer.keys());
+            let mut tags: Vec<_> = keys.iter().map(|(key, _)| key.tag()).collect();
+            tags.sort_unstable();
+            self.keeping.published = Arc::new(Published::new(state_of(zone)));
+            (tags, warnings)
+        }
+
+        fn again(&mut self) -> (Vec<u16>, Vec<String>) {
+            let before = Arc::clone(&self.keeping.published.load_full().snapshot);
+            self.reload(Some(before))
+        }
+
+        /// Looks; gives how the zone stands, whether a reload is ordered, and whether the metric says that keys are missing.
+        fn look(&mut self) -> (&'static str, bool, bool) {
+            let state = self.keeping.published.load_full();
+            self.keeping.look(&state);
+            let missing = signers(&state).next().is_some_and(|signer| signer.keys_are_missing());
+            (self.keeping.told["example.com."], self.orders.try_recv().is_ok(), missing)
+        }
+    }
+
+    fn state_of(zone: ZoneSpec) -> State {
+        let mut spec = load_text("z", "zone = \"z\"\nns = [\"ns.example.net\"]\n", &Options::default()).unwrap().spec;
+        spec.zones = vec![zone];
+        State::offline(Arc::new(Snapshot::build(spec, Arc::new(Databases::new(Vec::new()))).unwrap()), &[])
+    }
+
+    #[test]
+    fn a_key_that_loses_its_files_beside_others_stays_and_is_told() {
+        let now = clock::unix_seconds();
+        let retired = Times { activated: Some(1), retired: Some(now), ..Times::default() };
+        for (role, times) in [(Role::Zone, Times::default()), (Role::Entry, Times::default()), (Role::Zone, retired)] {
+            let state = tempfile::tempdir().unwrap();
+            let (lost, files) = add(state.path(), role, times);
+            let others = [Role::Zone, Role::Entry].map(|role| add(state.path(), role, Times::default()).0);
+            let mut all = vec![lost, others[0], others[1]];
+            all.sort_unstable();
+            let mut kept = Kept::new(state);
+            assert_eq!(kept.look(), ("signed", false, false));
+            let texts = files.each_ref().map(|file| std::fs::read(file).unwrap());
+            files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+            assert_eq!(kept.look(), ("signed, keys missing", false, true), "{role:?}");
+            let events = kept.keeping.happened.after(Some(0), usize::MAX);
+            assert!(events.iter().any(|event| event.reason.contains(&lost.to_string())), "{events:?}");
+            let (tags, warnings) = kept.again();
+            assert_eq!(tags, all, "{role:?}");
+            assert!(warnings.iter().any(|line| line.contains(&format!("({lost}) are missing"))), "{warnings:?}");
+            let (new, _) = add(kept.state.path(), Role::Zone, Times::default());
+            assert_eq!(kept.look(), ("signed, keys missing", true, true));
+            all.push(new);
+            all.sort_unstable();
+            assert_eq!(kept.again().0, all, "one that comes meanwhile is taken");
+            assert_eq!(kept.look(), ("signed, keys missing", false, true));
+            files.iter().zip(texts).for_each(|(file, text)| std::fs::write(file, text).unwrap());
+            assert_eq!(kept.look(), ("signed", false, false));
+        }
+    }
+
+    #[test]
+    fn the_files_of_a_key_that_is_out_of_use_may_go() {
+        let state = tempfile::tempdir().unwrap();
+        let removed = Times { activated: Some(1), removed: Some(clock::unix_seconds()), ..Times::default() };
+        let (_, files) = add(state.path(), Role::Entry, removed);
+        let (left, _) = add(state.path(), Role::Entry, Times::default());
+        let mut kept = Kept::new(state);
+        files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+        assert_eq!(kept.look(), ("signed", false, false));
+        assert_eq!(kept.again(), (vec![left], Vec::new()));
+    }
+
+    #[test]
+    fn a_zone_that_starts_without_the_key_that_the_parent_vouches_for_is_locked() {
+        let state = tempfile::tempdir().unwrap();
+        add(state.path(), Role::Zone, Times::default());
+        let mut kept = Kept::new(state);
+        assert_eq!(kept.look(), ("SERVFAIL", false, false));
+        add(kept.state.path(), Role::Entry, Times::default());
+        assert_eq!(kept.look(), ("keys found", true, false));
+        assert_eq!(kept.again().0.len(), 2);
+    }
 }

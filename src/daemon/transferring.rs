@@ -3,7 +3,7 @@
 use super::Configuration;
 use crate::clock;
 use crate::id::ZoneId;
-use crate::snapshot::{Signing, Spec, ZoneSpec, fingerprint};
+use crate::snapshot::{Signing, Snapshot, Spec, ZoneSpec, fingerprint};
 use crate::state::State;
 use crate::store::{read_serials, write_serials};
 use crate::transfer::{Balanced, Edition, Offer, Standing, later, stand_ins};
@@ -38,13 +38,15 @@ pub(super) fn settle(spec: &mut Spec, before: &[Standing], renewed: &[Box<str>])
     for (zone, content) in spec.zones.iter_mut().zip(contents) {
         let apex: Box<str> = zone.apex.to_lowercase().to_string().into();
         let Some(written) = serial_of(zone) else { continue };
-        let kept = before.remove(&*apex).map(|old| {
+        let old = before.remove(&*apex);
+        let kept = old.map(|old| {
             let rises = old.content != content || renewed.contains(&apex);
             if rises { old.serial.wrapping_add(1) } else { old.serial }
         });
         let serial = kept.map_or(written, |kept| later(kept, written));
         set_serial(zone, serial);
-        serials.push(Standing { apex, serial, content });
+        let signatures = old.filter(|old| old.serial == serial).and_then(|old| old.signatures);
+        serials.push(Standing { apex, serial, content, signatures });
     }
     serials.extend(before.into_values().cloned());
     serials
@@ -93,12 +95,13 @@ pub(super) fn renewed(before: &State) -> Vec<Box<str>> {
     stale.map(|(zone, _)| before.snapshot.settings[zone].apex.to_lowercase().to_string().into()).collect()
 }
 
-/// Lays out what may be had of a configuration that is signed. What cannot be had is a warning.
-pub(super) fn offer(configuration: &mut Configuration, before: Option<&State>) {
+/// Lays out what may be had of a configuration that is signed. What cannot be had is a warning. Gives the zones whose
+/// signatures are others than secondaries had with the same serial, in lower case: so it is at a start that finds none.
+pub(super) fn offer(configuration: &mut Configuration, before: Option<&State>) -> Vec<Box<str>> {
     let snapshot = Arc::clone(&configuration.snapshot);
     let wanted = |zone: ZoneId| snapshot.settings[zone.index()].transfer.is_some();
     if !(0..snapshot.settings.len()).any(|zone| wanted(ZoneId::new(zone))) {
-        return;
+        return Vec::new();
     }
     let started = clock::instant();
     let sets = snapshot.zones.sets_of_zones(wanted);
@@ -120,7 +123,26 @@ pub(super) fn offer(configuration: &mut Configuration, before: Option<&State>) {
     }
     let zones = offers.iter().flatten().count();
     tracing::debug!(zones, ms = started.elapsed().as_millis(), "laid out for secondaries");
-    Arc::make_mut(&mut configuration.identity).transfers.offers = offers;
+    let transfers = &mut Arc::make_mut(&mut configuration.identity).transfers;
+    let others = note_signatures(&mut transfers.serials, &snapshot, &offers);
+    transfers.offers = offers;
+    others
+}
+
+/// Notes beside each serial what signatures it stands for now; gives the zones for which it stood for others.
+fn note_signatures(serials: &mut [Standing], snapshot: &Snapshot, offers: &[Option<Arc<Offer>>]) -> Vec<Box<str>> {
+    let apex = |zone: usize| Box::from(snapshot.settings[zone].apex.to_lowercase().to_string());
+    let offered = offers.iter().enumerate().filter_map(|(zone, offer)| Some((apex(zone), &offer.as_ref()?.edition)));
+    let offered: HashMap<Box<str>, _> = offered.collect();
+    let mut others = Vec::new();
+    for standing in serials {
+        let Some(edition) = offered.get(&standing.apex) else { continue };
+        if standing.signatures.is_some_and(|before| edition.signatures.is_some_and(|now| now != before)) {
+            others.push(standing.apex.clone());
+        }
+        standing.signatures = edition.signatures;
+    }
+    others
 }
 
 /// An offer that knows how it came from the one before.

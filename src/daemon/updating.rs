@@ -1,12 +1,14 @@
 //! Dynamic updates: kept in the state directory, put beside the zones at each load, and carried out by one thread, by the
 //! same reload that files are read by. All or nothing: the reply comes when the change serves, or nothing has changed.
 //!
+//! While another server takes over, nothing is carried out: it has read what is kept, and what changes then would be lost.
+//!
 //! ```text
 //! ticket ─► may he, is it so, what changes ─► updates.json ─► reload (all or nothing) ─► reply, signed
 //! ```
 
 use crate::clock;
-use crate::control::Reloads;
+use crate::control::{Handover, Reloads};
 use crate::events::{Events, Kind};
 use crate::faults;
 use crate::limits::UPDATES_AT_ONCE;
@@ -34,16 +36,19 @@ pub(super) struct Kept {
     /// The same, if it is ours to write.
     own: OnceLock<Option<PathBuf>>,
     updated: Mutex<Updated>,
+    /// Who takes over has the directory.
+    pub(super) over: Arc<Handover>,
     /// Where updates are given.
     pub(super) desk: Desk,
 }
 
 impl Kept {
     /// Goes on with what the last run left; gives what its thread receives too. What is not of ours is put aside and said.
-    pub(super) fn new(folder: Option<PathBuf>) -> (Arc<Self>, Receiver<Ticket>) {
+    pub(super) fn new(folder: Option<PathBuf>, over: &Arc<Handover>) -> (Arc<Self>, Receiver<Ticket>) {
         let updated = folder.as_deref().and_then(|folder| read(folder).ok()).unwrap_or_default();
         let (desk, tickets) = Desk::new();
-        (Arc::new(Self { own: OnceLock::new(), updated: Mutex::new(updated), desk }), tickets)
+        let (own, updated, over) = (OnceLock::new(), Mutex::new(updated), Arc::clone(over));
+        (Arc::new(Self { own, updated, over, desk }), tickets)
     }
 
     fn updated(&self) -> Updated {
@@ -186,6 +191,13 @@ impl Updating {
     /// Carries an update out, and those that wait behind it: one reload serves them all.
     fn carry_out(&self, first: Ticket, tickets: &Receiver<Ticket>) {
         let state = self.published.load_full();
+        let Some(_hold) = self.kept.over.hold() else {
+            for ticket in std::iter::once(first).chain(tickets.try_iter().take(UPDATES_AT_ONCE)) {
+                tracing::info!("an update is refused: another server takes over");
+                self.answer(&state, ticket, rcode::SERVFAIL);
+            }
+            return;
+        };
         let before = self.kept.updated();
         let (mut updated, mut changed, mut behind) = (before.clone(), Vec::new(), Vec::new());
         for ticket in std::iter::once(first).chain(tickets.try_iter().take(UPDATES_AT_ONCE)) {
@@ -241,7 +253,7 @@ impl Updating {
         if let Ok(reloaded) = outcome {
             return reloaded.serves;
         }
-        tracing::error!("an update is not carried out, since the files cannot be read: nothing has changed");
+        tracing::error!("an update is not carried out, since the reload was refused: nothing has changed");
         if let Err(error) = self.kept.replace(before) {
             tracing::error!(%error, "updates.json has an update that was not carried out");
         }
@@ -303,12 +315,16 @@ mod tests {
     /// The RCODEs of three updates of one batch: one that changes something, the same again, and one that may not. `end`:
     /// how the reload ends, if anybody reloads.
     fn batch(end: Option<bool>) -> (Vec<u8>, bool) {
+        batch_with(end, &Arc::default())
+    }
+
+    fn batch_with(end: Option<bool>, over: &Arc<Handover>) -> (Vec<u8>, bool) {
         let spec = load_text("zone.toml", ZONE, &Options::default())
             .unwrap_or_else(|report| panic!("{}", report.short()))
             .spec;
         let snapshot = Arc::new(Snapshot::build(spec, Arc::new(Databases::new(Vec::new()))).unwrap());
         let folder = tempfile::tempdir().unwrap();
-        let (kept, tickets) = Kept::new(Some(folder.path().to_owned()));
+        let (kept, tickets) = Kept::new(Some(folder.path().to_owned()), over);
         kept.own(Some(folder.path().to_owned()));
         let (reloads, orders) = Reloads::new();
         let reloading = thread::spawn(move || {
@@ -354,9 +370,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_carried_out_while_another_server_takes_over() {
+        let over = Arc::new(Handover::default());
+        over.give_way();
+        assert_eq!(batch_with(Some(true), &over), (vec![2, 2, 2], false));
+    }
+
+    #[test]
     fn records_that_the_system_does_not_give_stay_and_those_that_are_not_of_ours_are_put_aside() {
         let start = |folder: &Path| {
-            let (kept, _tickets) = Kept::new(Some(folder.to_owned()));
+            let (kept, _tickets) = Kept::new(Some(folder.to_owned()), &Arc::default());
             assert!(!kept.own(Some(folder.to_owned())));
             kept.replace(Updated::new())
         };

@@ -1,6 +1,5 @@
 //! The signatures of a zone: each RRset is signed once, kept, and signed anew before its time is over.
 
-use super::bind::file_stem;
 use super::key::{Algorithm, Key, Role};
 use super::seal::{Core, Hand, Seal};
 use super::sign::RrSet;
@@ -57,8 +56,14 @@ impl Signer {
     /// What signs the zone at `apex`. `now`: seconds since 1970; the keys are in the phases that their times say.
     #[must_use]
     pub fn new(apex: &Name, keys: Vec<Key>, now: u64) -> Self {
+        Self::of(apex, keys.into_iter().map(Arc::new), now)
+    }
+
+    /// The same for keys that others have too.
+    #[must_use]
+    pub fn of(apex: &Name, keys: impl IntoIterator<Item = Arc<Key>>, now: u64) -> Self {
         let apex = apex.to_lowercase();
-        let in_phase = |key: Key| (key.times().phase(now), Arc::new(key));
+        let in_phase = |key: Arc<Key>| (key.times().phase(now), key);
         let keys = keys.into_iter().map(in_phase).filter(|(phase, _)| *phase != Phase::Removed);
         let keys: Box<[_]> = keys.map(|(phase, key)| (key, phase)).collect();
         let signing = keys.iter().filter(|(_, phase)| *phase == Phase::Active);
@@ -77,13 +82,9 @@ impl Signer {
     }
 
     /// The same with the signatures of another one, if the same keys sign; if not, with its RRsets, which are to be signed
-    /// ahead. While a key of the other one cannot be read its keys stay: what they have signed is remembered.
+    /// ahead.
     #[must_use]
     pub fn following(self, before: &Self) -> Self {
-        if before.has_one_of(&self.unread) {
-            let (core, known) = (Arc::clone(&before.core), Arc::clone(&before.known));
-            return Self { core, known, keys: before.keys.clone(), ..self };
-        }
         let [ours, theirs] = [&self, before].map(|signer| signer.core.keys.iter().map(|key| key.dnskey()));
         if ours.eq(theirs) {
             return Self { core: Arc::clone(&before.core), known: Arc::clone(&before.known), ..self };
@@ -138,18 +139,12 @@ impl Signer {
         &self.keys
     }
 
-    /// True if another one, which is in use, has the same keys, and they do the same; or would keep those it has.
+    /// True if another one has the same keys, and they do the same.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let of = |signer: &Self| signer.keys.iter().map(|(key, phase)| (key.dnskey(), *phase)).collect::<Vec<_>>();
         let beside = |signer: &Self| (signer.stops, signer.unread.clone());
-        beside(self) == beside(other) && (other.has_one_of(&self.unread) || of(self) == of(other))
-    }
-
-    /// True if a key's files have one of these names.
-    fn has_one_of(&self, files: &[String]) -> bool {
-        let stems = || self.keys.iter().map(|(key, _)| file_stem(&self.core.apex, key));
-        files.iter().any(|file| stems().any(|stem| stem.eq_ignore_ascii_case(file)))
+        beside(self) == beside(other) && of(self) == of(other)
     }
 
     /// True if the parent is told to drop its DS records (RFC 8078 §4).
@@ -220,7 +215,7 @@ impl Signer {
         used.filter_map(|Entry(seal)| seal.left(now)).min().map(|left| now + u64::from(left))
     }
 
-    /// True if the files of its keys are gone, or one cannot be read: it signs with what is loaded.
+    /// True if the files of its keys, or of some of them, are gone or cannot be read: it signs with what is loaded.
     #[must_use]
     pub fn keys_are_missing(&self) -> bool {
         self.missing.load(Ordering::Relaxed) || !self.unread.is_empty()
@@ -437,25 +432,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cannot_be_read_any_more_stays_as_it_is_loaded() {
+    fn files_that_cannot_be_read_and_an_end_of_signing_are_news_once() {
         let zone = Name::parse("example").unwrap();
-        let texts = [Role::Entry, Role::Entry].map(|role| {
-            let key = Key::generate(Algorithm::Ed25519, role).unwrap();
-            (super::super::public_file(&zone, &key), super::super::private_file(&key), file_stem(&zone, &key))
-        });
-        let read = |index: usize| super::super::read_pair(&texts[index].0, &texts[index].1).unwrap().1;
-        let stem = |index: usize| texts[index].2.clone();
-        let tags = |signer: &Signer| signer.keys().iter().map(|(key, _)| key.tag()).collect::<Vec<_>>();
-        let both = Signer::new(&zone, vec![read(0), read(1)], NOW);
-        let one = || Signer::new(&zone, vec![read(0)], NOW).with(vec![stem(1)], false);
-        assert!(!one().is_like(&both), "it is to be told");
-        let kept = one().following(&both);
-        assert_eq!(tags(&kept), tags(&both));
-        assert!(kept.keys_are_missing() && one().is_like(&kept), "and then it is left alone");
-        assert!(!Signer::new(&zone, vec![read(0), read(1)], NOW).is_like(&kept), "until it can be read again");
-        // One that was never loaded is not waited for.
-        let first = Signer::new(&zone, vec![read(0)], NOW);
-        assert_eq!(tags(&one().following(&first)), tags(&first));
-        assert!(!Signer::new(&zone, vec![read(0)], NOW).with(Vec::new(), true).is_like(&first));
+        let key = Key::generate(Algorithm::Ed25519, Role::Entry).unwrap();
+        let text = (super::super::public_file(&zone, &key), super::super::private_file(&key));
+        let read = || Signer::new(&zone, vec![super::super::read_pair(&text.0, &text.1).unwrap().1], NOW);
+        let unread = || read().with(vec!["Kexample.+015+00001".into()], false);
+        assert!(!read().keys_are_missing() && unread().keys_are_missing());
+        assert!(!unread().is_like(&read()) && unread().is_like(&unread().following(&read())));
+        assert!(!read().is_like(&unread()), "until it can be read again");
+        assert!(!read().with(Vec::new(), true).is_like(&read()));
     }
 }

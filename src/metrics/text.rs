@@ -39,7 +39,7 @@ metrics! {
     ZONES "geosteer_zones" "gauge" [] "Zones."
     NAMES "geosteer_names" "gauge" [] "Balanced names."
     SIGNED "geosteer_dnssec_zone_signed" "gauge" ["zone"] "1 if the zone is signed; 0 if its keys are missing, so that it answers SERVFAIL. Only of zones with [dnssec]."
-    KEYS_MISSING "geosteer_dnssec_keys_missing" "gauge" ["zone"] "1 if the files of the zone's keys cannot be read: signed with those that are loaded, or not at all."
+    KEYS_MISSING "geosteer_dnssec_keys_missing" "gauge" ["zone"] "1 if the files of the zone's keys, or of some of them, cannot be read: signed with those that are loaded, or not at all."
     SIGNED_SETS "geosteer_dnssec_signed_sets" "gauge" ["zone"] "RRsets of the zone whose signatures are kept."
     SIGNATURE_ENDS "geosteer_dnssec_signature_expiry_timestamp_seconds" "gauge" ["zone"] "When the first of the zone's signatures that are in use expires."
     REQUESTS "geosteer_dns_requests_total" "counter" ["transport", "family", "type"] "Messages taken, by transport, family of the client's address, and query type."

@@ -14,6 +14,7 @@ use crate::wire::code::rtype;
 use crate::zone::{NodeId, Set};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// A zone with one serial.
@@ -23,6 +24,8 @@ pub struct Edition {
     pub apex: Box<[u8]>,
     /// The serial.
     pub serial: u32,
+    /// The fingerprint of its signatures, if it is signed.
+    pub signatures: Option<u64>,
     /// The SOA record.
     pub(super) soa: Arc<Records>,
     /// All others.
@@ -77,7 +80,8 @@ impl Edition {
     ) -> Result<Self, EditionError> {
         let zones = &snapshot.zones;
         let apex: Box<[u8]> = zones.name(zones.apex(zone)).into();
-        let mut making = Making { all: Vec::with_capacity(2 * sets.len()), seals: Vec::new(), soa: None };
+        let mut making =
+            Making { all: Vec::with_capacity(2 * sets.len()), seals: Vec::new(), soa: None, signatures: 0 };
         let (mut have, mut loose) = (Vec::new(), Sets::new());
         // The chain is made anew: it is of the names that the secondary has.
         for (node, set) in sets.iter().filter(|(_, set)| set.rtype != rtype::NSEC) {
@@ -109,11 +113,12 @@ impl Edition {
         for ((owner, rtype), (ttl, rdatas)) in &loose {
             making.put(owner, *rtype, *ttl, rdatas)?;
         }
-        let Making { all, seals, soa } = making;
+        let Making { all, seals, soa, signatures } = making;
+        let signatures = (!seals.is_empty()).then_some(signatures);
         let (serial, soa) = soa.ok_or(EditionError::NoSoa)?;
         let (soa, rest) = (Arc::new(Records::in_order(vec![soa])), Arc::new(Records::in_order(all)));
         let newest = newest(&seals);
-        Ok(Self { apex, serial, soa, rest, left_out, seals, newest })
+        Ok(Self { apex, serial, signatures, soa, rest, left_out, seals, newest })
     }
 
     /// The number of records, the SOA record counted once.
@@ -153,6 +158,8 @@ struct Making {
     seals: Vec<Arc<Seal>>,
     /// Serial and record.
     soa: Option<(u32, Box<[u8]>)>,
+    /// The sum over all signatures: their order is not the zone's.
+    signatures: u64,
 }
 
 impl Making {
@@ -173,9 +180,10 @@ impl Making {
     }
 
     fn sign(&mut self, owner: &[u8], ttl: u32, seal: &Arc<Seal>) -> Result<(), EditionError> {
-        let all = &mut self.all;
+        let (all, signatures) = (&mut self.all, &mut self.signatures);
         let signed = seal.each(|rrsig| {
             let rdata = rrsig.to_vec();
+            *signatures = signatures.wrapping_add(fingerprint(owner, rdata.as_deref()));
             all.extend(rdata.as_ref().map(|rdata| laid_out(owner, rtype::RRSIG, ttl, rdata)));
             rdata.is_some()
         });
@@ -192,6 +200,12 @@ impl Making {
         }
         Ok(())
     }
+}
+
+fn fingerprint(owner: &[u8], rdata: Option<&[u8]>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (owner, rdata).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// When the newest of all signatures begins; the times go round (RFC 4034 §3.1.5).

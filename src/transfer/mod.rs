@@ -53,6 +53,8 @@ pub struct Standing {
     pub serial: u32,
     /// The fingerprint of the content.
     pub content: u64,
+    /// That of the signatures which secondaries had with it, if it was signed and laid out.
+    pub signatures: Option<u64>,
 }
 
 /// A zone for those who may have it.

@@ -2,7 +2,7 @@
 
 use super::answers::{Server as Asked, query};
 use super::kinds::by_number;
-use super::{Algorithm, Key, QUESTIONS, Role, SOURCES, Server, make_keys, name, options};
+use super::{Algorithm, Key, Options, QUESTIONS, Role, SOURCES, Server, ZONE, make_keys, name, options};
 use geosteer::dnssec::Signer;
 use geosteer::events::Kind;
 use geosteer::store::{keys_folder, write_key};
@@ -126,4 +126,27 @@ fn signatures_of_other_keys_are_made_anew_without_a_word() {
         .udp(&query("static.example.com", "A").dnssec_ok().build());
     let tags: Vec<u16> = reply.message.answers.iter().filter_map(tag).collect();
     assert_eq!(tags, [key.tag()]);
+}
+
+/// Secondaries have the signatures that the serial stood for.
+#[test]
+fn the_serial_rises_if_a_start_has_to_make_signatures_anew_and_not_otherwise() {
+    let state = tempfile::tempdir().unwrap();
+    make_keys(state.path(), Algorithm::EcdsaP256Sha256, &[Role::Zone, Role::Entry]);
+    let text = ZONE.replacen("[dnssec]", "transfer = { from = [\"127.0.0.0/8\"] }\n[dnssec]", 1);
+    let serial = || {
+        let for_text = Options::for_text("example.com", &text);
+        let server = Server::start(Options { state: Some(state.path().to_owned()), ..for_text }).unwrap();
+        let serial = server.state().identity.transfers.offers[0].as_ref().unwrap().edition.serial;
+        let answers =
+            Asked::new(geosteer::state::State::clone(&server.state())).udp(&query("example.com", "SOA").build());
+        assert!(answers.answer()[0].contains(&format!(" {serial} ")), "{:?}", answers.answer());
+        server.stop();
+        serial
+    };
+    let first = serial();
+    assert_eq!(serial(), first, "they were taken back");
+    fs::remove_dir_all(state.path().join("signatures")).unwrap();
+    assert_eq!(serial(), first.wrapping_add(1));
+    assert_eq!(serial(), first.wrapping_add(1), "once");
 }

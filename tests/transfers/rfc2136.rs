@@ -4,7 +4,8 @@ use crate::answers::query;
 use crate::common::{ZONE, key, snapshot};
 use crate::others::has;
 use crate::secure::{self, plain};
-use crate::served::{SECRET, Served, serve, serve_from};
+use crate::served::{SECRET, Served, serve, serve_from, wait_until};
+use geosteer::control::Takeover;
 use geosteer::id::ZoneId;
 use geosteer::update::{Changed, Message, Refusal, View, change};
 use geosteer::wire::Name;
@@ -231,4 +232,31 @@ fn an_update_while_the_files_are_broken_changes_nothing() {
     assert_eq!(answers(&served, "_acme-challenge.example.com", "TXT"), [""; 0], "nothing is left of it");
     assert!(nsupdate(&served, Some(SECRET), true, lines).0);
     assert_eq!(answers(&served, "_acme-challenge.example.com", "TXT").len(), 1);
+}
+
+#[test]
+fn an_update_while_another_server_takes_over_is_not_acknowledged_and_changes_nothing() {
+    if !has("nsupdate") {
+        return;
+    }
+    let served = serve(&zone());
+    let owner = "_acme-challenge.example.com";
+    let add = |token: &str| nsupdate(&served, Some(SECRET), true, &format!("update add {owner} 60 TXT \"{token}\""));
+    assert!(add("before").0);
+    let state = served.folder.path().join("state");
+    let kept = || ["updates.json", "serials.json"].map(|name| std::fs::read_to_string(state.join(name)).unwrap());
+    let before = kept();
+    let takeover = Takeover::ask(&state.join("admin.sock")).unwrap().expect("a server");
+    let (done, said) = add("lost");
+    assert!(!done && said.contains("SERVFAIL"), "{said}");
+    let refused = served.server.reload().unwrap_err();
+    assert!(refused.text.contains("another server takes over"), "{refused}");
+    assert_eq!(kept(), before);
+    // The other one does not come that far.
+    drop(takeover);
+    wait_until("it goes on", || served.server.reload().is_ok());
+    assert!(add("after").0);
+    let mut all = answers(&served, owner, "TXT");
+    all.sort();
+    assert_eq!(all, ["after", "before"].map(|token| format!("{owner}. 60 IN TXT {token}")));
 }

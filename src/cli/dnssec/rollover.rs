@@ -26,6 +26,8 @@ enum Verb {
     Next(Next),
     /// Take the next key back, as long as it does not sign
     Cancel(Of),
+    /// Take a key out of use at once, at the end of a change of the algorithm
+    Remove(Remove),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +61,15 @@ struct Next {
     force: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct Remove {
+    #[command(flatten)]
+    of: Of,
+    /// The key's tag, as `rollover status` has it
+    #[arg(value_name = "TAG")]
+    tag: u16,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Which {
     /// The key that the parent vouches for
@@ -73,6 +84,7 @@ pub(super) fn run(rolling: &Rolling) -> Result<String, Not> {
         Verb::Status(of) => status(of).map_err(Not::from),
         Verb::Next(args) => next(args),
         Verb::Cancel(of) => cancel(of).map_err(Not::from),
+        Verb::Remove(args) => remove(args).map_err(Not::from),
     }
 }
 
@@ -134,6 +146,21 @@ fn cancel(of: &Of) -> Result<String, String> {
     let rollover = rollovers.iter().find(|rollover| matches!(rollover.next, Step::Publish | Step::Activate));
     let new = rollover.ok_or("there is no next key that does not sign yet: start another rollover instead")?.new;
     put_times(&folder, &of.zone, new, new.times().become_now(Phase::Removed, now))?;
+    status(of)
+}
+
+fn remove(args: &Remove) -> Result<String, String> {
+    let (of, now) = (&args.of, clock::unix_seconds());
+    let folder = of.at.keys()?;
+    let keys = known(&folder, &of.zone)?;
+    let [key] = keys.iter().filter(|key| key.tag() == args.tag).collect::<Vec<_>>()[..] else {
+        return Err(format!("{} has no key {}, or several: `rollover status` lists them", of.zone, args.tag));
+    };
+    let mut others = keys.iter().filter(|other| other.dnskey() != key.dnskey());
+    if !others.any(|other| other.role() == Role::Entry && is_in(other, Phase::Active, now)) {
+        return Err(format!("{} would have no key that the parent vouches for and that signs", of.zone));
+    }
+    put_times(&folder, &of.zone, key, key.times().become_now(Phase::Removed, now))?;
     status(of)
 }
 
