@@ -80,9 +80,8 @@ impl Known {
         let of_pools_with_rules =
             |(endpoint, _): &(EndpointId, _)| !pool_of(snapshot, *endpoint).rules.comeback.at_once();
         known.comebacks.extend(left.comebacks.into_iter().filter(of_pools_with_rules));
-        for endpoint in known.comebacks.keys().copied().collect::<Vec<_>>() {
-            known.come_back(snapshot, endpoint);
-        }
+        // Not only of those that were on a way back: the rules may be new, and they hold for what is down already.
+        (0..snapshot.pools.len()).for_each(|pool| known.come_back_all(snapshot, PoolId::new(pool)));
         known
     }
 
@@ -185,9 +184,6 @@ impl Known {
     /// Takes over what is known of the endpoints that a configuration before had under the same names.
     pub(super) fn inherit(&mut self, snapshot: &Snapshot, before: &Self, old: &Snapshot) {
         self.now = before.now;
-        if before.comebacks.is_empty() {
-            return;
-        }
         let known: HashMap<_, _> =
             before.comebacks.iter().map(|(&endpoint, comebacks)| (name(old, endpoint), comebacks)).collect();
         for (index, pool) in snapshot.pools.iter().enumerate().filter(|(_, pool)| !pool.rules.comeback.at_once()) {

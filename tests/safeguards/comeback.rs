@@ -100,3 +100,37 @@ fn a_reload_keeps_a_delay_and_a_slow_start_that_run() {
     scene.wait(90_000);
     assert!(scene.answers()[&1] > 900);
 }
+
+#[test]
+fn a_rule_that_comes_with_a_reload_holds_for_what_is_down_already() {
+    let mut scene = Scene::new(&zone("answers = 1"));
+    scene.fall(1);
+    scene.reload(&zone("answers = 1, manual_resume = true"));
+    scene.rise(1);
+    assert_eq!(scene.named(), [2], "it waits for a person");
+    let endpoint = scene.endpoint(1);
+    scene.apply(Event::Resume { generation: 2, endpoint });
+    assert_eq!(scene.named(), [1, 2]);
+    // Another endpoint is on its way back all the while: that makes no difference.
+    scene.fall(1);
+    scene.rise(1);
+    scene.fall(3);
+    scene.reload(&zone("answers = 1, failback_delay = \"60s\"").replace("q = {", "q = { manual_resume = true,"));
+    scene.rise(3);
+    (1..=2).for_each(|octet| scene.fall(octet));
+    assert!(scene.named().is_empty(), "the third waits for a person");
+}
+
+#[test]
+fn an_endpoint_whose_first_probe_failed_in_a_reload_comes_back_by_the_rules() {
+    for (rule, shares) in [("manual_resume = true", 0..1), ("slow_start = \"90s\"", 100..300)] {
+        let mut scene = Scene::new(&zone(rule));
+        scene.reload(&zone(rule).replace("\"192.0.2.2\"", "\"192.0.2.4\""));
+        // The configuration waits for this.
+        scene.probe(4, Outcome::Fail);
+        assert_eq!((scene.state.generation, scene.named()), (2, vec![1]));
+        scene.rise(4);
+        let share = scene.answers().get(&4).copied().unwrap_or(0);
+        assert!(shares.contains(&share), "{rule}: {share}");
+    }
+}
