@@ -6,7 +6,7 @@ use super::measured::Measured;
 use super::staleness::Staleness;
 use crate::health::{Circuit, Comeback, Millis, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
-use crate::pool::Pool;
+use crate::pool::{Pool, Relieved};
 use crate::snapshot::Snapshot;
 use crate::steer::Observed;
 use std::cmp::Reverse;
@@ -42,13 +42,16 @@ pub struct Left {
     pub circuits: Vec<(TargetId, Circuit)>,
     /// Endpoints that are not fully in service, by family.
     pub comebacks: Vec<(EndpointId, [Comeback; 2])>,
+    /// What the loads of pools had come to.
+    pub shares: Vec<(PoolId, Relieved)>,
 }
 
 impl Left {
     /// Nothing is known of so many targets.
     #[must_use]
     pub fn nothing(targets: usize) -> Self {
-        Self { now: 0, trackers: vec![Tracker::default(); targets], circuits: Vec::new(), comebacks: Vec::new() }
+        let trackers = vec![Tracker::default(); targets];
+        Self { now: 0, trackers, circuits: Vec::new(), comebacks: Vec::new(), shares: Vec::new() }
     }
 }
 

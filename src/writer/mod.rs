@@ -208,14 +208,16 @@ impl Writer {
         snapshot: Arc<Snapshot>,
         identity: Arc<Identity>,
         generation: u64,
-        left: Left,
+        mut left: Left,
         (overrides, epoch_ms): (Arc<Overrides>, u64),
         now: Millis,
     ) -> Self {
         let ramps = Ramps::new(&overrides, epoch_ms, now);
         let gates = Arc::new(overrides.gates(&snapshot, ramps.now_s()));
+        let shares = std::mem::take(&mut left.shares);
         let known = Known::resumed(left, &snapshot);
-        let serving = Serving::new(snapshot, identity, generation, known, gates);
+        let mut serving = Serving::new(snapshot, identity, generation, known, gates);
+        serving.resume_shares(&shares);
         Self { serving, staged: None, overrides, ramps }
     }
 

@@ -25,11 +25,15 @@
 //! the same steps. Nodes that were started at different times agree on the room while there are no guests, and meet
 //! within some steps. One that was started while there are guests cannot tell their load from a pool's own: it sees less
 //! room than the others until they are gone.
+//!
+//! **A restart** goes on where the last run was, as long as that is younger than a report is believed and a step takes.
+//! The first look waits until reports of this run are in: without them every share would begin its way back to full.
 
 use super::known::Known;
 use crate::health::{Aggregate, Load, Millis, settle};
 use crate::id::PoolId;
 use crate::limits::{PART_AVERAGE, ROOM_PARTS};
+use crate::pool::Relieved;
 use crate::pool::relief::{Situation, Standing, has_room};
 use crate::snapshot::Snapshot;
 use crate::steer::{Live, Rows, Steered, SteeredPools, largest_ttls};
@@ -55,7 +59,13 @@ struct Watched {
     interval: Millis,
     /// So long a step takes until it is seen as a whole.
     rest: Millis,
+    /// After this time the first reports of a run are in.
+    first: Millis,
+    /// So long a report is believed.
+    stale: Millis,
     due: Millis,
+    /// What is known of it is an earlier run's: how old it was, and when it was taken up.
+    old: Option<(Millis, Millis)>,
     known: Remembered,
 }
 
@@ -98,12 +108,15 @@ impl Relieving {
         let ttls = largest_ttls(snapshot);
         let watched = |&id: &PoolId| {
             let pool = &snapshot.pools[id.index()];
-            let interval = pool.rules.load.map_or(1_000, |check| snapshot.checks[check.index()].timing.interval_ms);
-            let interval = Millis::from(interval);
+            let check = pool.rules.load.map(|check| &snapshot.checks[check.index()]);
+            let interval = Millis::from(check.map_or(1_000, |check| check.timing.interval_ms));
+            let first = interval + Millis::from(check.map_or(0, |check| check.timing.timeout_ms));
+            let stale = check.and_then(|check| check.kind.load()).map_or(0, |source| source.stale_ms.into());
             let ttl = Millis::from(ttls[pool.first.index()]) * 1_000;
             let compared = rows.compared(id);
             let capacity = pool.rules.relief.capacity;
-            (id, Watched { capacity, compared, interval, rest: ttl + 2 * interval, due: 0, known: Remembered::NOTHING })
+            let (rest, known) = (ttl + 2 * interval, Remembered::NOTHING);
+            (id, Watched { capacity, compared, interval, rest, first, stale, due: 0, old: None, known })
         };
         let pools: BTreeMap<_, _> = all.iter().map(watched).collect();
         let largest = pools.values().filter_map(|one| one.capacity).max().map_or(1, Load::thousandths);
@@ -154,6 +167,7 @@ impl Relieving {
                 }
             }
             one.known.fresh = load.is_some();
+            one.old = None;
             let moved = before != (one.known.standing, one.known.part);
             one.due = known.now + if moved { one.rest } else { one.interval };
         }
@@ -236,8 +250,31 @@ impl Relieving {
         for (&id, one) in &mut self.pools {
             if let Some(before) = known.get(&name(snapshot, id)) {
                 one.known = before.known;
-                one.due = before.due;
+                (one.due, one.old) = (before.due, before.old);
             }
+        }
+    }
+
+    /// What is to be kept over a restart.
+    pub(super) fn kept(&self, now: Millis) -> Vec<(PoolId, Relieved)> {
+        let kept = |(&id, one): (&PoolId, &Watched)| {
+            let Remembered { standing, part, last, own, fresh, .. } = one.known;
+            let (own, rests) = (own.map(Load::from_thousandths), one.due.saturating_sub(now));
+            // A server that starts again and again before its first look makes nothing younger.
+            let age = one.old.map_or(0, |(age, at)| age.saturating_add(now.saturating_sub(at)));
+            (id, Relieved { standing, part, last, own, fresh, rests, age })
+        };
+        self.pools.iter().map(kept).collect()
+    }
+
+    /// Takes up what was kept, if it is not too old.
+    pub(super) fn resume(&mut self, left: &[(PoolId, Relieved)], now: Millis) {
+        for &(id, left) in left {
+            let Some(one) = self.pools.get_mut(&id).filter(|one| left.age <= one.stale + one.rest) else { continue };
+            let Relieved { standing, part, last, own, fresh, rests, .. } = left.bounded();
+            one.known = Remembered { standing, part, last, own: own.map(Load::thousandths), fresh, was_live: false };
+            one.due = now + rests.min(one.rest).max(one.first);
+            one.old = Some((left.age, now));
         }
     }
 

@@ -7,7 +7,7 @@ use super::relieving::Relieving;
 use super::{Change, Effect};
 use crate::health::{Guard, GuardRules, Millis, Outcome, Sample, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
-use crate::pool::Gates;
+use crate::pool::{Gates, Relieved};
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
 use crate::steer::{Dependents, Live};
@@ -56,11 +56,26 @@ impl Serving {
 
     /// Takes over what the loads of pools meant until now.
     pub(super) fn inherit_shares(&mut self, before: &Self) {
-        let State { snapshot, live, .. } = &mut self.state;
-        self.relieving.inherit(snapshot, &before.relieving, &before.state.snapshot);
+        self.relieving.inherit(&self.state.snapshot, &before.relieving, &before.state.snapshot);
+        self.first_shares();
+    }
+
+    /// Takes over what an earlier run had made of the loads of pools.
+    pub(super) fn resume_shares(&mut self, left: &[(PoolId, Relieved)]) {
+        self.relieving.resume(left, self.known.now);
+        self.first_shares();
+    }
+
+    fn first_shares(&mut self) {
+        let live = &mut self.state.live;
         for pool in live.set_steered(self.relieving.first(live)) {
             mark(&mut self.dirty, &mut self.is_dirty, pool);
         }
+    }
+
+    /// What the loads of pools have come to.
+    pub(super) fn shares(&self) -> Vec<(PoolId, Relieved)> {
+        self.relieving.kept(self.known.now)
     }
 
     pub(super) const fn state(&self) -> &State {
