@@ -12,7 +12,7 @@ use geosteer::state::State;
 use geosteer::steer::{Picks, Want, decide};
 use geosteer::store::{Remembered, Store};
 use geosteer::worker::{Draw, Worker};
-use geosteer::writer::{Event, Left, Writer};
+use geosteer::writer::{Effect, Event, Left, Writer};
 use std::sync::{Arc, OnceLock};
 
 const A: Want = Want::Addresses(Family::V4);
@@ -71,6 +71,8 @@ struct Model {
     late: Vec<f64>,
     /// By pool: its loads at each round of reports.
     seen: Vec<Vec<f64>>,
+    /// What was told of shedding: the pool, and the percentage that it keeps.
+    told: Vec<(usize, f64)>,
 }
 
 impl Model {
@@ -105,6 +107,7 @@ impl Model {
             loads,
             late,
             seen,
+            told: Vec::new(),
         };
         model.reports();
         for block in 0..model.blocks.len() {
@@ -122,7 +125,12 @@ impl Model {
     }
 
     fn apply(&mut self, event: Event, now: Millis) {
-        self.writer.apply(event, now, &mut Vec::new());
+        let mut effects = Vec::new();
+        self.writer.apply(event, now, &mut effects);
+        self.told.extend(effects.into_iter().filter_map(|effect| match effect {
+            Effect::Shed { pool, keep, .. } => Some((pool.index(), keep.percent())),
+            _ => None,
+        }));
         if let Some(state) = self.writer.publish() {
             self.state = state;
             self.published += 1;
@@ -375,6 +383,16 @@ fn shares_that_no_report_confirms_after_a_restart_are_held_by_nothing() {
         assert_eq!(model.keeps(0), if restart < 8 { kept } else { 100.0 }, "{restart}");
         model.run(9);
     }
+}
+
+#[test]
+fn that_a_pool_begins_to_shed_is_told_once_and_that_it_keeps_all_again_too() {
+    let (mut model, _) = shedding();
+    assert_eq!(model.told.len(), 1, "{:?}", model.told);
+    assert!(model.told[0].0 == 0 && model.told[0].1 < 100.0, "{:?}", model.told);
+    model.silent[0] = true;
+    model.run(900);
+    assert_eq!(model.told[1..], [(0, 100.0)]);
 }
 
 #[test]

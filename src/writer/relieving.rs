@@ -33,8 +33,8 @@ use super::known::Known;
 use crate::health::{Aggregate, Load, Millis, settle};
 use crate::id::PoolId;
 use crate::limits::{PART_AVERAGE, ROOM_PARTS};
-use crate::pool::Relieved;
 use crate::pool::relief::{Situation, Standing, has_room};
+use crate::pool::{Relieved, Share};
 use crate::snapshot::Snapshot;
 use crate::steer::{Live, Rows, Steered, SteeredPools, largest_ttls};
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +48,9 @@ pub(super) struct Relieving {
     largest: u64,
     /// When a pool is looked at next.
     next: Option<Millis>,
+    /// Pools that have begun to send clients on, or to keep all of them, since somebody asked: what they keep, and their
+    /// load.
+    turned: Vec<(PoolId, Share, Option<Load>)>,
 }
 
 /// A pool that is looked at.
@@ -120,7 +123,7 @@ impl Relieving {
         };
         let pools: BTreeMap<_, _> = all.iter().map(watched).collect();
         let largest = pools.values().filter_map(|one| one.capacity).max().map_or(1, Load::thousandths);
-        Self { pools, rows, largest, next: Some(0) }
+        Self { pools, rows, largest, next: Some(0), turned: Vec::new() }
     }
 
     /// When a pool is looked at next.
@@ -161,6 +164,10 @@ impl Relieving {
                 let relief = &snapshot.pools[id.index()].rules.relief;
                 one.known.standing = one.known.standing.step(relief, situation);
                 one.known.part = part;
+                let keep = one.known.standing.keep;
+                if (before.0.keep == Share::FULL) != (keep == Share::FULL) {
+                    self.turned.push((id, keep, load));
+                }
                 one.known.last = load.or(one.known.last);
                 if let Some(load) = load.filter(|_| !has_guests || one.known.own.is_none()) {
                     one.known.own = Some(settle(one.known.own, load.thousandths()));
@@ -253,6 +260,11 @@ impl Relieving {
                 (one.due, one.old) = (before.due, before.old);
             }
         }
+    }
+
+    /// The pools that have begun to send clients on, or to keep all of them, since the last call.
+    pub(super) fn take_turned(&mut self) -> Vec<(PoolId, Share, Option<Load>)> {
+        std::mem::take(&mut self.turned)
     }
 
     /// What is to be kept over a restart.

@@ -1,7 +1,7 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
 use super::guarding::{Guarding, Held, Weighs};
-use super::known::Known;
+use super::known::{Known, Step};
 use super::operators::Seen;
 use super::relieving::Relieving;
 use super::{Change, Effect};
@@ -76,6 +76,13 @@ impl Serving {
     /// What the loads of pools have come to.
     pub(super) fn shares(&self) -> Vec<(PoolId, Relieved)> {
         self.relieving.kept(self.known.now)
+    }
+
+    /// Tells of the steps on ways back.
+    pub(super) fn tell_steps(&mut self, effects: &mut Vec<Effect>) {
+        let generation = self.generation();
+        let told = |Step { endpoint, lanes, from, to }| Effect::Comeback { generation, endpoint, lanes, from, to };
+        effects.extend(self.known.take_steps().into_iter().map(told));
     }
 
     pub(super) const fn state(&self) -> &State {
@@ -206,6 +213,8 @@ impl Serving {
         }
         let State { snapshot, live, .. } = &mut self.state;
         if let Some(steered) = self.relieving.look(snapshot, live, &self.known) {
+            let turned = self.relieving.take_turned().into_iter();
+            effects.extend(turned.map(|(pool, keep, load)| Effect::Shed { generation, pool, keep, load }));
             for pool in live.set_steered(steered) {
                 mark(&mut self.dirty, &mut self.is_dirty, pool);
             }
@@ -292,10 +301,9 @@ impl Serving {
 
     /// An operator lets an endpoint come back.
     pub(super) fn resume(&mut self, endpoint: EndpointId) {
-        if self.known.resume(endpoint) {
+        if self.known.resume(&self.state.snapshot, endpoint) {
             let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
             mark(&mut self.dirty, &mut self.is_dirty, pool);
-            self.known.come_back(&self.state.snapshot, endpoint);
         }
     }
 
