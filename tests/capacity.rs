@@ -10,8 +10,9 @@ use geosteer::id::{NameId, PoolId, TargetId};
 use geosteer::snapshot::Snapshot;
 use geosteer::state::State;
 use geosteer::steer::{Picks, Want, decide};
+use geosteer::store::{Remembered, Store};
 use geosteer::worker::{Draw, Worker};
-use geosteer::writer::{Event, Writer};
+use geosteer::writer::{Effect, Event, Left, Writer};
 use std::sync::{Arc, OnceLock};
 
 const A: Want = Want::Addresses(Family::V4);
@@ -70,6 +71,8 @@ struct Model {
     late: Vec<f64>,
     /// By pool: its loads at each round of reports.
     seen: Vec<Vec<f64>>,
+    /// What was told of shedding: the pool, and the percentage that it keeps.
+    told: Vec<(usize, f64)>,
 }
 
 impl Model {
@@ -104,6 +107,7 @@ impl Model {
             loads,
             late,
             seen,
+            told: Vec::new(),
         };
         model.reports();
         for block in 0..model.blocks.len() {
@@ -121,7 +125,12 @@ impl Model {
     }
 
     fn apply(&mut self, event: Event, now: Millis) {
-        self.writer.apply(event, now, &mut Vec::new());
+        let mut effects = Vec::new();
+        self.writer.apply(event, now, &mut effects);
+        self.told.extend(effects.into_iter().filter_map(|effect| match effect {
+            Effect::Shed { pool, keep, .. } => Some((pool.index(), keep.percent())),
+            _ => None,
+        }));
         if let Some(state) = self.writer.publish() {
             self.state = state;
             self.published += 1;
@@ -159,6 +168,23 @@ impl Model {
                 self.reports();
             }
         }
+    }
+
+    /// Another process goes on with what this one has saved, so many seconds later by the wall clock.
+    fn restart(&mut self, seconds: i64) {
+        const AT: u64 = 1_700_000_000_000;
+        // Who looks tells the time first.
+        self.apply(Event::Time, self.now * 1_000);
+        let (survey, folder) = (self.writer.survey(), tempfile::tempdir().expect("a folder"));
+        let store = Store::open(folder.path()).expect("a store");
+        let kept = Remembered::default().with_shares(&survey.snapshot, &survey.shares, AT);
+        kept.save(&store).expect("it is saved");
+        let read = Remembered::load(&store).expect("it is read");
+        let shares = read.shares(&survey.snapshot, AT.saturating_add_signed(seconds * 1_000));
+        let (now, nothing) = (self.now * 1_000, Left::nothing(0));
+        let left = Left { now, trackers: survey.trackers, shares, ..nothing };
+        self.writer = Writer::resumed(survey.snapshot, Arc::default(), 1, left, (Arc::default(), 0), now);
+        self.state = self.writer.publish().expect("the first state is published");
     }
 
     fn keeps(&self, pool: usize) -> f64 {
@@ -306,6 +332,67 @@ fn a_pool_sheds_along_its_line_slowly_and_never_the_last_of_a_row() {
     let mut alone = Model::new(&zone(&pools, &["{ pools = [\"p0\"], geofence = true }"]), &[1_500.0], 3);
     alone.run(1_200);
     assert_eq!(alone.loads[1], 0.0, "nothing else serves the row");
+}
+
+/// A model whose first pool has shed its clients for long.
+fn shedding() -> (Model, f64) {
+    let pools = ["shed_from = 500, shed_at = 1_000".to_owned(), String::new()];
+    let mut model = Model::new(&zone(&pools, &["[\"p0\", \"p1\"]"]), &[1_000.0], 3);
+    model.run(1_800);
+    let kept = model.keeps(0);
+    assert!(kept < 80.0, "{kept}");
+    (model, kept)
+}
+
+#[test]
+fn a_restart_keeps_shares_while_they_are_young_and_reports_go_on() {
+    let (mut model, kept) = shedding();
+    for _ in 0..5 {
+        model.restart(2);
+        assert_eq!(model.keeps(0), kept, "in the first answer");
+        model.run(15);
+        assert_eq!(model.keeps(0), kept);
+    }
+    model.run(600);
+    assert_eq!(model.keeps(0), kept, "the same reports");
+    // A report is believed for three intervals, and a step takes a TTL and two of them.
+    let (limit, old) = ((3 * INTERVAL + TTL + 2 * INTERVAL) as i64, 100.0);
+    for (seconds, share) in [(limit, kept), (limit + 1, old), (-86_400, old)] {
+        let (mut model, _) = shedding();
+        model.restart(seconds);
+        assert_eq!(model.keeps(0), share, "{seconds} s later");
+    }
+}
+
+#[test]
+fn shares_that_no_report_confirms_after_a_restart_are_held_by_nothing() {
+    let (mut model, kept) = shedding();
+    model.silent[0] = true;
+    model.restart(1);
+    model.run(INTERVAL + 1);
+    assert_eq!(model.keeps(0), kept, "the first reports may still come");
+    model.run(TTL + 2 * INTERVAL);
+    assert!(model.keeps(0) > kept && model.keeps(0) <= kept + 10.0, "{}", model.keeps(0));
+    model.run(600);
+    assert_eq!(model.keeps(0), 100.0);
+    // One that starts again and again never comes to a look.
+    let (mut model, kept) = shedding();
+    model.silent[0] = true;
+    for restart in 0..12 {
+        model.restart(1);
+        assert_eq!(model.keeps(0), if restart < 8 { kept } else { 100.0 }, "{restart}");
+        model.run(9);
+    }
+}
+
+#[test]
+fn that_a_pool_begins_to_shed_is_told_once_and_that_it_keeps_all_again_too() {
+    let (mut model, _) = shedding();
+    assert_eq!(model.told.len(), 1, "{:?}", model.told);
+    assert!(model.told[0].0 == 0 && model.told[0].1 < 100.0, "{:?}", model.told);
+    model.silent[0] = true;
+    model.run(900);
+    assert_eq!(model.told[1..], [(0, 100.0)]);
 }
 
 #[test]

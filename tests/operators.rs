@@ -16,6 +16,8 @@ mod half_dead;
 mod let_back;
 #[path = "operators/reload.rs"]
 mod reload;
+#[path = "operators/shares.rs"]
+mod shares;
 #[path = "operators/watch.rs"]
 mod watch;
 

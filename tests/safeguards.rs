@@ -175,6 +175,7 @@ impl Scene {
         let store = Store::open(folder.path()).expect("a store");
         remember(snapshot, &survey.trackers, ages, &Remembered::default(), before.unix)
             .with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, before)
+            .with_shares(snapshot, &survey.shares, before.unix)
             .save(&store)
             .expect("it is saved");
         let read = Remembered::load(&store).expect("it is read");
@@ -182,7 +183,8 @@ impl Scene {
         let trackers = restored(&read, snapshot, now.unix);
         let trackers = trackers.into_iter().map(|known| known.map_or_else(Tracker::default, |known| known.0)).collect();
         let (circuits, comebacks) = (read.circuits(snapshot, now), read.comebacks(snapshot, now));
-        self.start(Left { now: now.monotonic, trackers, circuits, comebacks });
+        let shares = read.shares(snapshot, now.unix);
+        self.start(Left { now: now.monotonic, trackers, circuits, comebacks, shares });
     }
 
     /// The same when what was saved of targets is too old.

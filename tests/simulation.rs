@@ -374,8 +374,9 @@ impl Run {
                     self.history.retain(|key, _| has(&snapshot, key));
                 }
                 Effect::Overridden { .. } | Effect::Arrived { .. } => {}
-                // The model knows no flap limit and no guard: they are off here.
+                // The model knows no flap limit, no guard, no rules of ways back and no loads: they are off here.
                 Effect::Flapping { .. } | Effect::Guard { .. } | Effect::Stale { .. } => panic!("{effect:?}"),
+                Effect::Comeback { .. } | Effect::Shed { .. } => panic!("{effect:?}"),
                 Effect::Changed { from, to, .. } => {
                     assert_ne!(from, to);
                     self.changes += 1;

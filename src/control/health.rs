@@ -9,7 +9,7 @@ use crate::writer::{Left, Survey};
 /// What the last run left of a configuration's targets.
 #[derive(Clone, Debug)]
 pub struct Resumed {
-    /// A tracker for each target: the saved one if it is fresh, else a new one; circuits and ways back.
+    /// A tracker for each target: the saved one if it is fresh, else a new one; circuits, ways back and shares.
     pub left: Left,
     /// How old each fresh one is, milliseconds.
     pub ages: Vec<Option<Millis>>,
@@ -28,7 +28,8 @@ pub fn resume(store: Option<&Store>, snapshot: &Snapshot) -> Resumed {
     let known = restored(&remembered, snapshot, now.unix);
     let trackers = known.iter().map(|known| known.map_or_else(Tracker::default, |known| known.0)).collect();
     let (circuits, comebacks) = (remembered.circuits(snapshot, now), remembered.comebacks(snapshot, now));
-    let left = Left { now: now.monotonic, trackers, circuits, comebacks };
+    let shares = remembered.shares(snapshot, now.unix);
+    let left = Left { now: now.monotonic, trackers, circuits, comebacks, shares };
     Resumed { left, ages: known.iter().map(|known| known.map(|known| known.1)).collect(), remembered }
 }
 
@@ -47,6 +48,7 @@ pub(super) fn save(store: &Store, survey: &Survey, before: &mut Remembered) -> s
         trackers[target.index()] = Tracker::resumed(TargetState::Up, 0, timing.fall, timing);
     }
     let found = remember(snapshot, &trackers, ages, before, now.unix);
-    *before = found.with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, now);
+    let found = found.with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, now);
+    *before = found.with_shares(snapshot, &survey.shares, now.unix);
     before.save(store)
 }

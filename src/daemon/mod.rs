@@ -11,6 +11,7 @@
 mod cookies;
 mod limiting;
 mod load;
+mod moved;
 mod notify;
 mod operators;
 mod people;

@@ -246,6 +246,10 @@ impl Writing {
                 Effect::Guard { guard, sites, canaries } => self.log_guard(guard, sites, canaries),
                 Effect::Stale { generation, told } => self.log_stale(generation, told),
                 Effect::Flapping { generation, target, held } => self.log_flapping(generation, target, held),
+                Effect::Comeback { generation, endpoint, lanes, from, to } => {
+                    self.log_comeback((generation, endpoint), lanes, (from, to));
+                }
+                Effect::Shed { generation, pool, keep, load } => self.log_shed((generation, pool), keep, load),
                 Effect::Adopted { generation } => {
                     self.known.retain(|known| known.0 >= generation);
                     let reason = self.serving.reason(generation);

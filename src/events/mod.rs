@@ -20,6 +20,10 @@ pub enum Kind {
     Stale,
     /// An endpoint that waited was let back by an operator.
     Resume,
+    /// An endpoint of a pool that says how it comes back waits, is let in, or has its whole weight again.
+    Comeback,
+    /// A pool begins to send clients on for its load, or keeps all of them again.
+    Shed,
     /// An override was set, removed, or ended.
     Override,
     /// A configuration was read: it serves, or was refused.
@@ -52,6 +56,8 @@ impl Kind {
             Self::Guard => "guard",
             Self::Stale => "stale",
             Self::Resume => "resume",
+            Self::Comeback => "comeback",
+            Self::Shed => "shed",
             Self::Override => "override",
             Self::Reload => "reload",
             Self::State => "state",

@@ -11,7 +11,7 @@ pub mod share;
 mod tests;
 
 pub use gates::Gates;
-pub use relief::{Relief, Standing};
+pub use relief::{Relief, Relieved, Standing};
 pub use select::{ALONE, Asker, Asking, Candidate, Picked, Table};
 pub use share::Share;
 

@@ -13,7 +13,8 @@
 //! and a part of them, or guests, below nine tenths of it. Else nothing moves.
 
 use super::Share;
-use crate::health::Load;
+use crate::health::{Load, Millis};
+use crate::limits::PART_AVERAGE;
 
 /// The largest part of all clients that one step moves.
 pub const STEP: Share = Share::new(1_000);
@@ -38,6 +39,36 @@ pub struct Standing {
     pub keep: Share,
     /// The part of its room that counts when guests are spread.
     pub guests: Share,
+}
+
+/// What the loads of a pool have come to, to be taken up again by the next run. All times are spans.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Relieved {
+    /// Where it stands.
+    pub standing: Standing,
+    /// Its weight where a row picks by load.
+    pub part: u32,
+    /// The last load that it had while it was live.
+    pub last: Option<Load>,
+    /// The same without guests, in steps.
+    pub own: Option<Load>,
+    /// Its load was known when it was looked at last.
+    pub fresh: bool,
+    /// Until it is looked at next, milliseconds.
+    pub rests: Millis,
+    /// How old all this is, milliseconds.
+    pub age: Millis,
+}
+
+impl Relieved {
+    /// The same within the bounds that the loop keeps, whoever wrote it.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let standing = Standing { guests: self.standing.guests.max(GUESTS_LEAST), ..self.standing };
+        let part = self.part.clamp(PART_AVERAGE / 10, PART_AVERAGE * 10);
+        let load = |load: Option<Load>| load.map(|load| load.min(Load::LARGEST));
+        Self { standing, part, last: load(self.last), own: load(self.own), ..self }
+    }
 }
 
 /// What one step is decided from.

@@ -5,12 +5,13 @@ use super::progress::{Phase, Progress};
 use super::{Ended, host_text, short};
 use crate::health::{ExecCheck, TargetAddress};
 use crate::limits::{PROBE_NOTE_PART, PROGRAM_GRACE_MS, PROGRAM_OUTPUT_MAX, PROGRAMS_AT_ONCE};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -35,8 +36,8 @@ impl Places {
     }
 }
 
-/// Runs the program once. The caller sets the deadline: dropped before its end, the program dies with all that it
-/// started.
+/// Runs the program once. What it has started in its process group dies when it ends. The caller sets the deadline:
+/// dropped before its end, the program dies with all that it started.
 pub(super) async fn probe(check: &ExecCheck, address: &TargetAddress, progress: &Progress) -> Ended {
     progress.enter(Phase::Run);
     let address = match address {
@@ -57,23 +58,23 @@ pub(super) async fn probe(check: &ExecCheck, address: &TargetAddress, progress: 
         .process_group(0)
         .kill_on_drop(true);
     let mut group = match command.spawn() {
-        Ok(child) => Group(child),
+        Ok(child) => Group::new(child),
         // That it cannot be started says nothing of the endpoint.
         Err(error) => return Ended::inconclusive(format!("{} cannot be run: {error}", check.program)),
     };
-    let stdout = group.0.stdout.take();
+    let stdout = group.leader.stdout.take();
     let mut output = Vec::new();
     let status = {
         let mut read = std::pin::pin!(read(stdout, &mut output));
         let first = tokio::select! {
             fits = &mut read => Ok(fits),
-            status = group.0.wait() => Err(status),
+            status = group.wait() => Err(status),
         };
         let (status, fits) = match first {
-            Ok(true) => (Some(group.0.wait().await), true),
+            Ok(true) => (Some(group.wait().await), true),
             // Who writes too much is not waited for.
             Ok(false) => (None, false),
-            // The end of its output comes with its own, unless it left somebody behind who holds the pipe.
+            // The end of its output comes with its own, unless somebody who has left its group holds the pipe.
             Err(status) => (Some(status), tokio::time::timeout(OUTPUT_GRACE, &mut read).await.unwrap_or(true)),
         };
         match status {
@@ -106,16 +107,51 @@ fn judge(status: std::io::Result<ExitStatus>, output: &[u8], progress: &Progress
     }
 }
 
-/// A program and all that it started. Dropped before the program has ended, it ends them all.
-struct Group(Child);
+/// A program and all that it started. It ends with the program; dropped before, it ends them all.
+struct Group {
+    leader: Child,
+    /// The number of the program and of its group; none once all of it was ended.
+    id: Option<Pid>,
+    /// Readable when the program has ended; none where the kernel does not tell that way. No pipe in truth, and never read
+    /// from.
+    end: Option<pipe::Receiver>,
+}
+
+impl Group {
+    fn new(leader: Child) -> Self {
+        let id = leader.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let end = id.and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok());
+        let end = end.and_then(|end| pipe::Receiver::from_owned_fd_unchecked(end).ok());
+        Self { leader, id, end }
+    }
+
+    /// Waits for the end of the program, and ends what it has left behind.
+    async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        if let Some(end) = &self.end {
+            // The program has ended and its end was not learned yet: until then no other process can have its number.
+            let _ = end.readable().await;
+            self.kill();
+        }
+        let status = self.leader.wait().await;
+        if self.end.is_none() {
+            // A group with somebody in it keeps its number. That of an empty one would have to be handed out again, and to
+            // a group, between these two lines: the kernel goes through all others first.
+            self.kill();
+        }
+        self.id = None;
+        status
+    }
+
+    fn kill(&self) {
+        if let Some(id) = self.id {
+            // It may be empty.
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // An id is there only until the end was learned: until then no other process can have it.
-        let id = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(id) = id {
-            // It may have ended meanwhile.
-            let _ = kill_process_group(id, Signal::KILL);
-        }
+        self.kill();
     }
 }

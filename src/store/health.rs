@@ -2,6 +2,7 @@
 //! stale is not believed.
 
 use super::Store;
+use super::shares::Shares;
 use crate::health::{Check, Circuit, Comeback, Millis, Parts, TargetAddress, TargetState, Tracker, is_stale};
 use crate::id::{EndpointId, TargetId};
 use crate::limits::FLAP_HOLD_MAX_MS;
@@ -26,6 +27,7 @@ pub struct Remembered {
     targets: HashMap<Key, Last>,
     circuits: Vec<(Key, Parts)>,
     comebacks: Vec<(Member, [Comeback; 2])>,
+    pub(super) shares: Shares,
 }
 
 /// A way back as it is written: for each family a word, with what belongs to it.
@@ -70,6 +72,9 @@ struct File {
     /// Zone, pool, endpoint, and for each family a word with what belongs to it.
     #[serde(default)]
     comebacks: Vec<(String, String, String, Words)>,
+    /// What the loads of pools had come to.
+    #[serde(default)]
+    shares: Vec<serde_json::Value>,
 }
 
 /// The fingerprints of a configuration's checks: there are few checks, and many targets.
@@ -112,6 +117,7 @@ impl Remembered {
             targets: file.targets.into_iter().map(last).collect(),
             circuits: file.circuits.into_iter().map(|(address, check, parts)| ((address, check), parts)).collect(),
             comebacks: file.comebacks.into_iter().filter_map(comeback).collect(),
+            shares: Shares::read(file.shares),
         })
     }
 
@@ -132,6 +138,7 @@ impl Remembered {
             targets: self.targets.iter().map(target).collect(),
             circuits: self.circuits.iter().map(circuit).collect(),
             comebacks: self.comebacks.iter().map(comeback).collect(),
+            shares: self.shares.rows()?,
         };
         store.write(NAME, &serde_json::to_vec(&file)?)
     }

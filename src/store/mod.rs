@@ -9,6 +9,7 @@ mod health;
 mod keys;
 mod operators;
 mod serials;
+mod shares;
 mod signatures;
 mod updates;
 

@@ -6,11 +6,12 @@ use super::measured::Measured;
 use super::staleness::Staleness;
 use crate::health::{Circuit, Comeback, Millis, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
-use crate::pool::Pool;
+use crate::pool::{Pool, Relieved};
 use crate::snapshot::Snapshot;
 use crate::steer::Observed;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::mem::discriminant;
 
 /// All that is known of one configuration's targets.
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub(super) struct Known {
     pub(super) comebacks: HashMap<EndpointId, [Comeback; 2]>,
     /// When time alone changes a comeback; an entry that comes too early changes nothing.
     timers: BinaryHeap<Reverse<(Millis, EndpointId)>>,
+    /// Steps on ways back that nobody was told of yet.
+    steps: Vec<Step>,
     /// The time of the last event.
     pub(super) now: Millis,
     pub(super) guarding: Guarding,
@@ -42,14 +45,27 @@ pub struct Left {
     pub circuits: Vec<(TargetId, Circuit)>,
     /// Endpoints that are not fully in service, by family.
     pub comebacks: Vec<(EndpointId, [Comeback; 2])>,
+    /// What the loads of pools had come to.
+    pub shares: Vec<(PoolId, Relieved)>,
 }
 
 impl Left {
     /// Nothing is known of so many targets.
     #[must_use]
     pub fn nothing(targets: usize) -> Self {
-        Self { now: 0, trackers: vec![Tracker::default(); targets], circuits: Vec::new(), comebacks: Vec::new() }
+        let trackers = vec![Tracker::default(); targets];
+        Self { now: 0, trackers, circuits: Vec::new(), comebacks: Vec::new(), shares: Vec::new() }
     }
+}
+
+/// A step of an endpoint on its way back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Step {
+    pub(super) endpoint: EndpointId,
+    /// The families whose address takes it.
+    pub(super) lanes: [bool; 2],
+    pub(super) from: Comeback,
+    pub(super) to: Comeback,
 }
 
 /// What a target says to its endpoints.
@@ -80,9 +96,8 @@ impl Known {
         let of_pools_with_rules =
             |(endpoint, _): &(EndpointId, _)| !pool_of(snapshot, *endpoint).rules.comeback.at_once();
         known.comebacks.extend(left.comebacks.into_iter().filter(of_pools_with_rules));
-        for endpoint in known.comebacks.keys().copied().collect::<Vec<_>>() {
-            known.come_back(snapshot, endpoint);
-        }
+        // Not only of those that were on a way back: the rules may be new, and they hold for what is down already.
+        (0..snapshot.pools.len()).for_each(|pool| known.come_back_all(snapshot, PoolId::new(pool)));
         known
     }
 
@@ -143,15 +158,22 @@ impl Known {
 
     /// The same for one endpoint.
     pub(super) fn come_back(&mut self, snapshot: &Snapshot, endpoint: EndpointId) {
-        let rules = &pool_of(snapshot, endpoint).rules.comeback;
         let up = self.by_checks(snapshot, endpoint).up;
         if up == [true; 2] && !self.comebacks.contains_key(&endpoint) {
             return;
         }
+        let before = self.comebacks.get(&endpoint).copied().unwrap_or_default();
+        self.step(snapshot, endpoint, before, up);
+    }
+
+    /// Takes what the checks say of an endpoint; `before` is where it was as far as people were told.
+    fn step(&mut self, snapshot: &Snapshot, endpoint: EndpointId, before: [Comeback; 2], up: [bool; 2]) {
+        let rules = &pool_of(snapshot, endpoint).rules.comeback;
         let comebacks = self.comebacks.entry(endpoint).or_default();
         for (comeback, up) in comebacks.iter_mut().zip(up) {
             comeback.observe(up, rules, self.now);
         }
+        self.steps.extend(steps(endpoint, before, *comebacks));
         let next = comebacks.iter().filter_map(|comeback| comeback.next(rules, self.now)).min();
         self.timers.extend(next.map(|next| Reverse((next, endpoint))));
         if *comebacks == [Comeback::Full; 2] {
@@ -160,10 +182,18 @@ impl Known {
     }
 
     /// An operator lets an endpoint come back; true if it was on its way.
-    pub(super) fn resume(&mut self, endpoint: EndpointId) -> bool {
+    pub(super) fn resume(&mut self, snapshot: &Snapshot, endpoint: EndpointId) -> bool {
+        let up = self.by_checks(snapshot, endpoint).up;
         let Some(comebacks) = self.comebacks.get_mut(&endpoint) else { return false };
+        let before = *comebacks;
         comebacks.iter_mut().for_each(|comeback| comeback.resume(self.now));
+        self.step(snapshot, endpoint, before, up);
         true
+    }
+
+    /// The steps on ways back since the last call.
+    pub(super) fn take_steps(&mut self) -> Vec<Step> {
+        std::mem::take(&mut self.steps)
     }
 
     /// When time alone changes something.
@@ -185,9 +215,6 @@ impl Known {
     /// Takes over what is known of the endpoints that a configuration before had under the same names.
     pub(super) fn inherit(&mut self, snapshot: &Snapshot, before: &Self, old: &Snapshot) {
         self.now = before.now;
-        if before.comebacks.is_empty() {
-            return;
-        }
         let known: HashMap<_, _> =
             before.comebacks.iter().map(|(&endpoint, comebacks)| (name(old, endpoint), comebacks)).collect();
         for (index, pool) in snapshot.pools.iter().enumerate().filter(|(_, pool)| !pool.rules.comeback.at_once()) {
@@ -203,6 +230,22 @@ impl Known {
 
 fn pool_of(snapshot: &Snapshot, endpoint: EndpointId) -> &Pool {
     &snapshot.pools[snapshot.endpoints[endpoint.index()].pool.index()]
+}
+
+/// The steps that are news for people, those of both families as one if they are alike. Who is out is told by its checks.
+fn steps(endpoint: EndpointId, before: [Comeback; 2], after: [Comeback; 2]) -> impl Iterator<Item = Step> {
+    let step = move |lane: usize| {
+        let (from, to) = (before[lane], after[lane]);
+        let is_news = discriminant(&from) != discriminant(&to) && !matches!(to, Comeback::Out { .. });
+        is_news.then_some((from, to))
+    };
+    let (one, other) = (step(0), step(1));
+    let alike = one.is_some_and(|(from, to)| {
+        other.is_some_and(|other| discriminant(&from) == discriminant(&other.0) && to == other.1)
+    });
+    let of = move |lanes| move |(from, to)| Step { endpoint, lanes, from, to };
+    let first = one.map(of([true, alike]));
+    first.into_iter().chain(other.filter(|_| !alike).map(of([false, true])))
 }
 
 /// What stays the same of an endpoint from one configuration to the next.

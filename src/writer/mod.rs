@@ -18,9 +18,10 @@ pub use known::Left;
 pub use measured::{Measured, Metered};
 pub use operators::{Look, Seen, Survey};
 
-use crate::health::{Canaries, Circuit, Guard, Millis, Outcome, Sample, Sites, TargetState};
-use crate::id::{EndpointId, TargetId};
+use crate::health::{Canaries, Circuit, Comeback, Guard, Load, Millis, Outcome, Sample, Sites, TargetState};
+use crate::id::{EndpointId, PoolId, TargetId};
 use crate::overrides::{Overrides, Said, Target};
+use crate::pool::Share;
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
 use known::Known;
@@ -133,6 +134,31 @@ pub enum Effect {
         /// Which ones.
         told: Stale,
     },
+    /// An endpoint of a pool with `failback_delay`, `slow_start` or `manual_resume` takes a step on its way back: log it.
+    /// That it is out is told by its checks.
+    Comeback {
+        /// The endpoint's configuration.
+        generation: u64,
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Whether its IPv4 and its IPv6 address takes it.
+        lanes: [bool; 2],
+        /// Where it was.
+        from: Comeback,
+        /// Where it is; never [`Comeback::Out`].
+        to: Comeback,
+    },
+    /// A pool begins to send clients on for its load, or keeps all of them again: log it. The steps between are none.
+    Shed {
+        /// The pool's configuration.
+        generation: u64,
+        /// The pool.
+        pool: PoolId,
+        /// The share of its clients that it keeps now.
+        keep: Share,
+        /// Its load; `None`: there is no fresh report.
+        load: Option<Load>,
+    },
     /// A staged configuration is now the one that serves.
     Adopted {
         /// Its number.
@@ -208,14 +234,16 @@ impl Writer {
         snapshot: Arc<Snapshot>,
         identity: Arc<Identity>,
         generation: u64,
-        left: Left,
+        mut left: Left,
         (overrides, epoch_ms): (Arc<Overrides>, u64),
         now: Millis,
     ) -> Self {
         let ramps = Ramps::new(&overrides, epoch_ms, now);
         let gates = Arc::new(overrides.gates(&snapshot, ramps.now_s()));
+        let shares = std::mem::take(&mut left.shares);
         let known = Known::resumed(left, &snapshot);
-        let serving = Serving::new(snapshot, identity, generation, known, gates);
+        let mut serving = Serving::new(snapshot, identity, generation, known, gates);
+        serving.resume_shares(&shares);
         Self { serving, staged: None, overrides, ramps }
     }
 
@@ -256,11 +284,13 @@ impl Writer {
             }
             Event::Look(look) => look.take(self),
         }
+        self.serving.tell_steps(effects);
         if self.staged.as_ref().is_some_and(Staged::is_ready)
             && let Some(staged) = self.staged.take()
         {
             effects.push(Effect::Adopted { generation: staged.generation() });
             self.serving = staged.adopt(&self.serving, &self.overrides, self.ramps.now_s());
+            self.serving.tell_steps(effects);
         }
     }
 

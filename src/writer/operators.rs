@@ -3,8 +3,9 @@
 use super::ramps::Ramps;
 use super::{Effect, Measured, Writer};
 use crate::health::{Circuit, Comeback, Guard, Millis, Sites, Tracker};
-use crate::id::{EndpointId, TargetId};
+use crate::id::{EndpointId, PoolId, TargetId};
 use crate::overrides::Overrides;
+use crate::pool::Relieved;
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +67,8 @@ pub struct Survey {
     pub circuits: Vec<(TargetId, Circuit)>,
     /// Endpoints that are not fully in service, by family.
     pub comebacks: BTreeMap<EndpointId, [Comeback; 2]>,
+    /// What the loads of pools have come to.
+    pub shares: Vec<(PoolId, Relieved)>,
     /// The blast guard, and the sites that it counts.
     pub guard: (Guard, Sites),
     /// What each canary said last; `None`: nothing yet.
@@ -87,6 +90,7 @@ impl Writer {
             held: known.guarding.held.keys().copied().collect(),
             circuits: known.circuits.iter().map(|(&target, circuit)| (target, circuit.clone())).collect(),
             comebacks: known.comebacks.iter().map(|(&endpoint, &comebacks)| (endpoint, comebacks)).collect(),
+            shares: serving.shares(),
             guard: serving.guard(),
             canaries: known.guarding.canary_votes(),
         }

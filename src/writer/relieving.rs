@@ -25,12 +25,16 @@
 //! the same steps. Nodes that were started at different times agree on the room while there are no guests, and meet
 //! within some steps. One that was started while there are guests cannot tell their load from a pool's own: it sees less
 //! room than the others until they are gone.
+//!
+//! **A restart** goes on where the last run was, as long as that is younger than a report is believed and a step takes.
+//! The first look waits until reports of this run are in: without them every share would begin its way back to full.
 
 use super::known::Known;
 use crate::health::{Aggregate, Load, Millis, settle};
 use crate::id::PoolId;
 use crate::limits::{PART_AVERAGE, ROOM_PARTS};
 use crate::pool::relief::{Situation, Standing, has_room};
+use crate::pool::{Relieved, Share};
 use crate::snapshot::Snapshot;
 use crate::steer::{Live, Rows, Steered, SteeredPools, largest_ttls};
 use std::collections::{BTreeMap, HashMap};
@@ -44,6 +48,9 @@ pub(super) struct Relieving {
     largest: u64,
     /// When a pool is looked at next.
     next: Option<Millis>,
+    /// Pools that have begun to send clients on, or to keep all of them, since somebody asked: what they keep, and their
+    /// load.
+    turned: Vec<(PoolId, Share, Option<Load>)>,
 }
 
 /// A pool that is looked at.
@@ -55,7 +62,13 @@ struct Watched {
     interval: Millis,
     /// So long a step takes until it is seen as a whole.
     rest: Millis,
+    /// After this time the first reports of a run are in.
+    first: Millis,
+    /// So long a report is believed.
+    stale: Millis,
     due: Millis,
+    /// What is known of it is an earlier run's: how old it was, and when it was taken up.
+    old: Option<(Millis, Millis)>,
     known: Remembered,
 }
 
@@ -98,16 +111,19 @@ impl Relieving {
         let ttls = largest_ttls(snapshot);
         let watched = |&id: &PoolId| {
             let pool = &snapshot.pools[id.index()];
-            let interval = pool.rules.load.map_or(1_000, |check| snapshot.checks[check.index()].timing.interval_ms);
-            let interval = Millis::from(interval);
+            let check = pool.rules.load.map(|check| &snapshot.checks[check.index()]);
+            let interval = Millis::from(check.map_or(1_000, |check| check.timing.interval_ms));
+            let first = interval + Millis::from(check.map_or(0, |check| check.timing.timeout_ms));
+            let stale = check.and_then(|check| check.kind.load()).map_or(0, |source| source.stale_ms.into());
             let ttl = Millis::from(ttls[pool.first.index()]) * 1_000;
             let compared = rows.compared(id);
             let capacity = pool.rules.relief.capacity;
-            (id, Watched { capacity, compared, interval, rest: ttl + 2 * interval, due: 0, known: Remembered::NOTHING })
+            let (rest, known) = (ttl + 2 * interval, Remembered::NOTHING);
+            (id, Watched { capacity, compared, interval, rest, first, stale, due: 0, old: None, known })
         };
         let pools: BTreeMap<_, _> = all.iter().map(watched).collect();
         let largest = pools.values().filter_map(|one| one.capacity).max().map_or(1, Load::thousandths);
-        Self { pools, rows, largest, next: Some(0) }
+        Self { pools, rows, largest, next: Some(0), turned: Vec::new() }
     }
 
     /// When a pool is looked at next.
@@ -148,12 +164,17 @@ impl Relieving {
                 let relief = &snapshot.pools[id.index()].rules.relief;
                 one.known.standing = one.known.standing.step(relief, situation);
                 one.known.part = part;
+                let keep = one.known.standing.keep;
+                if (before.0.keep == Share::FULL) != (keep == Share::FULL) {
+                    self.turned.push((id, keep, load));
+                }
                 one.known.last = load.or(one.known.last);
                 if let Some(load) = load.filter(|_| !has_guests || one.known.own.is_none()) {
                     one.known.own = Some(settle(one.known.own, load.thousandths()));
                 }
             }
             one.known.fresh = load.is_some();
+            one.old = None;
             let moved = before != (one.known.standing, one.known.part);
             one.due = known.now + if moved { one.rest } else { one.interval };
         }
@@ -236,8 +257,36 @@ impl Relieving {
         for (&id, one) in &mut self.pools {
             if let Some(before) = known.get(&name(snapshot, id)) {
                 one.known = before.known;
-                one.due = before.due;
+                (one.due, one.old) = (before.due, before.old);
             }
+        }
+    }
+
+    /// The pools that have begun to send clients on, or to keep all of them, since the last call.
+    pub(super) fn take_turned(&mut self) -> Vec<(PoolId, Share, Option<Load>)> {
+        std::mem::take(&mut self.turned)
+    }
+
+    /// What is to be kept over a restart.
+    pub(super) fn kept(&self, now: Millis) -> Vec<(PoolId, Relieved)> {
+        let kept = |(&id, one): (&PoolId, &Watched)| {
+            let Remembered { standing, part, last, own, fresh, .. } = one.known;
+            let (own, rests) = (own.map(Load::from_thousandths), one.due.saturating_sub(now));
+            // A server that starts again and again before its first look makes nothing younger.
+            let age = one.old.map_or(0, |(age, at)| age.saturating_add(now.saturating_sub(at)));
+            (id, Relieved { standing, part, last, own, fresh, rests, age })
+        };
+        self.pools.iter().map(kept).collect()
+    }
+
+    /// Takes up what was kept, if it is not too old.
+    pub(super) fn resume(&mut self, left: &[(PoolId, Relieved)], now: Millis) {
+        for &(id, left) in left {
+            let Some(one) = self.pools.get_mut(&id).filter(|one| left.age <= one.stale + one.rest) else { continue };
+            let Relieved { standing, part, last, own, fresh, rests, .. } = left.bounded();
+            one.known = Remembered { standing, part, last, own: own.map(Load::thousandths), fresh, was_live: false };
+            one.due = now + rests.min(one.rest).max(one.first);
+            one.old = Some((left.age, now));
         }
     }
 

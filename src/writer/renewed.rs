@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 impl Writer {
     /// A writer that serves and stages the same configurations, and knows of health what this one knows. Loads and
-    /// times are learned again. `epoch_ms` is the wall clock when the writer's was at 0.
+    /// times are learned again, and shares stay until they are. `epoch_ms` is the wall clock when the writer's was at 0.
     #[must_use]
     pub fn renewed(&self, epoch_ms: u64, now: Millis) -> Self {
         let survey = self.survey();
@@ -21,7 +21,7 @@ impl Writer {
             trackers[target.index()] = Tracker::resumed(TargetState::Up, 0, timing.fall, timing);
         }
         let comebacks = survey.comebacks.into_iter().collect();
-        let left = Left { now, trackers, circuits: survey.circuits, comebacks };
+        let left = Left { now, trackers, circuits: survey.circuits, comebacks, shares: survey.shares };
         let mut renewed = self.again(left, epoch_ms, now);
         renewed.serving.seen_mut().clone_from_slice(self.serving.seen());
         renewed.staged = self.staged.as_ref().map(|staged| staged.again(&renewed.serving));
@@ -37,13 +37,15 @@ impl Writer {
         forgetful
     }
 
-    fn again(&self, left: Left, epoch_ms: u64, now: Millis) -> Self {
+    fn again(&self, mut left: Left, epoch_ms: u64, now: Millis) -> Self {
         let state = self.serving.state();
         let ramps = Ramps::new(&self.overrides, epoch_ms, now);
         let gates = Arc::new(self.overrides.gates(&state.snapshot, ramps.now_s()));
+        let shares = std::mem::take(&mut left.shares);
         let known = Known::resumed(left, &state.snapshot);
         let (snapshot, identity) = (Arc::clone(&state.snapshot), Arc::clone(&state.identity));
         let mut serving = Serving::new(snapshot, identity, state.generation, known, gates);
+        serving.resume_shares(&shares);
         if self.serving.known().round_over {
             serving.first_round_over();
         }

@@ -1,13 +1,13 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
 use super::guarding::{Guarding, Held, Weighs};
-use super::known::Known;
+use super::known::{Known, Step};
 use super::operators::Seen;
 use super::relieving::Relieving;
 use super::{Change, Effect};
 use crate::health::{Guard, GuardRules, Millis, Outcome, Sample, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
-use crate::pool::Gates;
+use crate::pool::{Gates, Relieved};
 use crate::snapshot::Snapshot;
 use crate::state::{Identity, State};
 use crate::steer::{Dependents, Live};
@@ -56,11 +56,33 @@ impl Serving {
 
     /// Takes over what the loads of pools meant until now.
     pub(super) fn inherit_shares(&mut self, before: &Self) {
-        let State { snapshot, live, .. } = &mut self.state;
-        self.relieving.inherit(snapshot, &before.relieving, &before.state.snapshot);
+        self.relieving.inherit(&self.state.snapshot, &before.relieving, &before.state.snapshot);
+        self.first_shares();
+    }
+
+    /// Takes over what an earlier run had made of the loads of pools.
+    pub(super) fn resume_shares(&mut self, left: &[(PoolId, Relieved)]) {
+        self.relieving.resume(left, self.known.now);
+        self.first_shares();
+    }
+
+    fn first_shares(&mut self) {
+        let live = &mut self.state.live;
         for pool in live.set_steered(self.relieving.first(live)) {
             mark(&mut self.dirty, &mut self.is_dirty, pool);
         }
+    }
+
+    /// What the loads of pools have come to.
+    pub(super) fn shares(&self) -> Vec<(PoolId, Relieved)> {
+        self.relieving.kept(self.known.now)
+    }
+
+    /// Tells of the steps on ways back.
+    pub(super) fn tell_steps(&mut self, effects: &mut Vec<Effect>) {
+        let generation = self.generation();
+        let told = |Step { endpoint, lanes, from, to }| Effect::Comeback { generation, endpoint, lanes, from, to };
+        effects.extend(self.known.take_steps().into_iter().map(told));
     }
 
     pub(super) const fn state(&self) -> &State {
@@ -191,6 +213,8 @@ impl Serving {
         }
         let State { snapshot, live, .. } = &mut self.state;
         if let Some(steered) = self.relieving.look(snapshot, live, &self.known) {
+            let turned = self.relieving.take_turned().into_iter();
+            effects.extend(turned.map(|(pool, keep, load)| Effect::Shed { generation, pool, keep, load }));
             for pool in live.set_steered(steered) {
                 mark(&mut self.dirty, &mut self.is_dirty, pool);
             }
@@ -277,10 +301,9 @@ impl Serving {
 
     /// An operator lets an endpoint come back.
     pub(super) fn resume(&mut self, endpoint: EndpointId) {
-        if self.known.resume(endpoint) {
+        if self.known.resume(&self.state.snapshot, endpoint) {
             let pool = self.state.snapshot.endpoints[endpoint.index()].pool;
             mark(&mut self.dirty, &mut self.is_dirty, pool);
-            self.known.come_back(&self.state.snapshot, endpoint);
         }
     }
 

@@ -72,6 +72,25 @@ fn an_endpoint_that_waits_for_a_person_comes_back_when_it_is_resumed_and_not_by_
 }
 
 #[test]
+fn the_steps_of_the_way_back_are_events_and_lines_of_the_log() {
+    let folder = folder(&zone("failback_delay = \"1s\", slow_start = \"1s\""));
+    push(folder.path(), 1..=5, "up");
+    let mut server = Process::start(folder.path());
+    push(folder.path(), 1..=1, "down");
+    server.line(&["health changed", "192.0.2.1", "to=\"down\""]);
+    push(folder.path(), 1..=1, "up");
+    server.line(&["on its way back", "endpoint/a/x", "to=\"waits\"", "failback_delay"]);
+    server.line(&["on its way back", "endpoint/a/x", "to=\"slow start\"", "slow_start"]);
+    server.line(&["on its way back", "endpoint/a/x", "to=\"in service\""]);
+    let events = server.json(&["events"]);
+    let steps = events["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "comeback");
+    let steps: Vec<_> = steps.map(|event| [&event["subject"], &event["from"], &event["to"]]).collect();
+    let step = |from: &str, to: &str| ["endpoint/a/x", from, to].map(serde_json::Value::from);
+    let wanted = [step("down", "waits"), step("waits", "slow start"), step("slow start", "in service")];
+    assert_eq!(steps, wanted.each_ref().map(<[_; 3]>::each_ref));
+}
+
+#[test]
 fn what_the_guard_holds_is_shown_and_released() {
     let folder = folder(&zone("tags = [\"all\"]"));
     push(folder.path(), 1..=5, "up");

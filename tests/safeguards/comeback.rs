@@ -1,8 +1,8 @@
 //! After a failure: slow start, a delay, an operator's word.
 
 use super::Scene;
-use geosteer::health::Outcome;
-use geosteer::writer::Event;
+use geosteer::health::{Comeback, Outcome};
+use geosteer::writer::{Effect, Event};
 
 pub(super) fn zone(pool: &str) -> String {
     format!(
@@ -99,4 +99,94 @@ fn a_reload_keeps_a_delay_and_a_slow_start_that_run() {
     assert!((100..300).contains(&scene.answers()[&1]));
     scene.wait(90_000);
     assert!(scene.answers()[&1] > 900);
+}
+
+#[test]
+fn a_rule_that_comes_with_a_reload_holds_for_what_is_down_already() {
+    let mut scene = Scene::new(&zone("answers = 1"));
+    scene.fall(1);
+    scene.reload(&zone("answers = 1, manual_resume = true"));
+    scene.rise(1);
+    assert_eq!(scene.named(), [2], "it waits for a person");
+    let endpoint = scene.endpoint(1);
+    scene.apply(Event::Resume { generation: 2, endpoint });
+    assert_eq!(scene.named(), [1, 2]);
+    // Another endpoint is on its way back all the while: that makes no difference.
+    scene.fall(1);
+    scene.rise(1);
+    scene.fall(3);
+    scene.reload(&zone("answers = 1, failback_delay = \"60s\"").replace("q = {", "q = { manual_resume = true,"));
+    scene.rise(3);
+    (1..=2).for_each(|octet| scene.fall(octet));
+    assert!(scene.named().is_empty(), "the third waits for a person");
+}
+
+#[test]
+fn an_endpoint_whose_first_probe_failed_in_a_reload_comes_back_by_the_rules() {
+    for (rule, shares) in [("manual_resume = true", 0..1), ("slow_start = \"90s\"", 100..300)] {
+        let mut scene = Scene::new(&zone(rule));
+        scene.reload(&zone(rule).replace("\"192.0.2.2\"", "\"192.0.2.4\""));
+        // The configuration waits for this.
+        scene.probe(4, Outcome::Fail);
+        assert_eq!((scene.state.generation, scene.named()), (2, vec![1]));
+        scene.rise(4);
+        let share = scene.answers().get(&4).copied().unwrap_or(0);
+        assert!(shares.contains(&share), "{rule}: {share}");
+    }
+}
+
+/// The steps on ways back that people were told of: the generation, the endpoint's octet, and where it is.
+fn told(scene: &mut Scene) -> Vec<(u64, u8, &'static str)> {
+    let word = |comeback| match comeback {
+        Comeback::Full => "full",
+        Comeback::Out { .. } => "out",
+        Comeback::Stopped => "stopped",
+        Comeback::Waiting { .. } => "waiting",
+        Comeback::Ramping { .. } => "ramping",
+    };
+    let octets =
+        (1..=3).filter(|octet| scene.snapshot.endpoints.iter().any(|one| one.name.ends_with(&format!(".{octet}"))));
+    let octets: Vec<_> = octets.map(|octet| (scene.endpoint(octet), octet)).collect();
+    let told = scene.effects.drain(..).filter_map(|effect| match effect {
+        Effect::Comeback { generation, endpoint, lanes, from, to } => {
+            assert!(lanes == [true, false] && word(from) != word(to), "{from:?} {to:?}");
+            let (_, octet) = octets.iter().find(|one| one.0 == endpoint).expect("an endpoint");
+            Some((generation, *octet, word(to)))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn each_step_of_the_way_back_is_told_once_and_no_endpoint_without_rules_is() {
+    let mut scene = Scene::new(&zone("failback_delay = \"60s\", slow_start = \"90s\""));
+    for octet in [1, 3] {
+        scene.fall(octet);
+        scene.rise(octet);
+        scene.wait(3_000);
+    }
+    assert_eq!(told(&mut scene), [(1, 1, "waiting")]);
+    scene.wait(54_000);
+    assert_eq!(told(&mut scene), [(1, 1, "ramping")]);
+    scene.wait(89_999);
+    assert_eq!(told(&mut scene), [], "its weight grew in ten steps");
+    scene.wait(1);
+    assert_eq!(told(&mut scene), [(1, 1, "full")]);
+    scene.wait(600_000);
+    assert_eq!(told(&mut scene), []);
+    scene.reload(&zone("manual_resume = true"));
+    scene.fall(1);
+    scene.rise(1);
+    assert_eq!(told(&mut scene), [(2, 1, "stopped")]);
+    let endpoint = scene.endpoint(1);
+    scene.apply(Event::Resume { generation: 2, endpoint });
+    assert_eq!(told(&mut scene), [(2, 1, "full")], "there is no slow start");
+    scene.apply(Event::Resume { generation: 2, endpoint });
+    // One that is let in before it is up takes one step.
+    scene.fall(1);
+    scene.apply(Event::Resume { generation: 2, endpoint });
+    assert_eq!(told(&mut scene), []);
+    scene.rise(1);
+    assert_eq!(told(&mut scene), [(2, 1, "full")]);
 }

@@ -56,3 +56,13 @@ fn what_flaps_is_held_down_after_a_restart_too() {
     scene.probe(1, Outcome::Pass);
     assert_eq!(scene.named(), [1, 2]);
 }
+
+#[test]
+fn a_rule_that_comes_with_a_restart_holds_for_what_is_down_already() {
+    let mut scene = Scene::new(&comeback::zone("answers = 1"));
+    scene.fall(1);
+    scene.snapshot = super::build(&comeback::zone("answers = 1, manual_resume = true"), "");
+    scene.restart();
+    scene.rise(1);
+    assert_eq!(scene.named(), [2], "it waits for a person");
+}

@@ -297,6 +297,30 @@ async fn at_the_deadline_a_program_dies_with_all_that_it_started() {
 }
 
 #[tokio::test]
+async fn what_a_program_leaves_behind_dies_when_it_ends() {
+    // As above; who is left behind holds the output open as well.
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let path = pipe.to_str().unwrap().to_owned();
+    let (told, hears) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn({
+        let path = path.clone();
+        move || told.send(std::fs::read_to_string(path).unwrap())
+    });
+    passed(&run(shell(&format!("exec 9>{path}; echo begun >&9; sleep 60 & echo fine; exit 0")), 20_000).await);
+    let read = hears.recv_timeout(Duration::from_secs(20));
+    assert_eq!(read.as_deref(), Ok("begun\n"), "somebody is left behind");
+    reader.join().unwrap().unwrap();
+    // One that has closed its output goes on until its end.
+    let script = format!("{{ sleep 60 & }} 9>{path}; exec >&-; exit 4");
+    let (told, hears) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(std::fs::read_to_string(pipe).unwrap()));
+    failed(&run(shell(&script), 20_000).await, "exit status 4");
+    assert_eq!(hears.recv_timeout(Duration::from_secs(20)).as_deref(), Ok(""), "somebody is left behind");
+}
+
+#[tokio::test]
 async fn no_more_programs_run_at_once_than_there_are_places() {
     let mut shared = Shared::new();
     let mut taken = Vec::new();
