@@ -1,4 +1,4 @@
-//! What holds beside the answers that an operator takes an endpoint out of: static records.
+//! What holds beside the answers that an operator takes an endpoint out of: static records, and the state before.
 
 use super::{Process, folder};
 
@@ -61,4 +61,27 @@ fn what_static_records_name_is_not_said_to_be_safe_to_switch_off() {
     assert!(out.contains("static records direct.example.com."), "{out}");
     let (_, out, _) = server.verb(&["drain", "pool/nyc", "--force"]);
     assert!(!out.contains("static record"), "{out}");
+}
+
+#[test]
+fn a_gradual_drain_in_place_of_up_keeps_that_on_its_way_and_over_a_restart() {
+    let folder = folder(ZONE);
+    let kept = || {
+        let text = std::fs::read_to_string(folder.path().join("state/overrides.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["overrides"][0].clone()
+    };
+    let server = Process::start(folder.path());
+    assert_eq!(server.verb(&["up", "pool/fra"]).0, 0);
+    assert_eq!(server.verb(&["drain", "pool/fra", "--over", "30m"]).0, 0);
+    assert_eq!(kept()["held"], "up");
+    // A drain in place of the drain: what was before the first one holds.
+    assert_eq!(server.verb(&["drain", "pool/fra", "--over", "2h"]).0, 0);
+    assert_eq!(kept()["held"], "up");
+    server.kill();
+    let server = Process::start(folder.path());
+    assert_eq!(server.verb(&["drain", "pool/fra", "--over", "3h"]).0, 0);
+    assert_eq!(kept()["held"], "up", "it was read again");
+    assert_eq!(server.verb(&["undrain", "pool/fra"]).0, 0);
+    assert_eq!(server.verb(&["drain", "pool/fra", "--over", "30m"]).0, 0);
+    assert!(kept()["held"].is_null(), "nobody had said anything");
 }
