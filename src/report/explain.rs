@@ -498,7 +498,13 @@ const fn method_words(balance: Balance) -> Option<&'static str> {
 fn fallback_words(snapshot: &Snapshot, note: FallbackNote) -> String {
     match note {
         FallbackNote::BelowMinimum => "no step is live: live members of a pool below its min_healthy".to_owned(),
+        FallbackNote::Passing => {
+            "no step is live: the endpoints of the first step that pass their checks (fail open)".to_owned()
+        }
         FallbackNote::All => "no step is live: all endpoints of the first step (fail open)".to_owned(),
+        FallbackNote::EveryPassing => {
+            "no step is live, all is taken out: the endpoints of the first step that pass their checks".to_owned()
+        }
         FallbackNote::Every => "no step is live, all is taken out: every endpoint of the first step".to_owned(),
         FallbackNote::Pool(pool) => {
             format!("no step is live: fallback pool {}, whatever its health", snapshot.pools[pool.index()].name)

@@ -93,7 +93,7 @@ pub enum Step {
 /// What is answered when no pool of a row is live.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Fallback {
-    /// All members of the row's first step (fail open).
+    /// The members of the row's first step (fail open): those that pass their checks, if there are any.
     #[default]
     All,
     /// NODATA.
