@@ -35,7 +35,7 @@ pub(crate) use decide::{decide_as, decide_signed};
 pub(crate) use dependents::Dependents;
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
 pub use gauge::Gauge;
-pub use live::{Live, is_live};
+pub use live::{Live, is_live, weight};
 pub use moves::{Move, Serves, largest_ttls, moves};
 pub use observed::Observed;
 pub(crate) use observed::lanes;

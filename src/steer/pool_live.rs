@@ -2,7 +2,7 @@
 
 use super::gauge::{Gauge, gauges};
 use super::observed::{Observed, lanes};
-use super::reserve::{scale, spare};
+use super::reserve::{scale, spare, told};
 use super::steered::{Steered, SteeredPools};
 use crate::id::{EndpointId, PoolId};
 use crate::limits::RAMP_STEPS;
@@ -75,6 +75,8 @@ pub(super) struct PoolLive {
     first: EndpointId,
     /// The members' loads and times; none if nobody looks at them.
     pub(super) gauges: Box<[Gauge]>,
+    /// The members' weights by family as records say them; none if nobody's grows.
+    told: Box<[[u16; 2]]>,
     /// Members for orders of nearness; none for every other method.
     near: Option<Box<Sets>>,
 }
@@ -149,6 +151,7 @@ impl PoolLive {
             first: pool.first,
             up: up.into(),
             gauges,
+            told: told(snapshot, gates, id, &all_seen),
             near: by_nearness.then(|| Box::new(sets)),
         }
     }
@@ -168,6 +171,11 @@ impl PoolLive {
     pub(super) fn is_up(&self, endpoint: EndpointId, lane: usize) -> bool {
         let place = endpoint.index() - self.first.index();
         self.up[place / 4] >> (place % 4 * 2 + lane) & 1 == 1
+    }
+
+    /// The weight of a member that grows to its own, as records say it.
+    pub(super) fn told(&self, endpoint: EndpointId, lane: usize) -> Option<u16> {
+        Some(self.told.get(endpoint.index() - self.first.index())?[lane])
     }
 
     /// The members of a set of a pool that balances by nearness.
