@@ -10,6 +10,8 @@ use std::time::Duration;
 mod process;
 use process::{BINARY, query, run};
 
+#[path = "operators/beside.rs"]
+mod beside;
 #[path = "operators/half_dead.rs"]
 mod half_dead;
 #[path = "operators/let_back.rs"]

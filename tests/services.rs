@@ -27,6 +27,14 @@ endpoints = [
   { name = "one", address = "192.0.2.1", target = "t.example.net", text = "same", weight = 5 },
   { name = "two", address = "192.0.2.2", target = "t.example.net", text = "same", weight = 5 },
 ]
+[pools.slow]
+check = "none"
+answers = 2
+slow_start = "90s"
+endpoints = [
+  { name = "s1", address = "192.0.2.51", target = "s1.example.net", weight = 100 },
+  { name = "s2", address = "192.0.2.52", target = "s2.example.net", weight = 100 },
+]
 [pools.mix]
 check = "none"
 answers = 2
@@ -44,6 +52,7 @@ endpoints = [{ name = "v6", address = "2001:db8::60", target = "v6.example.net",
 office = { networks = ["203.0.113.0/24"] }
 [names]
 twin = { policy = { default = ["twin"] }, srv = { port = 1 }, mx = {}, txt = true }
+slow = { policy = { default = ["slow"] }, srv = { port = 1 } }
 mix = { policy = { default = ["mix"] }, https = {}, srv = { port = 1 }, mx = {}, txt = true }
 split = { policy = { office = { pools = ["six"], geofence = true }, default = ["four"] }, https = {}, txt = true }
 none = { policy = { office = { pools = ["six"], geofence = true }, default = ["four"] }, fallback = "nodata", txt = true }
@@ -134,6 +143,38 @@ fn srv_records_have_the_weight_that_an_operator_set() {
             seen.insert(signatures(&reply));
         }
         assert_eq!(seen.len(), 1);
+    }
+}
+
+#[test]
+fn srv_records_have_the_weight_that_an_endpoint_has_grown_to_and_each_step_is_signed_once() {
+    for signed in [false, true] {
+        let mut server = server(signed, &[]);
+        let s2 = server.state.snapshot.endpoints.iter().position(|endpoint| &*endpoint.name == "s2").unwrap();
+        let mut seen = BTreeSet::new();
+        for _ in 0..2 {
+            for step in 1..=10_u8 {
+                let observed = |id: EndpointId| match id.index() == s2 {
+                    true => Observed { share: [step; 2], ..Observed::UP },
+                    false => Observed::UP,
+                };
+                server.state.live = Live::new(&server.state.snapshot, observed);
+                let reply = ask_signed(&mut server, "slow.example.com", "SRV");
+                let data: BTreeSet<_> = data(&reply).into_iter().collect();
+                let expected = ["0 100 1 s1.example.net.".to_owned(), format!("0 {}0 1 s2.example.net.", step)];
+                assert_eq!(data, expected.into(), "step {step}");
+                assert_eq!(signatures(&reply).len(), usize::from(signed));
+                seen.extend(signatures(&reply));
+            }
+        }
+        assert_eq!(seen.len(), if signed { 10 } else { 0 });
+        // One that is out grows nowhere: the other has its own number.
+        let down = |id: EndpointId| match id.index() == s2 {
+            true => Observed { share: [1; 2], ..Observed::DOWN },
+            false => Observed::UP,
+        };
+        server.state.live = Live::new(&server.state.snapshot, down);
+        assert_eq!(data(&ask_signed(&mut server, "slow.example.com", "SRV")), ["0 100 1 s1.example.net."]);
     }
 }
 

@@ -83,6 +83,50 @@ fn types_and_rcodes_have_the_words_that_dig_takes() {
 }
 
 #[test]
+fn an_explanation_says_with_whom_in_the_answer_an_endpoint_shares_its_rack() {
+    let pool = |answers: u8, tail: &str| {
+        let racks = [("a1", "a"), ("a2", "a"), ("b1", "b"), ("b2", "b")];
+        let endpoint = |(at, (name, rack)): (usize, (&str, &str))| {
+            format!("{{ name = \"{name}\", address = \"192.0.2.{at}\", tags = [\"rack:{rack}\", \"kind:x\"] }}")
+        };
+        let endpoints = racks.into_iter().enumerate().map(endpoint).collect::<Vec<_>>().join(", ");
+        format!(
+            "[pools]\np = {{ check = \"none\", answers = {answers}, endpoints = [{endpoints}]{tail} }}\n\
+             [names]\nwww = {{ policy = {{ default = [\"p\"] }} }}\n"
+        )
+    };
+    let told = |text: &str| {
+        let report = asked(&State::offline(snapshot(text), &[]), "www.example.com", RecordType::A);
+        report.trail.into_iter().next().expect("a pool")
+    };
+    let spread = told(&pool(2, ", spread = \"rack\""));
+    assert_eq!(spread.spread.as_deref(), Some("rack"));
+    let (picked, others): (Vec<_>, Vec<_>) = spread.endpoints.iter().partition(|one| one.picked);
+    assert_eq!(picked.len(), 2);
+    for other in others {
+        let rack = &other.name[..1];
+        let beside = picked.iter().find(|one| one.name.starts_with(rack)).expect("one of each rack");
+        assert_eq!(other.why, format!("live, not picked: shares rack:{rack} with {}", beside.name));
+        assert_eq!(other.share, Some(25.0));
+    }
+    let plain = told(&pool(2, ""));
+    assert_eq!(plain.spread, None);
+    assert!(plain.endpoints.iter().all(|one| one.picked || one.why == "live, not picked"), "{plain:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let zone = folder.path().join("zone.toml");
+    for (text, of) in
+        [(pool(2, ", spread = \"rack\""), "25 % of the first addresses (weighted)"), (pool(2, ""), "25 % (weighted)")]
+    {
+        std::fs::write(&zone, format!("{HEAD}{text}")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_geosteer"));
+        let out = command.args(["explain", "www.example.com", "--client", "193.0.6.0/24", "--zones"]).arg(&zone);
+        let out = String::from_utf8(out.output().unwrap().stdout).unwrap();
+        assert_eq!(out.matches(of).count(), 4, "{of}: {out}");
+    }
+}
+
+#[test]
 fn the_line_to_type_asks_where_the_server_file_listens() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

@@ -62,8 +62,11 @@ pub(super) fn read<'a>(zone: &mut Zone<'a, '_>, section: &[Entry<'a>]) {
             count: u16::try_from(count).unwrap_or(u16::MAX),
             tags: tags(zone.ctx, fields.value("tags")),
             domains: Box::new([]),
+            spread: None,
         };
-        pool.domains = domains(zone, &pool, &fields);
+        if let Some((domains, kind)) = spread(zone, &pool, &fields) {
+            (pool.domains, pool.spread) = (domains, Some(kind));
+        }
         agree(zone, &mut pool, key.span, &fields);
         pool_load::far_apart(zone.ctx, balance, &fields, &zone.spec.endpoints[first.index()..]);
         zone.pools.add(key, id, zone.main);
@@ -127,10 +130,10 @@ fn agree(zone: &mut Zone<'_, '_>, pool: &mut Pool, key: Span, fields: &Fields<'_
     }
 }
 
-/// `spread`: the failure domain of each endpoint.
-fn domains(zone: &mut Zone<'_, '_>, pool: &Pool, fields: &Fields<'_>) -> Box<[u16]> {
-    let Some(node) = fields.value("spread") else { return Box::new([]) };
-    let Some(kind) = zone.ctx.string(node, "spread") else { return Box::new([]) };
+/// `spread`: the failure domain of each endpoint, and the kind of tag that says it.
+fn spread(zone: &mut Zone<'_, '_>, pool: &Pool, fields: &Fields<'_>) -> Option<(Box<[u16]>, Box<str>)> {
+    let node = fields.value("spread")?;
+    let kind = zone.ctx.string(node, "spread")?;
     let members = &zone.spec.endpoints[pool.first.index()..];
     let mut numbers: HashMap<&str, u16> = HashMap::new();
     let mut number = |value| {
@@ -149,7 +152,7 @@ fn domains(zone: &mut Zone<'_, '_>, pool: &Pool, fields: &Fields<'_>) -> Box<[u1
     if let Some((message, label, help)) = problem {
         zone.ctx.push(Diagnostic::new(Code::NotSpread, node.span, message).label(label).help(help));
     }
-    domains
+    Some((domains, kind.into()))
 }
 
 /// `state`.

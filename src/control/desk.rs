@@ -206,7 +206,7 @@ impl Desk {
         let since = clock::steady_seconds();
         let until = order.for_s.map(|seconds| since + seconds);
         let (by, why) = (owner.as_str().into(), reason.as_str().into());
-        let ramp = gradual::ramp(&state, &meant, order.over_s);
+        let ramp = gradual::ramp(&state, &meant, order.over_s, self.kept.overrides.of(&target, said));
         let new = Override { target: target.clone(), said, owner: by, reason: why, since, until, ramp };
         let mut overrides = self.kept.overrides.clone();
         let before = overrides.set(new.clone()).map_err(|why| Box::new(Answer::Refused { why, moves: Vec::new() }))?;

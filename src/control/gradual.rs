@@ -65,10 +65,17 @@ fn present(state: &State, meant: &Meant) -> Share {
     meant.pools.iter().map(share).max().unwrap_or(Share::FULL)
 }
 
-/// The way from what is to a new override's end. What is closed already has no way to go.
-pub(super) fn ramp(state: &State, meant: &Meant, over_s: Option<u64>) -> Option<Ramp> {
+/// The way from what is to a new override's end; `replaced` is the one in whose place it comes. What is closed already
+/// has no way to go.
+pub(super) fn ramp(state: &State, meant: &Meant, over_s: Option<u64>, replaced: Option<&Override>) -> Option<Ramp> {
     let from = present(state, meant);
-    over_s.filter(|_| from > Share::NONE).map(|over_s| Ramp { from, over_s })
+    let held = replaced.and_then(|one| match (one.said, one.ramp) {
+        (Said::State(gate), _) if gate.is_open() => Some(gate),
+        // A drain in place of a drain on its way.
+        (Said::State(_), Some(ramp)) => ramp.held,
+        _ => None,
+    });
+    over_s.filter(|_| from > Share::NONE).map(|over_s| Ramp { from, over_s, held })
 }
 
 /// The override that lets clients come back gradually when `lifted` is gone; `shed` is what the target sheds anyway.
@@ -86,7 +93,7 @@ pub(super) fn back(
         _ => (Share::FULL, Some(since + over_s)),
     };
     let from = present(state, meant);
-    let ramp = Some(Ramp { from, over_s });
+    let ramp = Some(Ramp { from, over_s, held: None });
     (from < end).then(|| Override { said: Said::Share(end), since, until, ramp, ..lifted.clone() })
 }
 

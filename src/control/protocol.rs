@@ -301,7 +301,7 @@ pub struct CanaryRow {
 }
 
 /// When endpoints can be switched off.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Safe {
     /// Clients that honour TTLs are gone by then.
     pub at: u64,
@@ -309,6 +309,20 @@ pub struct Safe {
     pub named: bool,
     /// Open endpoints elsewhere that have the same address, as `POOL/ENDPOINT`.
     pub shared: Vec<String>,
+    /// Names whose static records say the same address, at most a few.
+    #[serde(default)]
+    pub records: Vec<String>,
+    /// How many such names there are.
+    #[serde(default)]
+    pub records_in_all: usize,
+}
+
+impl Safe {
+    /// True if no moment is known from which it is safe.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        self.named || !self.shared.is_empty() || !self.records.is_empty()
+    }
 }
 
 /// Clients that go elsewhere.

@@ -15,7 +15,7 @@ use crate::store::Operators;
 use crate::writer::{Metered, Survey};
 use std::net::SocketAddr;
 
-/// Names that are listed with a move.
+/// Names that are listed with a move, or with a moment.
 const NAMES_SHOWN: usize = 3;
 
 /// An endpoint by its names.
@@ -104,14 +104,13 @@ fn names(snapshot: &Snapshot, route: RouteId) -> (Vec<String>, usize) {
 /// When endpoints that are all closed can be switched off; `None` if one is not closed.
 pub(super) fn safe(kept: &Operators, state: &State, endpoints: &[EndpointId]) -> Option<Safe> {
     let snapshot = &*state.snapshot;
-    let mut safe = Safe { at: 0, named: false, shared: Vec::new() };
+    let mut safe = Safe::default();
     for &id in endpoints {
         let entry = kept.closed.of(&key(snapshot, id))?;
         safe.at = safe.at.max(entry.safe);
         safe.named |= entry.named;
     }
-    safe.shared = shared(state, endpoints);
-    Some(safe)
+    Some(beside(state, endpoints, safe))
 }
 
 /// The same for endpoints that will be closed at `end`, seconds since 1970.
@@ -119,7 +118,13 @@ pub(super) fn safe_after(kept: &Operators, state: &State, endpoints: &[EndpointI
     let ttls = largest_ttls(&state.snapshot);
     let largest = endpoints.iter().map(|id| ttls[id.index()]).max()?;
     let at = (end + u64::from(largest) + CLOSED_SLACK_S).max(kept.closed.horizon());
-    Some(Safe { at, named: false, shared: shared(state, endpoints) })
+    Some(beside(state, endpoints, Safe { at, ..Safe::default() }))
+}
+
+/// With what names the endpoints beside the answers that they were taken out of.
+fn beside(state: &State, endpoints: &[EndpointId], safe: Safe) -> Safe {
+    let (records, records_in_all) = state.snapshot.static_names(endpoints, NAMES_SHOWN);
+    Safe { shared: shared(state, endpoints), records, records_in_all, ..safe }
 }
 
 /// Open endpoints elsewhere that have the address of one of these.
@@ -277,7 +282,7 @@ fn endpoint_row(kept: &Operators, state: &State, survey: &Survey, pool: &Pool, i
             (_, true) => by(kept, |target| target.means_pool(pool)),
         },
         checked: targets.iter().copied().map(checked).collect(),
-        safe: safe(kept, state, &[id]).filter(|safe| !safe.named && safe.shared.is_empty()).map(|safe| safe.at),
+        safe: safe(kept, state, &[id]).filter(|safe| !safe.is_never()).map(|safe| safe.at),
         note: [worst.copied().copied(), why_none].into_iter().flatten().map(note).collect::<Vec<_>>().join("; load: "),
         load: meter.load.map(Load::value),
         load_stale: same && meter.asked && meter.load.is_none(),

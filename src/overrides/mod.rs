@@ -165,13 +165,13 @@ impl Overrides {
                 Said::State(_) if one.is_on_its_way(now) => {
                     let share = one.share_at(now).unwrap_or(Share::FULL);
                     for &pool in &meant.pools {
-                        let file = snapshot.pools[pool.index()].gate;
+                        let before = before(&gates, one, pool, snapshot.pools[pool.index()].gate);
                         // Of the pools of a pattern or a tag, those that were closed before stay closed. One that is
                         // ordered by its name had clients: it goes on from there, whatever its file says.
-                        if one.target.exact_pool().is_none() && !gates.pool(pool, file).is_open() {
+                        if one.target.exact_pool().is_none() && !before.is_open() {
                             continue;
                         }
-                        gates.set_pool(pool, Gate::Auto);
+                        gates.set_pool(pool, if before == Gate::Up { Gate::Up } else { Gate::Auto });
                         shares[0].insert(pool, share);
                     }
                 }
@@ -195,6 +195,14 @@ impl Overrides {
         limited.for_each(|(pool, share)| gates.limit_share(pool, share));
         gates
     }
+}
+
+/// The gate of a pool without a drain that is on its way there; `gates` say what all that is less close says.
+fn before(gates: &Gates, drain: &Override, pool: PoolId, file: Gate) -> Gate {
+    // Beside a tag or a pattern others of its kind may say something: then that holds.
+    let alone = drain.target.exact_pool().is_some() || gates.pool(pool, Gate::Auto) == Gate::Auto;
+    let held = drain.ramp.and_then(|ramp| ramp.held).filter(|_| alone);
+    held.unwrap_or_else(|| gates.pool(pool, file))
 }
 
 /// What pools are called.

@@ -12,6 +12,9 @@ pub struct Ramp {
     pub from: Share,
     /// How long it takes, seconds, at least 1.
     pub over_s: u64,
+    /// Of a drain: the gate that the override said in whose place it came, if that left its pools open. It holds until
+    /// the end: who counts as up whatever its checks say loses no client before.
+    pub held: Option<Gate>,
 }
 
 impl Override {
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
 
     fn order(said: Said, from: Share, over_s: u64) -> Override {
-        let (target, ramp) = (Target::parse("pool/fra").unwrap(), Some(Ramp { from, over_s }));
+        let (target, ramp) = (Target::parse("pool/fra").unwrap(), Some(Ramp { from, over_s, held: None }));
         Override { target, said, owner: "me".into(), reason: "".into(), since: 1_000, until: None, ramp }
     }
 

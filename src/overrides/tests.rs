@@ -147,7 +147,7 @@ fn there_is_a_bound_on_overrides() {
 
 /// A gradual drain under way, of 10 seconds, half of them gone.
 fn on_its_way(target: &str) -> Override {
-    let ramp = Some(super::Ramp { from: Share::FULL, over_s: 10 });
+    let ramp = Some(super::Ramp { from: Share::FULL, over_s: 10, held: None });
     Override { ramp, ..order(target, Said::State(Gate::Drain)) }
 }
 
@@ -172,4 +172,46 @@ fn a_gradual_drain_opens_nothing_that_is_closed_and_closes_nothing_at_once() {
     // Its file drains it, and it was let in: an order by its name begins with the clients that it has.
     let found = gates(&[order("pool/fra2", Said::State(Gate::Up)), on_its_way("pool/fra2")]);
     assert_eq!((open(&found, fra2), found.share(fra2)), (true, Share::new(5_000)));
+}
+
+#[test]
+fn a_gradual_drain_of_what_an_operator_counts_as_up_keeps_its_clients_on_the_way_whatever_its_checks_say() {
+    let snapshot = world();
+    let [fra, fra2, nyc] = [0, 1, 2].map(crate::id::PoolId::new);
+    let file = |pool: crate::id::PoolId| snapshot.pools[pool.index()].gate;
+    let with_held = |target, held| {
+        let drain = on_its_way(target);
+        Override { ramp: drain.ramp.map(|ramp| super::Ramp { held, ..ramp }), ..drain }
+    };
+    let gates = |orders: &[Override], now| {
+        let mut overrides = Overrides::default();
+        for one in orders {
+            overrides.set(one.clone()).unwrap();
+        }
+        overrides.gates(&snapshot, now)
+    };
+    // Its file says up, or another order does.
+    for target in ["pool/nyc", "pool/*"] {
+        let found = gates(&[on_its_way(target)], 5);
+        assert_eq!((found.pool(nyc, file(nyc)), found.share(nyc)), (Gate::Up, Share::new(5_000)), "{target}");
+        assert_eq!(gates(&[on_its_way(target)], 10).pool(nyc, file(nyc)), Gate::Drain, "{target}: it is at its end");
+    }
+    let found = gates(&[order("tag/eu", Said::State(Gate::Up)), on_its_way("pool/fra")], 5);
+    assert_eq!(found.pool(fra, file(fra)), Gate::Up);
+    // What the override said in whose place the drain came.
+    let found = gates(&[with_held("pool/fra", Some(Gate::Up))], 5);
+    assert_eq!((found.pool(fra, file(fra)), found.share(fra)), (Gate::Up, Share::new(5_000)));
+    let found = gates(&[with_held("pool/nyc", Some(Gate::Auto))], 5);
+    assert_eq!(found.pool(nyc, file(nyc)), Gate::Auto, "health was trusted, whatever the file says");
+    // A tag let in what its file drains; what others have closed meanwhile stays closed.
+    let drain = with_held("tag/new", Some(Gate::Up));
+    assert_eq!(gates(std::slice::from_ref(&drain), 5).pool(fra2, file(fra2)), Gate::Up);
+    let found = gates(&[order("pool/f*", Said::State(Gate::Down)), drain], 5);
+    assert_eq!(found.pool(fra2, file(fra2)), Gate::Down);
+    // Who is counted as up serves, although its checks fail.
+    for (held, serves) in [(Some(Gate::Up), true), (None, false)] {
+        let found = gates(&[with_held("pool/fra", held)], 5);
+        let live = Live::with_gates(&snapshot, Arc::new(found), |_| Observed::DOWN);
+        assert_eq!(live.is_live(fra), serves, "{held:?}");
+    }
 }

@@ -129,6 +129,8 @@ pub struct Pool {
     /// By endpoint, the failure domain that no two addresses of one answer share, [`ALONE`] for none; empty if the
     /// pool has none.
     pub domains: Box<[u16]>,
+    /// The kind of tag that says which failure domain an endpoint is in, for explanations.
+    pub spread: Option<Box<str>>,
     /// What the outcomes of its checks mean for its members.
     pub rules: Rules,
 }

@@ -8,7 +8,7 @@ use crate::daemon::LISTEN;
 use crate::geo::matching;
 use crate::health::Load;
 use crate::id::{EndpointId, NameId};
-use crate::pool::{Address, Balance};
+use crate::pool::{Address, Balance, Endpoint, Pool};
 use crate::serving::ways;
 use crate::snapshot::Snapshot;
 use crate::state::State;
@@ -136,6 +136,8 @@ pub struct PoolView {
     pub balance: Word,
     /// What that means, where loads or times decide.
     pub method: Option<Word>,
+    /// The kind of tag that no two addresses of one answer share.
+    pub spread: Option<String>,
     /// The load that its live members report.
     pub load: Option<f64>,
     /// Its members.
@@ -151,7 +153,7 @@ pub struct EndpointView {
     pub address: String,
     /// It is in the answer.
     pub picked: bool,
-    /// Its part of the pool's answers, percent, where the balance method has one.
+    /// Its part of the pool's answers, percent, where the balance method has one; of several addresses that of the first.
     pub share: Option<f64>,
     /// Why it was taken or passed over.
     pub why: Word,
@@ -401,6 +403,7 @@ fn pool_view(snapshot: &Snapshot, how: &Explanation, trail: &PoolTrail) -> PoolV
         live: trail.live,
         balance: pool.balance.word().into(),
         method: method_words(pool.balance).map(Into::into),
+        spread: pool.spread.as_deref().filter(|_| pool.answers > 1).map(str::to_owned),
         load: trail.load.map(Load::value),
         endpoints: endpoint_views(snapshot, trail),
     }
@@ -426,7 +429,7 @@ fn percent(weight: u32, total: u64) -> f64 {
 fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
     let pool = &snapshot.pools[trail.pool.index()];
     let weight = |id: EndpointId| snapshot.endpoints[id.index()].weight;
-    let live = |note: EndpointNote| matches!(note, EndpointNote::Picked | EndpointNote::Live);
+    let live = |note: EndpointNote| matches!(note, EndpointNote::Picked | EndpointNote::Live | EndpointNote::Shares(_));
     let total = trail.endpoints.iter().filter(|e| live(e.note)).map(|e| u64::from(weight(e.endpoint))).sum::<u64>();
     let count = trail.endpoints.iter().filter(|e| live(e.note)).count() as u64;
     let view = |endpoint: &crate::steer::EndpointTrail| {
@@ -445,15 +448,17 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
             // Where all of them are answered nobody draws.
             share: share.filter(|_| live(endpoint.note) && count > u64::from(pool.answers)),
             why: match endpoint.note {
-                EndpointNote::Picked => "in the answer",
-                EndpointNote::Live => "live, not picked",
-                EndpointNote::Spare => "live, weight 0: used when no other is",
-                EndpointNote::Failed => "down",
-                EndpointNote::NoAddress => "no address of this type",
-                EndpointNote::Drained => "drained by an operator",
-                EndpointNote::TakenDown => "taken down by an operator",
-            }
-            .into(),
+                EndpointNote::Picked => "in the answer".into(),
+                EndpointNote::Live => "live, not picked".into(),
+                EndpointNote::Shares(other) => {
+                    format!("live, not picked: {}", shares_words(snapshot, pool, data, other)).into()
+                }
+                EndpointNote::Spare => "live, weight 0: used when no other is".into(),
+                EndpointNote::Failed => "down".into(),
+                EndpointNote::NoAddress => "no address of this type".into(),
+                EndpointNote::Drained => "drained by an operator".into(),
+                EndpointNote::TakenDown => "taken down by an operator".into(),
+            },
             load: endpoint.gauge.and_then(|gauge| gauge.0).map(Load::value),
             stale: pool.rules.load.is_some() && endpoint.gauge.is_some_and(|gauge| gauge.0.is_none()),
             time_ms: endpoint.gauge.and_then(|gauge| gauge.1).map(|time_us| f64::from(time_us) / 1_000.0),
@@ -461,6 +466,13 @@ fn endpoint_views(snapshot: &Snapshot, trail: &PoolTrail) -> Vec<EndpointView> {
         }
     };
     trail.endpoints.iter().map(view).collect()
+}
+
+/// With whom an endpoint shares what, such as `shares rack:a with a1`.
+fn shares_words(snapshot: &Snapshot, pool: &Pool, endpoint: &Endpoint, other: EndpointId) -> String {
+    let kind = pool.spread.as_deref().unwrap_or_default();
+    let value = endpoint.tag(kind).unwrap_or_default();
+    format!("shares {kind}:{value} with {}", snapshot.endpoints[other.index()].name)
 }
 
 fn address_words(address: &Address) -> String {
@@ -486,7 +498,13 @@ const fn method_words(balance: Balance) -> Option<&'static str> {
 fn fallback_words(snapshot: &Snapshot, note: FallbackNote) -> String {
     match note {
         FallbackNote::BelowMinimum => "no step is live: live members of a pool below its min_healthy".to_owned(),
+        FallbackNote::Passing => {
+            "no step is live: the endpoints of the first step that pass their checks (fail open)".to_owned()
+        }
         FallbackNote::All => "no step is live: all endpoints of the first step (fail open)".to_owned(),
+        FallbackNote::EveryPassing => {
+            "no step is live, all is taken out: the endpoints of the first step that pass their checks".to_owned()
+        }
         FallbackNote::Every => "no step is live, all is taken out: every endpoint of the first step".to_owned(),
         FallbackNote::Pool(pool) => {
             format!("no step is live: fallback pool {}, whatever its health", snapshot.pools[pool.index()].name)

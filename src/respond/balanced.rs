@@ -130,7 +130,8 @@ fn put_picks(
 ) -> Option<u16> {
     let picks = Picks::last(state, worker, asked.want);
     if matches!(found.outcome, Outcome::Service(_)) {
-        services::answer(state, asked.name, query.qtype(), picks.endpoints(), ttl, reply)?;
+        let family = if asked.want == Want::Addresses(Family::V6) { Family::V6 } else { Family::V4 };
+        services::answer(state, asked.name, query.qtype(), (picks.endpoints(), family), ttl, reply)?;
         return Some(query.qtype());
     }
     match asked.want {

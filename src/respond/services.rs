@@ -6,7 +6,7 @@ use crate::id::{EndpointId, NameId};
 use crate::limits::{ANSWERS_MAX, NAME_MAX, SERVICE_PARAMS_MAX};
 use crate::pool::{Address, Endpoint};
 use crate::state::State;
-use crate::steer::{Binding, Srv, is_live};
+use crate::steer::{Binding, Srv, is_live, weight};
 use crate::wire::Reply;
 use crate::wire::code::rtype;
 use crate::wire::reply::{QUESTION, Section};
@@ -17,12 +17,12 @@ const HINTS: [(Family, u16); 2] = [(Family::V4, 4), (Family::V6, 6)];
 /// Most octets of one record's data that is put together here.
 const RDATA_MAX: usize = 3 + SERVICE_PARAMS_MAX + 8 + (4 + 16) * ANSWERS_MAX as usize;
 
-/// Writes the records of a type for the endpoints picked; `None` if they have no room.
+/// Writes the records of a type for the endpoints picked by their addresses of a family; `None` if they have no room.
 pub(super) fn answer(
     state: &State,
     name: NameId,
     qtype: u16,
-    picks: &[EndpointId],
+    (picks, family): (&[EndpointId], Family),
     ttl: u32,
     reply: &mut Reply<'_>,
 ) -> Option<()> {
@@ -46,7 +46,7 @@ pub(super) fn answer(
         match (qtype, &own.target) {
             (rtype::TXT, _) if !own.text.is_empty() => put(&own.text)?,
             (rtype::SRV, Some(target)) => {
-                let weight = state.live.gates().weight(id, endpoint.weight);
+                let weight = weight(state, id, family);
                 services.srv.map_or(Some(()), |srv| put(located(srv, weight, target.wire()).octets()))?;
             }
             (rtype::MX, Some(target)) => {
@@ -92,11 +92,11 @@ fn address<T>(endpoint: &Endpoint, family: Family, mut with: impl FnMut(&[u8]) -
     }
 }
 
-/// SRV data: priority, weight, port, target. The weight is the endpoint's as it holds now, as far as 16 bits hold it.
-fn located(srv: Srv, weight: u32, target: &[u8]) -> Data {
+/// SRV data: priority, weight, port, target.
+fn located(srv: Srv, weight: u16, target: &[u8]) -> Data {
     let mut rdata = Data::new();
     rdata.number(srv.priority);
-    rdata.number(weight.min(u16::MAX.into()) as u16);
+    rdata.number(weight);
     rdata.number(srv.port);
     rdata.add(target);
     rdata

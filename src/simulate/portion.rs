@@ -164,6 +164,12 @@ fn why(snapshot: &Snapshot, outcome: &Outcome) -> String {
         FallbackNote::BelowMinimum => {
             "no pool of the row is live: the live members of one below min_healthy".to_owned()
         }
+        FallbackNote::Passing => {
+            "no pool of the row is live: the members of the first step that pass their checks".to_owned()
+        }
+        FallbackNote::EveryPassing => {
+            "every pool of the row is taken out: the members of the first step that pass their checks".to_owned()
+        }
         FallbackNote::All => "no pool of the row is live: all members of the first step".to_owned(),
         FallbackNote::Every => "every pool of the row is taken out: all members of the first step".to_owned(),
         FallbackNote::Pool(id) => format!("no pool of the row is live: the fallback pool {}", pool(id)),

@@ -64,7 +64,10 @@ impl Scenario {
         pools.sort_unstable();
         pools.dedup();
         let failing = |id: EndpointId| match failed.contains(&id) {
-            true => Observed { up: [false; 2], flapping: [false; 2], waits: [false; 2], ..observed(id) },
+            true => {
+                let none = [false; 2];
+                Observed { up: none, flapping: none, waits: none, passes: none, ..observed(id) }
+            }
             false => observed(id),
         };
         after.live.update(snapshot, &Dependents::new(snapshot), &pools, failing);

@@ -2,6 +2,7 @@
 
 use super::counted::Counted;
 use super::meters::{Meter, Meters};
+use super::named::Named;
 use super::sets::Counter;
 use super::{BuildError, NameFacts, Snapshot, Spec, Target, ZoneSpec};
 use crate::dnssec::Seals;
@@ -92,6 +93,7 @@ pub(super) fn build(spec: Spec, databases: Arc<Databases>) -> Result<Snapshot, B
         canaries,
         databases,
         counted: Arc::new(counted),
+        named: Named::default(),
     })
 }
 

@@ -5,6 +5,7 @@ mod build;
 mod changes;
 mod counted;
 mod meters;
+mod named;
 mod sets;
 mod signed;
 mod spec;
@@ -17,6 +18,7 @@ pub(crate) use counted::{NOWHERE, RowsOfClasses, code, request, responses, usual
 pub use spec::{Ecs, Signing, Spec, ZoneSpec};
 
 use meters::Meters;
+use named::Named;
 
 use crate::client::Bits;
 use crate::dnssec::Seals;
@@ -87,6 +89,8 @@ pub struct Snapshot {
     pub databases: Arc<crate::geo::Databases>,
     /// What is counted under it.
     pub counted: Arc<Counted>,
+    /// Static records that name endpoints.
+    named: Named,
 }
 
 /// One address under one check.

@@ -3,7 +3,7 @@
 
 use super::Spec;
 use crate::id::{PolicyId, PoolId, ZoneId};
-use crate::limits::SIGNED_SETS;
+use crate::limits::{RAMP_STEPS, SIGNED_SETS};
 use crate::pool::{Endpoint, Pool};
 use crate::steer::{BalancedName, Fallback, Policy, Step, Types, lanes};
 use std::collections::{BTreeSet, HashMap};
@@ -13,7 +13,15 @@ pub(super) struct Counter<'s> {
     pools: &'s [Pool],
     endpoints: &'s [Endpoint],
     policies: &'s [Policy],
-    by_policy: HashMap<(PolicyId, Fallback), [usize; 2]>,
+    by_policy: HashMap<(PolicyId, Fallback), [Sets; 2]>,
+}
+
+/// Of one family.
+#[derive(Clone, Copy, Default)]
+struct Sets {
+    all: usize,
+    /// The same where each step of a slow start makes others: records say the weight of then.
+    weighed: usize,
 }
 
 impl<'s> Counter<'s> {
@@ -25,13 +33,14 @@ impl<'s> Counter<'s> {
     pub(super) fn of(&mut self, name: &BalancedName) -> usize {
         let [v4, v6] = self.by_family(name);
         let types = name.types(Types::default());
-        let services = [types.https, types.svcb, types.srv, types.mx, types.txt];
+        let services = [types.https, types.svcb, types.mx, types.txt];
         let services = services.into_iter().filter(|exists| *exists).count();
         // Endpoints of service records are picked by IPv4 if the name has any.
-        v4 + v6 + services * if v4 > 0 { v4 } else { v6 }
+        let picked = if v4.all > 0 { v4 } else { v6 };
+        v4.all + v6.all + services * picked.all + usize::from(types.srv) * picked.weighed
     }
 
-    fn by_family(&mut self, name: &BalancedName) -> [usize; 2] {
+    fn by_family(&mut self, name: &BalancedName) -> [Sets; 2] {
         let key = (name.policy, name.fallback);
         if let Some(known) = self.by_policy.get(&key) {
             return *known;
@@ -44,20 +53,25 @@ impl<'s> Counter<'s> {
             }
         }
         reached.extend(if let Fallback::Pool(pool) = name.fallback { Some(pool) } else { None });
-        let sum = |lane| reached.iter().map(|pool| self.of_pool(*pool, lane)).sum();
-        let counts = [sum(0), sum(1)];
+        let counts = [0, 1].map(|lane| {
+            let of_pools = reached.iter().map(|pool| self.of_pool(*pool, lane));
+            of_pools
+                .fold(Sets::default(), |sum, one| Sets { all: sum.all + one.all, weighed: sum.weighed + one.weighed })
+        });
         self.by_policy.insert(key, counts);
         counts
     }
 
-    fn of_pool(&self, pool: PoolId, lane: usize) -> usize {
+    fn of_pool(&self, pool: PoolId, lane: usize) -> Sets {
         let pool = &self.pools[pool.index()];
         let has = |id: &crate::id::EndpointId| lanes(&self.endpoints[id.index()].address)[lane];
         let members = pool.endpoints().filter(has).count();
-        match usize::from(pool.answers).min(members) {
+        let all = match usize::from(pool.answers).min(members) {
             0 | 1 => members,
             answers => combinations(members, answers).min(SIGNED_SETS as usize),
-        }
+        };
+        let grows = pool.rules.comeback.slow_start_ms > 0;
+        Sets { all, weighed: if grows { all * usize::from(RAMP_STEPS) } else { all } }
     }
 }
 
@@ -67,7 +81,7 @@ fn combinations(of: usize, taken: usize) -> usize {
 }
 
 impl Spec {
-    /// How many RRsets the balanced names of a zone can be answered with at a time.
+    /// How many RRsets the balanced names of a zone can be answered with at a time, and in the steps of a slow start.
     #[must_use]
     pub fn sets_of(&self, zone: ZoneId) -> usize {
         let mut counter = Counter::new(&self.pools, &self.endpoints, &self.policies);

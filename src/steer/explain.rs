@@ -11,7 +11,7 @@ use crate::client::{Bits, Client};
 use crate::health::Load;
 use crate::id::{EndpointId, NameId, PolicyId, PoolId, RegionId};
 use crate::pool::rendezvous::name_bits;
-use crate::pool::{Asker, Gate, Share, share};
+use crate::pool::{ALONE, Asker, Gate, Pool, Share, share};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::worker::Worker;
@@ -116,6 +116,8 @@ pub enum EndpointNote {
     Picked,
     /// It is live; another was picked, or its pool was not taken.
     Live,
+    /// It is live, and shares a failure domain with this one, which is in the answer: the two never are together.
+    Shares(EndpointId),
     /// It is live and has weight 0: used when no other is.
     Spare,
     /// Its check says that it is down.
@@ -303,10 +305,22 @@ fn endpoint_note(state: &State, pool: PoolId, endpoint: EndpointId, picks: &[End
     match (pool_gate, gates.endpoint(endpoint, data.gate)) {
         (Gate::Down, _) | (_, Gate::Down) => EndpointNote::TakenDown,
         (Gate::Drain, _) | (_, Gate::Drain) => EndpointNote::Drained,
-        _ if listed(Set::Live) => EndpointNote::Live,
+        _ if listed(Set::Live) => match picked_beside(&state.snapshot.pools[pool.index()], endpoint, picks) {
+            Some(other) => EndpointNote::Shares(other),
+            None => EndpointNote::Live,
+        },
         _ if gates.weight(endpoint, data.weight) == 0 && live.is_up(endpoint, lane) => EndpointNote::Spare,
         _ => EndpointNote::Failed,
     }
+}
+
+/// The one of the answer that shares a failure domain with a member of the pool.
+fn picked_beside(pool: &Pool, endpoint: EndpointId, picks: &[EndpointId]) -> Option<EndpointId> {
+    // Answers of one address are never spread.
+    let several = pool.answers > 1;
+    let domain = |id: EndpointId| pool.domains.get(id.index().wrapping_sub(pool.first.index())).copied();
+    let own = domain(endpoint).filter(|domain| several && *domain != ALONE)?;
+    picks.iter().copied().find(|&id| domain(id) == Some(own))
 }
 
 /// What the resolver did.

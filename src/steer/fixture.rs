@@ -100,6 +100,7 @@ impl World {
             count: endpoints.len() as u16,
             tags: Box::new([]),
             domains: Box::new([]),
+            spread: None,
             rules: Rules::default(),
         });
         id

@@ -238,6 +238,15 @@ pub fn is_live(state: &crate::state::State, endpoint: EndpointId, family: Family
     state.live.pool(pool).is_up(endpoint, family as usize)
 }
 
+/// The weight that records say of an endpoint whose address of a family is answered: the one that holds now, as far as
+/// 16 bits hold it. While a member of its pool grows to its weight, those of the pool may be in tenths.
+#[must_use]
+pub fn weight(state: &crate::state::State, endpoint: EndpointId, family: Family) -> u16 {
+    let data = &state.snapshot.endpoints[endpoint.index()];
+    let own = || state.live.gates().weight(endpoint, data.weight).min(u16::MAX.into()) as u16;
+    state.live.pool(data.pool).told(endpoint, family as usize).unwrap_or_else(own)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Fallback;

@@ -35,7 +35,7 @@ pub(crate) use decide::{decide_as, decide_signed};
 pub(crate) use dependents::Dependents;
 pub use explain::{EndpointNote, EndpointTrail, Explanation, PoolTrail, ShareTrail, explain};
 pub use gauge::Gauge;
-pub use live::{Live, is_live};
+pub use live::{Live, is_live, weight};
 pub use moves::{Move, Serves, largest_ttls, moves};
 pub use observed::Observed;
 pub(crate) use observed::lanes;
@@ -93,7 +93,7 @@ pub enum Step {
 /// What is answered when no pool of a row is live.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Fallback {
-    /// All members of the row's first step (fail open).
+    /// The members of the row's first step (fail open): those that pass their checks, if there are any.
     #[default]
     All,
     /// NODATA.

@@ -128,7 +128,10 @@ impl Live {
         for class in 0..snapshot.plan.len() {
             for lane in 0..2 {
                 // A table by nearness does not say which set it was made from: the largest is assumed.
-                let every = |one: &Amount<'_>| matches!(one.members, Members::Of(Set::Every) | Members::Near(_));
+                let every = |one: &Amount<'_>| match one.members {
+                    Members::Of(set) => set.has_closed(),
+                    Members::Near(_) => true,
+                };
                 open.extend(self.amounts(class, lane).into_iter().filter(every).map(|one| one.pool));
             }
         }

@@ -17,6 +17,8 @@ pub struct Observed {
     pub flapping: [bool; 2],
     /// By family: it passes its checks and waits to come back; in only when nothing else of the pool is live.
     pub waits: [bool; 2],
+    /// By family: no check says that it is down, whatever else keeps it out.
+    pub passes: [bool; 2],
     /// By family: its part of its weight, 1 to `limits::RAMP_STEPS`.
     pub share: [u8; 2],
     /// The load that it reports, if that is fresh.
@@ -33,12 +35,13 @@ impl Observed {
         pending: false,
         flapping: [false; 2],
         waits: [false; 2],
+        passes: [true; 2],
         share: [RAMP_STEPS; 2],
         load: None,
         time_us: [None; 2],
     };
     /// An endpoint that has failed, and that nothing probes.
-    pub const DOWN: Self = Self { up: [false; 2], ..Self::UP };
+    pub const DOWN: Self = Self { up: [false; 2], passes: [false; 2], ..Self::UP };
 }
 
 /// The families in which an endpoint can be answered; a host name stands in the first place.

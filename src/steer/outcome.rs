@@ -92,8 +92,10 @@ pub fn seen(state: &State, endpoint: EndpointId) -> Observed {
     let pool = state.live.pool(state.snapshot.endpoints[endpoint.index()].pool);
     let gauge = state.live.gauge(&state.snapshot, endpoint);
     let is_closed = state.live.is_closed(&state.snapshot, endpoint);
+    let up = [0, 1].map(|lane| is_closed || pool.is_up(endpoint, lane));
     Observed {
-        up: [0, 1].map(|lane| is_closed || pool.is_up(endpoint, lane)),
+        up,
+        passes: up,
         load: gauge.and_then(|gauge| gauge.load),
         time_us: gauge.map_or([None; 2], |gauge| gauge.time_us),
         ..Observed::UP

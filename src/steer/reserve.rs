@@ -64,6 +64,32 @@ pub(super) enum Scale {
     Part,
 }
 
+/// The weights of a pool's members by family as records say them; none if nobody's grows to its own.
+pub(super) fn told(snapshot: &Snapshot, gates: &Gates, pool: PoolId, seen: &[Observed]) -> Box<[[u16; 2]]> {
+    let own = |id: EndpointId| gates.weight(id, snapshot.endpoints[id.index()].weight);
+    // Who is out grows nowhere: others keep their numbers meanwhile.
+    let grows = |member: &Member, seen: &Observed, lane| !member.trusted && member.live(seen, lane);
+    let members = members(snapshot, gates, pool).zip(snapshot.pools[pool.index()].endpoints()).zip(seen);
+    let members = members.map(|((member, id), seen)| {
+        (own(id), [0, 1].map(|lane| if grows(&member, seen, lane) { seen.share[lane] } else { RAMP_STEPS }))
+    });
+    in_16_bits(&members.collect::<Vec<_>>())
+}
+
+/// Weights with their shares as numbers of 16 bits: in tenths, if a tenth of the smallest is no number otherwise, and all
+/// of the largest is one.
+fn in_16_bits(members: &[(u32, [u8; 2])]) -> Box<[[u16; 2]]> {
+    if members.iter().all(|(_, share)| *share == [RAMP_STEPS; 2]) {
+        return Box::default();
+    }
+    let weights = || members.iter().map(|(weight, _)| *weight).filter(|weight| *weight > 0);
+    let is_small = weights().min().is_some_and(|least| least < RAMP_STEPS.into());
+    let fits = weights().max().is_some_and(|most| most <= u32::from(u16::MAX / u16::from(RAMP_STEPS)));
+    let scale = if is_small && fits { Scale::Times } else { Scale::Part };
+    let number = |weight: u32, share: u8| scale.of(weight, share).min(u16::MAX.into()) as u16;
+    members.iter().map(|&(weight, shares)| shares.map(|share| number(weight, share))).collect()
+}
+
 /// Chooses the scale of a pool.
 pub(super) fn scale(snapshot: &Snapshot, gates: &Gates, pool: PoolId, seen: &[Observed]) -> Scale {
     if seen.iter().all(|seen| seen.share == [RAMP_STEPS; 2]) {
@@ -90,6 +116,15 @@ impl Scale {
 mod tests {
     use super::*;
     use crate::limits::{POOL_ENDPOINTS_MAX, WEIGHT_MAX};
+
+    #[test]
+    fn a_record_says_growing_weights_in_their_proportions_and_zero_as_zero() {
+        let full = [RAMP_STEPS; 2];
+        assert!(in_16_bits(&[(1, full), (100, full)]).is_empty(), "nobody's grows");
+        assert_eq!(*in_16_bits(&[(100, full), (100, [3, 10]), (0, [1, 1])]), [[100, 100], [30, 100], [0, 0]]);
+        assert_eq!(*in_16_bits(&[(1, full), (1, [3, 10])]), [[10, 10], [3, 10]], "in tenths");
+        assert_eq!(*in_16_bits(&[(1, [1, 1]), (WEIGHT_MAX, full)]), [[1, 1], [u16::MAX; 2]], "at least 1");
+    }
 
     #[test]
     fn weights_of_every_scale_keep_their_proportions_and_fit_into_a_sum() {

@@ -227,17 +227,29 @@ impl<'a, F: Fn(PoolId) -> &'a PoolLive, T: Trail> Resolver<'a, '_, F, T> {
         heavy(with.filter(|part| live(part).has(set, self.scene.lane)).copied().collect())
     }
 
-    /// Fail open: the members of the row's first step that no operator took out; if none is left, all of them. A row
-    /// whose first step has no address of the family starts at the first that has one.
+    /// Fail open: the members of the row's first step that no operator took out; if none is left, all of them. Of either
+    /// those that pass their checks, if any does. A row whose first step has no address of the family starts at the
+    /// first that has one.
     fn all(&mut self, steps: &[StepView<'_>]) -> Leaf {
         let mut start = 0;
         while start < steps.len() {
             let tiers = steps[start + 1..].iter().take_while(|step| step.tier).count();
-            for set in [Set::Open, Set::Every] {
-                for step in &steps[start..=start + tiers] {
+            let first = &steps[start..=start + tiers];
+            for set in Set::LAST_RESORTS {
+                if set.has_closed() {
+                    let closed = |part: &Part| (self.scene.live)(part.pool).closed_cap_s;
+                    let cap_s = first.iter().flat_map(|step| step.parts).map(closed).min();
+                    self.cap_s = self.cap_s.min(cap_s.unwrap_or(u32::MAX));
+                }
+                for step in first {
                     let parts = self.parts_with(step, set);
                     if !parts.is_empty() {
-                        self.trail.fallback(if set == Set::Open { FallbackNote::All } else { FallbackNote::Every });
+                        self.trail.fallback(match set {
+                            Set::Live | Set::OpenPassing => FallbackNote::Passing,
+                            Set::Open => FallbackNote::All,
+                            Set::EveryPassing => FallbackNote::EveryPassing,
+                            Set::Every => FallbackNote::Every,
+                        });
                         return self.split(step.sticky, parts, set, Reason::FailOpen);
                     }
                 }

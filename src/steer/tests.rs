@@ -441,7 +441,7 @@ fn the_ttl_is_the_time_until_an_answer_could_change_within_its_bounds() {
     assert_eq!(ttl_with([steady(&[Pass, Fail]), steady(&[Pass])]), 10);
     assert_eq!(ttl_with([steady(&[Pass, Fail, Fail]), steady(&[Pass])]), 5, "not below ttl_min");
     assert_eq!(ttl_with([steady(&[Pass]), steady(&[Pass, Fail, Fail])]), 20, "lower steps are not looked at");
-    let down = super::Observed { up: [false; 2], ..steady(&[Fail]) };
+    let down = super::Observed { up: [false; 2], passes: [false; 2], ..steady(&[Fail]) };
     assert_eq!(ttl_with([down, steady(&[Pass])]), 10, "higher steps are");
 }
 

@@ -28,9 +28,13 @@ pub enum PoolNote {
 pub enum FallbackNote {
     /// Live members of a step that is below `min_healthy`.
     BelowMinimum,
-    /// The members of the first step that no operator took out.
+    /// The members of the first step that pass their checks and that no operator took out.
+    Passing,
+    /// The members of the first step that no operator took out: none of them passes its checks.
     All,
-    /// All members of the first step: an operator took every one of them out.
+    /// The members of the first step that pass their checks: an operator took every one of the step's out.
+    EveryPassing,
+    /// All members of the first step: an operator took every one of them out, and none passes its checks.
     Every,
     /// The fallback pool, its health not looked at.
     Pool(PoolId),

@@ -48,6 +48,9 @@ struct OverrideFile {
     over: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<u16>,
+    /// The state that holds until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,6 +139,7 @@ impl OverrideFile {
             until: one.until,
             over: one.ramp.map(|ramp| ramp.over_s),
             from: one.ramp.map(|ramp| ramp.from.parts()),
+            held: one.ramp.and_then(|ramp| ramp.held).map(|gate| gate.word().to_owned()),
         }
     }
 
@@ -149,10 +153,12 @@ impl OverrideFile {
             (None, None, Some(share)) if share <= Share::PARTS => Said::Share(Share::new(share.into())),
             _ => return Err(format!("{target} has no state, weight or share, or several of them")),
         };
-        let ramp = match (self.over, self.from) {
-            (None, None) => None,
-            (Some(over_s @ 1..=GRADUAL_MAX_S), Some(from)) if from <= Share::PARTS => {
-                Some(Ramp { from: Share::new(from.into()), over_s })
+        let held = self.held.as_deref().map(|word| Gate::of_word(word).filter(|gate| gate.is_open()));
+        let ramp = match (self.over, self.from, held) {
+            (None, None, None) => None,
+            // Without `held`: nothing was said before, or the file is older than that word.
+            (Some(over_s @ 1..=GRADUAL_MAX_S), Some(from), None | Some(Some(_))) if from <= Share::PARTS => {
+                Some(Ramp { from: Share::new(from.into()), over_s, held: held.flatten() })
             }
             _ => return Err(format!("{target} goes to its end over a time that makes no sense")),
         };
@@ -174,7 +180,7 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         assert!(Operators::load(&store, 0).unwrap().is_none());
         let mut kept = Operators::default();
-        let ramp = Some(Ramp { from: Share::new(9_900), over_s: 1_800 });
+        let ramp = Some(Ramp { from: Share::new(9_900), over_s: 1_800, held: Some(Gate::Up) });
         for (target, said, until, ramp) in [
             ("pool/fra", Said::State(Gate::Drain), Some(99), ramp),
             ("pool/fra", Said::Share(Share::new(8_000)), None, None),
@@ -209,11 +215,15 @@ mod tests {
         };
         let old = read(r#""state": "drain""#).unwrap();
         assert_eq!((old.said, old.ramp), (Said::State(Gate::Drain), None));
+        let old = read(r#""state": "drain", "over": 60, "from": 10000"#).unwrap();
+        assert_eq!(old.ramp, Some(Ramp { from: Share::FULL, over_s: 60, held: None }));
         for wrong in [
             r#""share": 10001"#,
             r#""share": 5, "weight": 1"#,
             r#""share": 5, "over": 60"#,
             r#""share": 5, "over": 0, "from": 1"#,
+            r#""state": "drain", "over": 60, "from": 1, "held": "down""#,
+            r#""state": "drain", "held": "up""#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -143,7 +143,8 @@ impl Known {
                 observed.pending |= !self.round_over && !self.trackers[target.index()].probed();
             }
             observed.up[lane] = failed + flapping <= may_fail;
-            observed.flapping[lane] = failed <= may_fail && !observed.up[lane];
+            observed.passes[lane] = failed <= may_fail;
+            observed.flapping[lane] = observed.passes[lane] && !observed.up[lane];
         }
         observed
     }

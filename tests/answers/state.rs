@@ -40,6 +40,7 @@ fn add_pool(spec: &mut Spec, name: &str, balance: Balance, endpoints: &[&str]) -
         count: endpoints.len() as u16,
         tags: Box::default(),
         domains: Box::new([]),
+        spread: None,
         rules: Rules::default(),
     });
     for text in endpoints {

@@ -5,7 +5,7 @@ use geosteer::health::TargetState;
 use geosteer::id::PoolId;
 use geosteer::overrides::{Override, Overrides, Said, Target};
 use geosteer::pool::Gate;
-use geosteer::steer::{PoolNote, explain};
+use geosteer::steer::{FallbackNote, PoolNote, explain};
 use geosteer::worker::{Draw, Worker};
 use geosteer::writer::Event;
 use std::sync::Arc;
@@ -135,4 +135,63 @@ fn whatever_changes_in_whatever_order_liveness_is_that_of_the_whole_way_down() {
         }
     }
     assert!(changes > 1_000, "{changes}");
+}
+
+/// A pool of two, and what it is or what it needs.
+fn pair(pool: &str, names: &str) -> Scene {
+    Scene::new(&format!(
+        "[checks]\nc = {{ type = \"tcp\", port = 80 }}\n[pools]\n\
+         app = {{ check = \"c\", endpoints = [\"192.0.2.1\", \"192.0.2.2\"]{pool} }}\n\
+         db = {{ check = \"c\", endpoints = [\"192.0.2.3\"] }}\n[names]\n{names}\n"
+    ))
+}
+
+#[test]
+fn failing_open_names_nobody_who_is_down_while_another_of_the_step_passes_its_checks() {
+    let client = geosteer::client::Client::new([127, 0, 0, 1].into(), None);
+    let note = |scene: &Scene| {
+        explain(&scene.state, &mut Worker::new(1), geosteer::id::NameId::new(0), &client, super::A).fallback
+    };
+    // Useless without its database.
+    let mut scene = pair(", depends_on = \"db\"", "www = { policy = { default = [\"app\"] } }");
+    [2, 3].into_iter().for_each(|octet| scene.fall(octet));
+    assert_eq!((scene.named(), note(&scene)), (vec![1], Some(FallbackNote::Passing)));
+    scene.fall(1);
+    assert_eq!((scene.named(), note(&scene)), (vec![1, 2], Some(FallbackNote::All)), "all are dead");
+    // Taken out, and nobody else is there.
+    let mut scene = pair("", "www = { policy = { default = [\"app\", \"db\"] } }");
+    gate(&mut scene, 1, "pool/app", Gate::Drain);
+    [2, 3].into_iter().for_each(|octet| scene.fall(octet));
+    assert_eq!((scene.named(), note(&scene)), (vec![1], Some(FallbackNote::EveryPassing)));
+    let named = scene.state.live.named_though_closed(&scene.snapshot);
+    assert!(named.contains(&scene.endpoint(1)), "answers name it although it is out");
+    scene.fall(1);
+    assert_eq!((scene.named(), note(&scene)), (vec![1, 2], Some(FallbackNote::Every)));
+    scene.rise(2);
+    assert_eq!(scene.named(), [2]);
+    // Up, and not let back by an operator yet.
+    let mut scene = pair(", manual_resume = true", "www = { policy = { default = [\"app\"] } }");
+    (1..=2).for_each(|octet| scene.fall(octet));
+    scene.rise(2);
+    assert_eq!((scene.named(), note(&scene)), (vec![2], Some(FallbackNote::Passing)));
+}
+
+#[test]
+fn who_is_out_and_named_all_the_same_is_cached_no_longer_than_its_health_is_steady() {
+    let mut scene = pair("", "www = { policy = { default = [\"app\"] }, ttl = 300, ttl_min = 1 }");
+    gate(&mut scene, 1, "pool/app", Gate::Drain);
+    scene.fall(2);
+    let client = geosteer::client::Client::new([127, 0, 0, 1].into(), None);
+    let ttl = |scene: &Scene| {
+        let name = geosteer::id::NameId::new(0);
+        geosteer::steer::decide(&scene.state, &mut Worker::new(1), name, &client, super::A).answer
+    };
+    let before = ttl(&scene);
+    (0..2).for_each(|_| scene.probe(1, geosteer::health::Outcome::Fail));
+    let after = ttl(&scene);
+    let seconds = |answer| match answer {
+        geosteer::steer::Answer::Records { ttl } => ttl,
+        other => panic!("{other:?}"),
+    };
+    assert!(seconds(after) < seconds(before) && seconds(before) < 300, "{before:?}, {after:?}");
 }

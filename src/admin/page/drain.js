@@ -78,6 +78,7 @@ function safeWords(one) {
   if (!one.safe) return "";
   if (one.safe.named) return h("b", { class: "safe no" }, "NOT safe to switch off: nothing else is left, answers name it.");
   if (one.safe.shared.length) return h("b", { class: "safe no" }, `NOT safe to switch off: ${one.safe.shared.join(", ")} has the same address.`);
+  if (one.safe.records?.length) return h("b", { class: "safe no" }, `NOT safe to switch off: static records name it: ${one.safe.records.join(", ")}${one.safe.records_in_all > one.safe.records.length ? ` and ${one.safe.records_in_all - one.safe.records.length} more` : ""}.`);
   const left = one.safe.at - now();
   return h("b", { class: "safe", "data-safe": one.safe.at }, left > 0 ? `Safe to switch off at ${moment(one.safe.at)}, in ${span(left)}.` : `Safe to switch off since ${moment(one.safe.at)}.`);
 }

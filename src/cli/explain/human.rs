@@ -125,7 +125,8 @@ fn trail(text: &mut String, pool: &PoolView, paint: Paint) {
     let (names, addresses) = (width(|endpoint| &endpoint.name), width(|endpoint| &endpoint.address));
     for endpoint in &pool.endpoints {
         let mark = if endpoint.picked { paint.good("→") } else { " ".to_owned() };
-        let share = endpoint.share.map_or_else(String::new, |share| format!(", {share} % ({})", pool.balance));
+        let of = if pool.spread.is_some() { " of the first addresses" } else { "" };
+        let share = endpoint.share.map_or_else(String::new, |share| format!(", {share} %{of} ({})", pool.balance));
         let load = endpoint.load.map(|load| format!(", load {load}"));
         let load = load.or_else(|| endpoint.stale.then(|| ", no fresh load".to_owned())).unwrap_or_default();
         let time = endpoint.time_ms.map_or_else(String::new, |time| format!(", {time} ms"));

@@ -152,7 +152,7 @@ impl Outcome<'_> {
     fn countdown(&self, now: u64) -> Option<String> {
         let said = self.dones().filter_map(|(member, done)| Some((member, done.safe.as_ref()?))).collect::<Vec<_>>();
         let at = said.iter().map(|(_, safe)| safe.at).max()?;
-        if let Some((member, safe)) = said.iter().find(|(_, safe)| is_never(safe)) {
+        if let Some((member, safe)) = said.iter().find(|(_, safe)| safe.is_never()) {
             return Some(format!("{}: {}", member.name, safe_text(safe, now, "")));
         }
         let silent = self.members.iter().filter(|member| said.iter().all(|(other, _)| other.name != member.name));
@@ -160,7 +160,7 @@ impl Outcome<'_> {
         if !silent.is_empty() {
             return Some(format!("not safe to switch off: clients may still be sent there by {silent}\n"));
         }
-        let latest = Safe { at, named: false, shared: Vec::new() };
+        let latest = Safe { at, ..Safe::default() };
         Some(safe_text(&latest, now, &format!("all {} servers", self.members.len())))
     }
 
@@ -194,13 +194,8 @@ impl Outcome<'_> {
     }
 }
 
-/// True if no moment is known from which it is safe.
-fn is_never(safe: &Safe) -> bool {
-    safe.named || !safe.shared.is_empty()
-}
-
 fn short(safe: &Safe) -> String {
-    if is_never(safe) { "not yet".to_owned() } else { moment(safe.at) }
+    if safe.is_never() { "not yet".to_owned() } else { moment(safe.at) }
 }
 
 fn why(said: &Said) -> &str {
@@ -239,7 +234,7 @@ mod tests {
             names_in_all: 1,
             ..MoveRow::default()
         };
-        let safe = Some(Safe { at, named: false, shared: Vec::new() });
+        let safe = Some(Safe { at, ..Safe::default() });
         Done { target: "pool/one".into(), now: Some("drain".into()), moves: vec![row], safe, ..Done::default() }
     }
 
@@ -281,7 +276,7 @@ mod tests {
             let view = outcome.view();
             assert_eq!((&view["exit"], &view["servers"][0]["result"]), (&json!(exit.code()), &json!("done")));
         }
-        let shared = Done { safe: Some(Safe { at: 1, named: true, shared: Vec::new() }), ..done(1) };
+        let shared = Done { safe: Some(Safe { at: 1, named: true, ..Safe::default() }), ..done(1) };
         let outcome = outcome(&members, [Ok(Answer::Done(done(1_032))), Ok(Answer::Done(shared))]);
         assert!(outcome.text(1_000).contains("\nfra: not safe to switch off: nothing else is left"));
     }

@@ -283,6 +283,14 @@ pub(super) fn safe_text(safe: &Safe, now: u64, whose: &str) -> String {
         let others = safe.shared.join(", ");
         return format!("not safe to switch off: the same address is answered for {others}\n");
     }
+    if !safe.records.is_empty() {
+        let names = safe.records.join(", ");
+        return match safe.records_in_all.saturating_sub(safe.records.len()) {
+            0 if safe.records.len() == 1 => format!("not safe to switch off: static record {names} names it\n"),
+            0 => format!("not safe to switch off: static records {names} name it\n"),
+            more => format!("not safe to switch off: static records {names} and {more} more name it\n"),
+        };
+    }
     match safe.at.saturating_sub(now) {
         0 => format!("safe to switch off since {} ({whose})\n", moment(safe.at)),
         left => format!("safe to switch off at {}, in {} ({whose})\n", moment(safe.at), span(left)),
@@ -302,6 +310,17 @@ mod tests {
     }
 
     #[test]
+    fn static_records_that_name_what_is_out_are_told_and_not_all_of_many() {
+        let text = |records: &[&str], records_in_all| {
+            let records = records.iter().map(|name| (*name).to_owned()).collect();
+            safe_text(&Safe { at: 5, records, records_in_all, ..Safe::default() }, 9, THIS_SERVER)
+        };
+        assert_eq!(text(&["a."], 1), "not safe to switch off: static record a. names it\n");
+        assert_eq!(text(&["a.", "b."], 2), "not safe to switch off: static records a., b. name it\n");
+        assert_eq!(text(&["a.", "b."], 9), "not safe to switch off: static records a., b. and 7 more name it\n");
+    }
+
+    #[test]
     fn an_order_is_shown_with_its_moves_and_the_moment_from_which_it_is_safe() {
         let row = MoveRow {
             policy: "world".into(),
@@ -314,7 +333,7 @@ mod tests {
             names_in_all: 3,
             ..MoveRow::default()
         };
-        let safe = Some(Safe { at: 1_032, named: false, shared: Vec::new() });
+        let safe = Some(Safe { at: 1_032, ..Safe::default() });
         let now = Some("drain".to_owned());
         let done = Done { target: "pool/fra".into(), now, moves: vec![row], safe, ..Done::default() };
         assert_eq!(

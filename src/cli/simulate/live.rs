@@ -66,6 +66,7 @@ fn observed(row: &EndpointRow) -> Observed {
         _ => true,
     };
     let time_us = row.time_ms.map(|time_ms| (time_ms * 1_000.0) as u32);
-    let waits = [row.health == "waits"; 2];
-    Observed { up: [up; 2], waits, load: row.load.and_then(Load::new), time_us: [time_us; 2], ..Observed::UP }
+    let (is_waiting, load) = (row.health == "waits", row.load.and_then(Load::new));
+    let (up, waits, passes) = ([up; 2], [is_waiting; 2], [up || is_waiting; 2]);
+    Observed { up, waits, passes, load, time_us: [time_us; 2], ..Observed::UP }
 }
