@@ -1,7 +1,7 @@
 //! Warm restart: health as the last run saved it, and saving it in this one.
 
 use crate::clock;
-use crate::health::{Millis, TargetState, Tracker};
+use crate::health::{Millis, Tracker};
 use crate::snapshot::Snapshot;
 use crate::store::{Moment, Remembered, Store, remember, restored};
 use crate::writer::{Left, Survey};
@@ -11,7 +11,8 @@ use crate::writer::{Left, Survey};
 pub struct Resumed {
     /// A tracker for each target: the saved one if it is fresh, else a new one; circuits and ways back.
     pub left: Left,
-    /// How old each fresh one is, milliseconds.
+    /// How old each fresh one is, milliseconds; `None` also for canaries, which are probed at once: the blast guard waits
+    /// for their word.
     pub ages: Vec<Option<Millis>>,
     /// All that was saved.
     pub remembered: Remembered,
@@ -29,7 +30,9 @@ pub fn resume(store: Option<&Store>, snapshot: &Snapshot) -> Resumed {
     let trackers = known.iter().map(|known| known.map_or_else(Tracker::default, |known| known.0)).collect();
     let (circuits, comebacks) = (remembered.circuits(snapshot, now), remembered.comebacks(snapshot, now));
     let left = Left { now: now.monotonic, trackers, circuits, comebacks };
-    Resumed { left, ages: known.iter().map(|known| known.map(|known| known.1)).collect(), remembered }
+    let mut ages: Vec<_> = known.iter().map(|known| known.map(|known| known.1)).collect();
+    snapshot.canaries.iter().for_each(|canary| ages[canary.index()] = None);
+    Resumed { left, ages, remembered }
 }
 
 fn moment() -> Moment {
@@ -40,13 +43,7 @@ fn moment() -> Moment {
 pub(super) fn save(store: &Store, survey: &Survey, before: &mut Remembered) -> std::io::Result<()> {
     let (now, snapshot) = (moment(), &*survey.snapshot);
     let ages = survey.seen.iter().map(|seen| seen.at.map(|at| now.monotonic.saturating_sub(at)));
-    let mut trackers = survey.trackers.clone();
-    for target in &survey.held {
-        // What the guard holds is up; the next failure after a restart takes it down.
-        let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
-        trackers[target.index()] = Tracker::resumed(TargetState::Up, 0, timing.fall, timing);
-    }
-    let found = remember(snapshot, &trackers, ages, before, now.unix);
+    let found = remember(snapshot, &survey.kept(), ages, before, now.unix);
     *before = found.with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, now);
     before.save(store)
 }
