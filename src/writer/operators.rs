@@ -62,6 +62,8 @@ pub struct Survey {
     pub stale: BTreeSet<TargetId>,
     /// The targets that would be down, and for the blast guard's sake count as this: up, or unknown.
     pub held: BTreeMap<TargetId, TargetState>,
+    /// By target: failures in a row in this run.
+    pub failures: Vec<u32>,
     /// Circuits of targets that have changed.
     pub circuits: Vec<(TargetId, Circuit)>,
     /// Endpoints that are not fully in service, by family.
@@ -85,6 +87,7 @@ impl Writer {
             measured: serving.known().measured.clone(),
             stale: known.staleness.stale().clone(),
             held: known.guarding.held.iter().map(|(&target, held)| (target, held.from)).collect(),
+            failures: known.staleness.failures(),
             circuits: known.circuits.iter().map(|(&target, circuit)| (target, circuit.clone())).collect(),
             comebacks: known.comebacks.iter().map(|(&endpoint, &comebacks)| (endpoint, comebacks)).collect(),
             guard: serving.guard(),
