@@ -180,10 +180,10 @@ impl Scene {
     fn restart_at(&mut self, monotonic: Millis) {
         let survey = self.writer.survey();
         let (snapshot, before) = (&self.snapshot, Moment { monotonic: self.now, unix: 1_700_000_000_000 });
-        let ages = survey.trackers.iter().map(|_| Some(0));
+        let outcomes = survey.failures.iter().map(|&failures| Some((0, failures)));
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
-        remember(snapshot, &survey.kept(), ages, &Remembered::default(), before.unix)
+        remember(snapshot, &survey.kept(), outcomes, &Remembered::default(), before.unix)
             .with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, before)
             .save(&store)
             .expect("it is saved");
