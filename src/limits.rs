@@ -424,8 +424,11 @@ pub const ORDER_MS: u64 = 5_000;
 pub const CONTROL_QUEUE: usize = 32;
 /// Health is saved this often after a change, seconds.
 pub const SAVE_CHANGED_S: u64 = 2;
-/// Health is saved this often without a change, seconds: what is too old at a start is not believed.
+/// Health is saved this often without a change, seconds, or once in the shortest interval if that is less: what is too
+/// old at a start is not believed.
 pub const SAVE_S: u64 = 10;
+/// Health is saved no more often than every so many times of what the last save took: saving has 5 % of one core at most.
+pub const SAVE_COST: u64 = 20;
 /// How deep in the state directory files of root are given to the server's user.
 pub const STATE_DEPTH: u8 = 4;
 /// Largest file of the state directory that is read, bytes.

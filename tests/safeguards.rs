@@ -82,10 +82,19 @@ impl Scene {
     }
 
     fn with_server(body: &str, server: &str) -> Self {
+        let mut scene = Self::unprobed(body, server);
+        for index in 0..scene.snapshot.targets.len() {
+            scene.probed(TargetId::new(index), Outcome::Pass);
+        }
+        scene
+    }
+
+    /// No target has been probed.
+    fn unprobed(body: &str, server: &str) -> Self {
         let snapshot = build(body, server);
         let mut writer = Writer::new(Arc::clone(&snapshot), Arc::default(), 1);
         let state = writer.publish().expect("the first state is published");
-        let mut scene = Self {
+        Self {
             writer,
             snapshot,
             server: server.to_owned(),
@@ -94,11 +103,7 @@ impl Scene {
             published: 1,
             now: 10_000,
             effects: Vec::new(),
-        };
-        for index in 0..scene.snapshot.targets.len() {
-            scene.probed(TargetId::new(index), Outcome::Pass);
         }
-        scene
     }
 
     fn apply(&mut self, event: Event) {
@@ -168,18 +173,23 @@ impl Scene {
 
     /// Another process goes on with what this one has saved; its monotonic clock is another.
     fn restart(&mut self) {
+        self.restart_at(86_400_000);
+    }
+
+    /// The same with the time on the new process's clock.
+    fn restart_at(&mut self, monotonic: Millis) {
         let survey = self.writer.survey();
         let (snapshot, before) = (&self.snapshot, Moment { monotonic: self.now, unix: 1_700_000_000_000 });
-        let ages = survey.trackers.iter().map(|_| Some(0));
+        let outcomes = survey.failures.iter().map(|&failures| Some((0, failures)));
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
-        remember(snapshot, &survey.trackers, ages, &Remembered::default(), before.unix)
+        remember(snapshot, &survey.kept(), outcomes, &Remembered::default(), before.unix)
             .with_circuits_and_comebacks(snapshot, &survey.circuits, &survey.comebacks, before)
             .with_shares(snapshot, &survey.shares, before.unix)
             .save(&store)
             .expect("it is saved");
         let read = Remembered::load(&store).expect("it is read");
-        let now = Moment { monotonic: 86_400_000, ..before };
+        let now = Moment { monotonic, ..before };
         let trackers = restored(&read, snapshot, now.unix);
         let trackers = trackers.into_iter().map(|known| known.map_or_else(Tracker::default, |known| known.0)).collect();
         let (circuits, comebacks) = (read.circuits(snapshot, now), read.comebacks(snapshot, now));
@@ -204,6 +214,16 @@ impl Scene {
             self.now,
         );
         self.state = self.writer.publish().expect("the first state is published");
+    }
+
+    /// Nothing of what was saved is believed.
+    fn restart_cold(&mut self) {
+        self.start(Left { now: self.now, ..Left::nothing(self.snapshot.targets.len()) });
+    }
+
+    /// The bound on first outcomes has passed.
+    fn first_round_over(&mut self) {
+        self.apply(Event::FirstRoundOver { generation: self.generation });
     }
 
     fn reload(&mut self, body: &str) {

@@ -11,9 +11,7 @@ use super::told::Told;
 use super::{gradual, health, views};
 use crate::clock;
 use crate::events::{Events, Kind};
-use crate::limits::{
-    EVENTS_REPLY, ORDER_MS, OVERRIDE_FOR_MAX_S, OWNER_MAX, REASON_MAX, SAVE_CHANGED_S, SAVE_S, WEIGHT_MAX,
-};
+use crate::limits::{EVENTS_REPLY, ORDER_MS, OVERRIDE_FOR_MAX_S, OWNER_MAX, REASON_MAX, WEIGHT_MAX};
 use crate::metrics;
 use crate::overrides::{Key, Meant, Names, Override, Overrides, Said, Target};
 use crate::pool::{Gate, Share};
@@ -73,8 +71,7 @@ pub struct Desk {
     /// Where the state directory is, while another server takes over.
     handed: Option<PathBuf>,
     is_handed: bool,
-    health_changed: bool,
-    health_saved: u64,
+    saving: health::Pace,
 }
 
 /// What an order comes to.
@@ -117,8 +114,7 @@ impl Desk {
             named: HashSet::new(),
             handed: None,
             is_handed: false,
-            health_changed: false,
-            health_saved: clock::steady_seconds(),
+            saving: health::Pace::new(clock::millis()),
         };
         desk.other_configuration();
         desk.take_stock();
@@ -383,8 +379,7 @@ impl Desk {
         } else if !self.named.is_empty() || self.kept.closed.entries().any(|(_, entry)| entry.named) {
             self.take_stock();
         }
-        let since = now.saturating_sub(self.health_saved);
-        if since >= SAVE_S || self.health_changed && since >= SAVE_CHANGED_S {
+        if self.saving.is_due(clock::millis()) {
             self.save_health();
         }
     }
@@ -448,7 +443,7 @@ impl Desk {
                 self.other_configuration();
                 self.take_stock();
             }
-            Told::Changed => self.health_changed = true,
+            Told::Changed => self.saving.change(),
             Told::Named(keys) => self.named.extend(keys),
         }
     }
@@ -527,14 +522,16 @@ impl Desk {
     }
 
     pub(super) fn save_health(&mut self) {
-        self.health_saved = clock::steady_seconds();
-        self.health_changed = false;
+        let began = clock::millis();
+        self.saving.begin(began);
         if self.store.is_none() || self.published.load().snapshot.targets.is_empty() {
             return;
         }
         let Some(survey) = self.look(Writer::survey) else { return };
         let Some(store) = &self.store else { return };
-        match health::save(store, &survey, &mut self.remembered) {
+        let saved = health::save(store, &survey, &mut self.remembered);
+        self.saving.end(&survey.snapshot, clock::millis() - began);
+        match saved {
             Err(error) => {
                 let folder = store.folder().display();
                 let why =

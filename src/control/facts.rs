@@ -173,8 +173,9 @@ fn endpoint(state: &State, survey: &Survey, epoch: u64, id: EndpointId) -> Endpo
     let same = std::ptr::eq(snapshot, &*survey.snapshot);
     let targets = || (0..2).flat_map(|lane| snapshot.targets_of(id, lane)).filter(|_| same);
     let seen = || targets().map(|target| &survey.seen[target.index()]);
-    let up =
-        |target: &TargetId| survey.trackers[target.index()].state() == TargetState::Up || survey.held.contains(target);
+    let up = |target: &TargetId| {
+        survey.trackers[target.index()].state() == TargetState::Up || survey.held.contains_key(target)
+    };
     let meter = if same { survey.metered(id) } else { Metered::default() };
     let probed = seen().filter_map(|seen| seen.at).max();
     EndpointFacts {

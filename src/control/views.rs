@@ -251,7 +251,7 @@ fn endpoint_row(kept: &Operators, state: &State, survey: &Survey, pool: &Pool, i
     let states = || targets.iter().map(|target| survey.trackers[target.index()].state());
     let health = match () {
         () if targets.is_empty() => "unchecked",
-        () if targets.iter().any(|target| survey.held.contains(target)) => "held",
+        () if targets.iter().any(|target| survey.held.contains_key(target)) => "held",
         () if states().any(|state| state == TargetState::Down) => "down",
         () if states().any(|state| state == TargetState::Unknown) => "unknown",
         () if same && waits(survey, id) => "waits",

@@ -297,7 +297,9 @@ impl Writing {
 
     fn log_stale(&self, generation: u64, told: Stale) {
         let (target, to, why) = match told {
-            Stale::One(target) => (Some(target), "stale", "no outcome for long: the last state is kept".to_owned()),
+            Stale::One(target) => {
+                (Some(target), "stale", "no outcome that can be judged for long: the last state is kept".to_owned())
+            }
             Stale::Fresh(target) => (Some(target), "fresh", "outcomes come in again".to_owned()),
             Stale::Many { stale, of } => {
                 let why = format!(

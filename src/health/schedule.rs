@@ -35,7 +35,7 @@ struct Entry {
     due: Option<Millis>,
     /// When its last probe was due.
     started: Millis,
-    /// When its last outcome came in, or it was added.
+    /// When its last outcome that could be judged came in, or it was added.
     last: Millis,
 }
 
@@ -146,10 +146,9 @@ impl Schedule {
     pub fn done(&mut self, target: TargetId, outcome: Outcome, now: Millis) {
         let random = self.draw.next();
         let Some(entry) = self.entry_mut(target) else { return };
-        entry.last = now;
         match outcome {
-            Outcome::Pass => entry.failures = 0,
-            Outcome::Fail => entry.failures = entry.failures.saturating_add(1),
+            Outcome::Pass => (entry.failures, entry.last) = (0, now),
+            Outcome::Fail => (entry.failures, entry.last) = (entry.failures.saturating_add(1), now),
             Outcome::Inconclusive => {}
         }
         let interval = Millis::from(entry.interval_ms);

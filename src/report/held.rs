@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Why an endpoint counts as it did, although it fails or nothing is heard of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldView {
-    /// `guard`: most sites fail; `canaries`: these fail too; `next-probe`: it failed during a cut, and must fail once more;
-    /// `stale`: no outcome for long.
+    /// `guard`: most sites fail; `canaries`: these fail too, or have not spoken yet; `next-probe`: it failed during a cut,
+    /// and must fail once more; `stale`: no outcome for long.
     pub by: Word,
     /// Since when it would be down; if `stale`, its last outcome. Seconds since 1970.
     pub since: Option<u64>,

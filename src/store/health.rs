@@ -3,7 +3,7 @@
 
 use super::Store;
 use super::shares::Shares;
-use crate::health::{Check, Circuit, Comeback, Millis, Parts, TargetAddress, TargetState, Tracker, is_stale};
+use crate::health::{Check, Circuit, Comeback, Millis, Parts, TargetAddress, TargetState, Tracker, is_stale, slowdown};
 use crate::id::{EndpointId, TargetId};
 use crate::limits::FLAP_HOLD_MAX_MS;
 use crate::pool::rendezvous::name_bits;
@@ -57,6 +57,8 @@ struct Last {
     state: TargetState,
     n_ok: u8,
     n_bad: u8,
+    /// Failures in a row, if it is so long dead that it is probed more slowly; else 0.
+    failures: u32,
     /// Milliseconds since 1970.
     at: u64,
 }
@@ -66,6 +68,9 @@ struct File {
     format: u32,
     /// Address, fingerprint, up or not, passes, failures, milliseconds since 1970.
     targets: Vec<(String, u64, bool, u8, u8, u64)>,
+    /// Address, fingerprint, failures in a row: of those that are probed more slowly.
+    #[serde(default)]
+    failures: Vec<(String, u64, u32)>,
     /// Address, fingerprint, and the circuit's parts.
     #[serde(default)]
     circuits: Vec<(String, u64, Parts)>,
@@ -108,13 +113,17 @@ impl Remembered {
         }
         let last = |(address, check, up, n_ok, n_bad, at)| {
             let state = if up { TargetState::Up } else { TargetState::Down };
-            ((address, check), Last { state, n_ok, n_bad, at })
+            ((address, check), Last { state, n_ok, n_bad, failures: 0, at })
         };
         let comeback = |(zone, pool, name, [one, other]): (_, _, _, Words)| {
             Some(((zone, pool, name), [comeback_of(&one)?, comeback_of(&other)?]))
         };
+        let mut targets: HashMap<_, _> = file.targets.into_iter().map(last).collect();
+        for (address, check, failures) in file.failures {
+            targets.entry((address, check)).and_modify(|last| last.failures = failures);
+        }
         Ok(Self {
-            targets: file.targets.into_iter().map(last).collect(),
+            targets,
             circuits: file.circuits.into_iter().map(|(address, check, parts)| ((address, check), parts)).collect(),
             comebacks: file.comebacks.into_iter().filter_map(comeback).collect(),
             shares: Shares::read(file.shares),
@@ -129,6 +138,7 @@ impl Remembered {
         let target = |((address, check), last): (&Key, &Last)| {
             (address.clone(), *check, last.state == TargetState::Up, last.n_ok, last.n_bad, last.at)
         };
+        let failures = |((address, check), last): (&Key, &Last)| (address.clone(), *check, last.failures);
         let circuit = |((address, check), parts): &(Key, Parts)| (address.clone(), *check, parts.clone());
         let comeback = |((zone, pool, name), [one, other]): &(Member, [Comeback; 2])| {
             (zone.clone(), pool.clone(), name.clone(), [comeback_words(one), comeback_words(other)])
@@ -136,6 +146,7 @@ impl Remembered {
         let file = File {
             format: FORMAT,
             targets: self.targets.iter().map(target).collect(),
+            failures: self.targets.iter().filter(|(_, last)| last.failures > 0).map(failures).collect(),
             circuits: self.circuits.iter().map(circuit).collect(),
             comebacks: self.comebacks.iter().map(comeback).collect(),
             shares: self.shares.rows()?,
@@ -267,23 +278,29 @@ impl Remembered {
     }
 }
 
-/// What is to be saved: targets with a verdict. `ages` are the milliseconds since each target's last outcome of this
-/// run; a target without one keeps the time that `before` has of it. `now` is in milliseconds since 1970.
+/// What is to be saved: targets with a verdict. `outcomes` has of each target the milliseconds since its last outcome of
+/// this run, and its failures in a row; a target without one keeps the time and failures that `before` has of it. `now`
+/// is in milliseconds since 1970.
 #[must_use]
 pub fn remember(
     snapshot: &Snapshot,
     trackers: &[Tracker],
-    ages: impl Iterator<Item = Option<Millis>>,
+    outcomes: impl Iterator<Item = Option<(Millis, u32)>>,
     before: &Remembered,
     now: u64,
 ) -> Remembered {
     let (fingerprints, mut kept) = (Fingerprints::new(snapshot), HashMap::with_capacity(trackers.len()));
-    for ((target, tracker), age) in snapshot.targets.iter().zip(trackers).zip(ages) {
+    for ((target, tracker), outcome) in snapshot.targets.iter().zip(trackers).zip(outcomes) {
         let key = fingerprints.key(target);
-        let at = age.map(|age| now.saturating_sub(age)).or_else(|| before.targets.get(&key).map(|last| last.at));
+        let timing = &snapshot.checks[target.check.index()].timing;
+        let of_this_run = outcome.map(|(age, failures)| {
+            let is_slow = slowdown(failures, timing.fall, timing.interval_ms) > 1;
+            (now.saturating_sub(age), if is_slow { failures } else { 0 })
+        });
+        let found = of_this_run.or_else(|| before.targets.get(&key).map(|last| (last.at, last.failures)));
         let (state, n_ok, n_bad) = tracker.parts();
-        if let Some(at) = at.filter(|_| state != TargetState::Unknown) {
-            kept.insert(key, Last { state, n_ok, n_bad, at });
+        if let Some((at, failures)) = found.filter(|_| state != TargetState::Unknown) {
+            kept.insert(key, Last { state, n_ok, n_bad, failures, at });
         }
     }
     Remembered { targets: kept, ..Remembered::default() }
@@ -299,7 +316,9 @@ pub fn restored(remembered: &Remembered, snapshot: &Snapshot, now: u64) -> Vec<O
         let timing = &snapshot.checks[target.check.index()].timing;
         // A clock that was set back tells nothing of the age.
         let age = now.checked_sub(last.at)?;
-        let stale = is_stale(0, timing.interval_ms.into(), timing.timeout_ms.into(), age);
+        let interval =
+            u64::from(timing.interval_ms) * u64::from(slowdown(last.failures, timing.fall, timing.interval_ms));
+        let stale = is_stale(0, interval, timing.timeout_ms.into(), age);
         (!stale).then(|| (Tracker::resumed(last.state, last.n_ok, last.n_bad, timing), age))
     };
     if remembered.is_empty() {
@@ -333,8 +352,8 @@ mod tests {
         trackers[0].observe(Outcome::Pass, &timing);
         trackers[0].observe(Outcome::Fail, &timing);
         trackers[1].observe(Outcome::Fail, &timing);
-        let ages = [Some(1_000), Some(2_000), None].into_iter();
-        let kept = remember(&snapshot, &trackers, ages, &Remembered::default(), now);
+        let outcomes = [Some((1_000, 1)), Some((2_000, 1)), None].into_iter();
+        let kept = remember(&snapshot, &trackers, outcomes, &Remembered::default(), now);
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         kept.save(&store).unwrap();
@@ -348,6 +367,36 @@ mod tests {
         // Not probed again in this run: the time of the last outcome stays.
         let again = remember(&snapshot, &trackers, [None; 3].into_iter(), &read, now + 20_000);
         assert_eq!(restored(&again, &snapshot, now + 30_000)[0], Some((trackers[0], 31_000)));
+    }
+
+    #[test]
+    fn the_long_dead_are_restored_by_the_interval_at_which_they_were_probed() {
+        let (snapshot, now) = (snapshot("10s"), 1_700_000_000_000);
+        let timing = snapshot.checks[0].timing;
+        let mut trackers = vec![Tracker::default(); 3];
+        trackers[..2].iter_mut().for_each(|tracker| _ = tracker.observe(Outcome::Fail, &timing));
+        // One is down for long, and probed at six times the interval; the other is not.
+        let outcomes = [Some((0, 1_000)), Some((0, 3)), None].into_iter();
+        let kept = remember(&snapshot, &trackers, outcomes, &Remembered::default(), now);
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        kept.save(&store).unwrap();
+        let read = Remembered::load(&store).unwrap();
+        let at = |read: &Remembered, age| restored(read, &snapshot, now + age)[..2].to_vec();
+        let one = |age| vec![Some((trackers[0], age)), None];
+        assert_eq!(at(&read, 32_000), [Some((trackers[0], 32_000)), Some((trackers[1], 32_000))]);
+        assert_eq!((at(&read, 32_001), at(&read, 182_000)), (one(32_001), one(182_000)));
+        assert_eq!(at(&read, 182_001), [None, None]);
+        // Not probed again in this run.
+        let again = remember(&snapshot, &trackers, [None; 3].into_iter(), &read, now + 20_000);
+        assert_eq!(at(&again, 182_000), one(182_000));
+        // A file of a server that did not count them.
+        let text = String::from_utf8(store.read(NAME).unwrap().unwrap()).unwrap();
+        let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(file.as_object_mut().unwrap().remove("failures").is_some());
+        store.write(NAME, &serde_json::to_vec(&file).unwrap()).unwrap();
+        let read = Remembered::load(&store).unwrap();
+        assert_eq!((at(&read, 32_000).len(), at(&read, 32_001)), (2, vec![None, None]));
     }
 
     #[test]

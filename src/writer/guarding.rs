@@ -1,9 +1,13 @@
 //! The blast guard at work: which sites fail, what the canaries say, and which transitions are held.
+//!
+//! A target without a history (the server or its check is new) has no `fall` failures that would give the guard time:
+//! its first failure waits for the canaries' word. So does what an earlier run left, until every canary has voted once.
 
 use super::known::Known;
 use crate::health::{Canaries, Guard, GuardRules, Millis, Outcome, Sites, TargetState};
 use crate::id::{PoolId, TargetId};
-use crate::snapshot::Snapshot;
+use crate::limits::FIRST_ROUND_SLACK_MS;
+use crate::snapshot::{Snapshot, Target};
 use std::collections::{BTreeMap, HashMap};
 
 /// The guard, what it counts, and what it holds.
@@ -22,6 +26,12 @@ pub(super) struct Guarding {
     back: Option<Millis>,
     /// Time in which every site is probed once, milliseconds.
     round_ms: Millis,
+    /// Time in which every canary that can vote has done so, milliseconds.
+    canary_ms: Millis,
+    /// Until then the canaries' first votes are awaited, if one has none.
+    first_votes_until: Millis,
+    /// When the next of those that wait for the canaries' word waits no longer; `None`: none waits.
+    waits_until: Option<Millis>,
     /// Targets that would be down.
     pub(super) held: BTreeMap<TargetId, Held>,
 }
@@ -31,8 +41,12 @@ pub(super) struct Guarding {
 pub(super) struct Held {
     /// Since when.
     pub(super) since: Millis,
+    /// What it counts as: up, or unknown if it has no history.
+    pub(super) from: TargetState,
     /// When its last failure began, at the earliest.
     pub(super) began: Millis,
+    /// It waits for the canaries' word.
+    pub(super) waits: bool,
     /// It failed last while the canaries failed too.
     pub(super) in_doubt: bool,
     /// The last probe's reason.
@@ -52,22 +66,34 @@ impl Weighs {
 }
 
 impl Guarding {
-    /// Counts from nothing.
-    pub(super) fn clear(&mut self, snapshot: &Snapshot) {
+    /// Counts from nothing, from `now` on.
+    pub(super) fn clear(&mut self, snapshot: &Snapshot, now: Millis) {
         (self.pools, self.sites) = (vec![[0; 2]; snapshot.pools.len()], Sites::default());
         self.canaries = snapshot.canaries.clone().into();
-        let timings = snapshot.targets.iter().map(|target| &snapshot.checks[target.check.index()].timing);
-        let longest = timings.map(|timing| Millis::from(timing.interval_ms) + Millis::from(timing.timeout_ms)).max();
+        let round = |target: &Target| {
+            let timing = &snapshot.checks[target.check.index()].timing;
+            Millis::from(timing.interval_ms) + Millis::from(timing.timeout_ms)
+        };
+        let longest = snapshot.targets.iter().map(round).max();
         self.round_ms = longest.unwrap_or(0).min(snapshot.guard.hold_ms.into());
+        let slowest = self.canaries.iter().map(|canary| round(&snapshot.targets[canary.index()])).max();
+        self.canary_ms = slowest.map_or(0, |slowest| slowest + FIRST_ROUND_SLACK_MS);
+        self.first_votes_until = now + self.canary_ms;
     }
 
     /// Takes over from a configuration before; `links` gives each of its targets that is still there.
     pub(super) fn inherit(&mut self, before: &Self, links: impl Iterator<Item = (TargetId, TargetId)>) {
         (self.guard, self.exceeded, self.back) = (before.guard, before.exceeded, before.back);
+        self.waits_until = before.waits_until;
         for (old, new) in links {
             self.held.extend(before.held.get(&old).map(|held| (new, held.clone())));
             self.votes.extend(before.votes.get(&old).map(|&vote| (new, vote)));
         }
+    }
+
+    /// Takes over what the canaries have said.
+    pub(super) fn inherit_votes(&mut self, before: &Self) {
+        self.votes.clone_from(&before.votes);
     }
 
     /// A target that votes for these pools counts for something else.
@@ -85,6 +111,16 @@ impl Guarding {
             self.sites.up = self.sites.up + is[0] - was[0];
             self.sites.failing = self.sites.failing + is[1] - was[1];
         }
+    }
+
+    /// A canary voted before this configuration served.
+    pub(super) fn has_voted(&mut self, canary: TargetId, passed: bool, at: Millis) {
+        self.votes.insert(canary, (passed, at));
+    }
+
+    /// True if a target is a canary.
+    pub(super) fn is_canary(&self, target: TargetId) -> bool {
+        self.canaries.contains(&target)
     }
 
     /// Takes a canary's vote; false if the target is none, or did not vote.
@@ -115,6 +151,18 @@ impl Guarding {
         self.canaries.iter().map(|&canary| (canary, self.votes.get(&canary).map(|vote| vote.0))).collect()
     }
 
+    /// A failure of a target may be doubted although nothing else is known of it.
+    pub(super) fn doubts(&self, snapshot: &Snapshot) -> bool {
+        !snapshot.canaries.is_empty() || matches!(self.guard, Guard::Up { .. })
+    }
+
+    /// A target would be down: it counts as `from` for now.
+    pub(super) fn suspect(&mut self, target: TargetId, from: TargetState, (now, began): (Millis, Millis), note: &str) {
+        let since = self.held.get(&target).map_or(now, |held| held.since);
+        let held = Held { since, from, began, waits: false, in_doubt: false, note: note.into() };
+        self.held.insert(target, held);
+    }
+
     /// The counts, the canaries or the time are others now.
     pub(super) fn observe(&mut self, rules: &GuardRules, now: Millis) {
         let exceeded = rules.exceeded(self.sites);
@@ -128,20 +176,54 @@ impl Guarding {
 
     /// A target is about to go down: true if it is held on.
     pub(super) fn holds(&mut self, rules: &GuardRules, target: TargetId, now: Millis) -> bool {
-        let canaries = self.canaries();
+        let (canaries, all_voted) = (self.canaries(), self.votes.len() >= self.canaries.len());
         let Some(held) = self.held.get_mut(&target) else { return false };
         held.in_doubt = canaries == Canaries::Fail;
         // The sites that are probed at longer intervals must have their say before one failure is believed.
         let waits = held.in_doubt && rules.share < 100 && now < held.since + self.round_ms;
         let may_be_old = self.back.is_some_and(|back| held.began < back);
-        self.guard.holds(rules, self.sites, canaries, now) || waits || may_be_old
+        let (is_first, is_silent) = (held.from == TargetState::Unknown, canaries == Canaries::Silent);
+        // A canary that cannot vote holds nothing for ever.
+        let until = match is_first {
+            true => held.since + self.canary_ms,
+            false if all_voted => 0,
+            false => self.first_votes_until,
+        };
+        held.waits = is_silent && rules.share < 100 && now < until;
+        if held.waits {
+            self.waits_until = Some(self.waits_until.map_or(until, |at| at.min(until)));
+        }
+        let waits = waits || held.waits || may_be_old;
+        // At a start all sites that are down fail for the first time: that alone is no reason for a guard.
+        let is_quiet = is_first && is_silent && !matches!(self.guard, Guard::Up { .. });
+        !is_quiet && self.guard.holds(rules, self.sites, canaries, now) || waits
+    }
+
+    /// When time alone ends a wait for the canaries' word.
+    pub(super) const fn waits_until(&self) -> Option<Millis> {
+        self.waits_until
+    }
+
+    /// Those that waited for the canaries' word, if these have spoken or had the time for it.
+    pub(super) fn take_waiting(&mut self, now: Millis) -> Vec<TargetId> {
+        if self.waits_until.is_none_or(|until| now < until && self.canaries() == Canaries::Silent) {
+            return Vec::new();
+        }
+        self.waits_until = None;
+        let waited = |(&target, held): (&TargetId, &mut Held)| std::mem::take(&mut held.waits).then_some(target);
+        self.held.iter_mut().filter_map(waited).collect()
+    }
+
+    /// True while a target without a history waits for the canaries' word.
+    pub(super) fn is_undecided(&self, target: TargetId) -> bool {
+        self.held.get(&target).is_some_and(|held| held.waits && held.from == TargetState::Unknown)
     }
 
     /// An operator believes the failures.
     pub(super) fn release(&mut self) {
         self.guard.release();
-        self.back = None;
-        self.held.values_mut().for_each(|held| held.in_doubt = false);
+        (self.back, self.waits_until) = (None, None);
+        self.held.values_mut().for_each(|held| (held.in_doubt, held.waits) = (false, false));
     }
 
     /// True while the canaries fail too.
@@ -160,13 +242,13 @@ impl Known {
 
     /// The held targets that still fail; they are held no longer. What failed last while we may have been cut off stays
     /// held until it fails once more.
-    pub(super) fn take_held(&mut self) -> Vec<(TargetId, Box<str>)> {
+    pub(super) fn take_held(&mut self) -> Vec<(TargetId, Held)> {
         let Self { guarding, trackers, .. } = self;
         let back = guarding.back;
         let taken = guarding.held.extract_if(.., |target, held| {
-            let may_be_old = held.in_doubt || back.is_some_and(|back| held.began < back);
+            let may_be_old = held.in_doubt || held.waits || back.is_some_and(|back| held.began < back);
             trackers[target.index()].failing() && !may_be_old
         });
-        taken.map(|(target, held)| (target, held.note)).collect()
+        taken.collect()
     }
 }

@@ -34,7 +34,7 @@ pub struct Hold {
 pub enum HeldBy {
     /// It fails, and so do most sites.
     Guard,
-    /// It fails, and so do the canaries.
+    /// It fails, and so do the canaries, or these have not spoken yet.
     Canaries,
     /// It failed while the prober may have been cut off, and has not failed since.
     NextProbe,

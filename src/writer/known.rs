@@ -106,8 +106,8 @@ impl Known {
         let tracker = &self.trackers[target.index()];
         let timing = &snapshot.checks[snapshot.targets[target.index()].check.index()].timing;
         let flapping = self.circuits.get(&target).is_some_and(Circuit::is_open);
-        if self.guarding.held.contains_key(&target) {
-            return Vote { state: TargetState::Up, flapping, steady_s: 0 };
+        if let Some(held) = self.guarding.held.get(&target) {
+            return Vote { state: held.from, flapping, steady_s: 0 };
         }
         Vote { state: tracker.state(), flapping, steady_s: tracker.steady_s(timing) }
     }
@@ -140,7 +140,8 @@ impl Known {
                 failed += usize::from(vote.state == TargetState::Down);
                 flapping += usize::from(vote.state != TargetState::Down && vote.flapping);
                 observed.steady_s = observed.steady_s.min(vote.steady_s);
-                observed.pending |= !self.round_over && !self.trackers[target.index()].probed();
+                let is_known = self.trackers[target.index()].probed() && !self.guarding.is_undecided(target);
+                observed.pending |= !self.round_over && !is_known;
             }
             observed.up[lane] = failed + flapping <= may_fail;
             observed.passes[lane] = failed <= may_fail;

@@ -289,7 +289,7 @@ impl Writer {
             && let Some(staged) = self.staged.take()
         {
             effects.push(Effect::Adopted { generation: staged.generation() });
-            self.serving = staged.adopt(&self.serving, &self.overrides, self.ramps.now_s());
+            self.serving = staged.adopt(&self.serving, &self.overrides, self.ramps.now_s(), effects);
             self.serving.tell_steps(effects);
         }
     }
@@ -336,6 +336,7 @@ impl Writer {
         if let Some(target) = shared {
             self.serving.canary_voted(target, outcome, effects);
         }
+        self.serving.settle(effects);
     }
 
     /// The state to publish, if anything changed since the last call; at the first call always.

@@ -2,7 +2,7 @@
 
 use super::ramps::Ramps;
 use super::{Effect, Measured, Writer};
-use crate::health::{Circuit, Comeback, Guard, Millis, Sites, Tracker};
+use crate::health::{Circuit, Comeback, Guard, Millis, Sites, TargetState, Tracker};
 use crate::id::{EndpointId, PoolId, TargetId};
 use crate::overrides::Overrides;
 use crate::pool::Relieved;
@@ -61,8 +61,10 @@ pub struct Survey {
     pub measured: Measured,
     /// The targets that have had no outcome for long.
     pub stale: BTreeSet<TargetId>,
-    /// The targets that would be down, and count as up for the blast guard's sake.
-    pub held: BTreeSet<TargetId>,
+    /// The targets that would be down, and for the blast guard's sake count as this: up, or unknown.
+    pub held: BTreeMap<TargetId, TargetState>,
+    /// By target: failures in a row in this run.
+    pub failures: Vec<u32>,
     /// Circuits of targets that have changed.
     pub circuits: Vec<(TargetId, Circuit)>,
     /// Endpoints that are not fully in service, by family.
@@ -87,7 +89,8 @@ impl Writer {
             seen: serving.seen().to_vec(),
             measured: serving.known().measured.clone(),
             stale: known.staleness.stale().clone(),
-            held: known.guarding.held.keys().copied().collect(),
+            held: known.guarding.held.iter().map(|(&target, held)| (target, held.from)).collect(),
+            failures: known.staleness.failures(),
             circuits: known.circuits.iter().map(|(&target, circuit)| (target, circuit.clone())).collect(),
             comebacks: known.comebacks.iter().map(|(&endpoint, &comebacks)| (endpoint, comebacks)).collect(),
             shares: serving.shares(),

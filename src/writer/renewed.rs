@@ -4,7 +4,7 @@ use super::known::Known;
 use super::ramps::Ramps;
 use super::serving::Serving;
 use super::staged::Staged;
-use super::{Left, Writer};
+use super::{Left, Survey, Writer};
 use crate::health::{Millis, TargetState, Tracker};
 use std::sync::Arc;
 
@@ -14,16 +14,12 @@ impl Writer {
     #[must_use]
     pub fn renewed(&self, epoch_ms: u64, now: Millis) -> Self {
         let survey = self.survey();
-        let mut trackers = survey.trackers;
-        for &target in &survey.held {
-            // What the guard holds is up; the next failure counts.
-            let timing = &survey.snapshot.checks[survey.snapshot.targets[target.index()].check.index()].timing;
-            trackers[target.index()] = Tracker::resumed(TargetState::Up, 0, timing.fall, timing);
-        }
+        let trackers = survey.kept();
         let comebacks = survey.comebacks.into_iter().collect();
         let left = Left { now, trackers, circuits: survey.circuits, comebacks, shares: survey.shares };
         let mut renewed = self.again(left, epoch_ms, now);
         renewed.serving.seen_mut().clone_from_slice(self.serving.seen());
+        renewed.serving.inherit_votes(&self.serving);
         renewed.staged = self.staged.as_ref().map(|staged| staged.again(&renewed.serving));
         renewed
     }
@@ -50,6 +46,22 @@ impl Writer {
             serving.first_round_over();
         }
         Self { serving, staged: None, overrides: Arc::clone(&self.overrides), ramps }
+    }
+}
+
+impl Survey {
+    /// The trackers that are worth keeping: what the guard holds is what it counts as, and the next failure counts.
+    #[must_use]
+    pub fn kept(&self) -> Vec<Tracker> {
+        let mut trackers = self.trackers.clone();
+        for (target, &state) in &self.held {
+            let timing = &self.snapshot.checks[self.snapshot.targets[target.index()].check.index()].timing;
+            trackers[target.index()] = match state {
+                TargetState::Up => Tracker::resumed(TargetState::Up, 0, timing.fall, timing),
+                TargetState::Unknown | TargetState::Down => Tracker::default(),
+            };
+        }
+        trackers
     }
 }
 

@@ -1,6 +1,6 @@
 //! The configuration that serves: its trackers, and the live tables that follow from them.
 
-use super::guarding::{Guarding, Held, Weighs};
+use super::guarding::{Guarding, Weighs};
 use super::known::{Known, Step};
 use super::operators::Seen;
 use super::relieving::Relieving;
@@ -42,7 +42,7 @@ impl Serving {
         let waiting = known.trackers.iter().filter(|tracker| !tracker.probed()).count();
         let live = Live::with_gates(&snapshot, gates, |endpoint| known.observed(&snapshot, endpoint));
         let dependents = Dependents::new(&snapshot);
-        known.guarding.clear(&snapshot);
+        known.guarding.clear(&snapshot, known.now);
         for target in (0..snapshot.targets.len()).map(TargetId::new) {
             let weighs = known.weighs(target);
             known.guarding.recount(dependents.pools(target), Weighs::NOTHING, weighs);
@@ -83,6 +83,11 @@ impl Serving {
         let generation = self.generation();
         let told = |Step { endpoint, lanes, from, to }| Effect::Comeback { generation, endpoint, lanes, from, to };
         effects.extend(self.known.take_steps().into_iter().map(told));
+    }
+
+    /// Takes over what the canaries have said, from one that serves the same configuration.
+    pub(super) fn inherit_votes(&mut self, before: &Self) {
+        self.known.guarding.inherit_votes(&before.known.guarding);
     }
 
     pub(super) const fn state(&self) -> &State {
@@ -146,6 +151,10 @@ impl Serving {
         let before = self.known.vote(snapshot, target);
         let check = &snapshot.checks[snapshot.targets[target.index()].check.index()];
         let weighed = self.known.weighs(target);
+        if outcome == Outcome::Pass && before.state == TargetState::Unknown {
+            // A first failure that is doubted says nothing: this is the outcome that decides.
+            self.known.trackers[target.index()] = Tracker::default();
+        }
         self.known.trackers[target.index()].observe(outcome, &check.timing);
         let before_guard = self.known.guarding.guard;
         let rules = (&snapshot.guard, check.timing.timeout_ms);
@@ -201,6 +210,7 @@ impl Serving {
             self.known.guarding.observe(&self.state.snapshot.guard, now);
             self.believe(effects);
         }
+        self.settle(effects);
         while let Some(target) = self.known.measured.take_stale(now) {
             self.numbers_changed(target);
         }
@@ -253,14 +263,51 @@ impl Serving {
         }
         // What is down fails no longer; the guard is ready for the next time.
         self.known.guarding.observe(&self.state.snapshot.guard, self.known.now);
-        for (target, note) in down {
+        for (target, held) in down {
             self.votes_changed(target, true);
-            let (from, to) = (TargetState::Up, TargetState::Down);
-            effects.push(Effect::Changed { generation, target, from, to, note });
+            let (from, to) = (held.from, TargetState::Down);
+            effects.push(Effect::Changed { generation, target, from, to, note: held.note });
         }
     }
 
-    /// An outcome of any kind came in.
+    /// Decides what waits for the canaries' word, if these have spoken or had the time for it.
+    pub(super) fn settle(&mut self, effects: &mut Vec<Effect>) {
+        let waited = self.known.guarding.take_waiting(self.known.now);
+        self.decide(&waited, effects);
+    }
+
+    /// Asks the guard about targets that count as held: those that still fail and are not held are down.
+    pub(super) fn decide(&mut self, targets: &[TargetId], effects: &mut Vec<Effect>) {
+        if targets.is_empty() {
+            return;
+        }
+        let (generation, now, before) = (self.generation(), self.known.now, self.known.guarding.guard);
+        self.known.guarding.observe(&self.state.snapshot.guard, now);
+        for &target in targets {
+            if self.known.guarding.holds(&self.state.snapshot.guard, target, now) {
+                // Nobody waits for it any more.
+                self.votes_changed(target, false);
+                continue;
+            }
+            let weighed = self.known.weighs(target);
+            if !self.known.trackers[target.index()].failing() {
+                continue;
+            }
+            let Some(held) = self.known.guarding.held.remove(&target) else { continue };
+            let weighs = self.known.weighs(target);
+            self.known.guarding.recount(self.dependents.pools(target), weighed, weighs);
+            self.votes_changed(target, true);
+            self.seen[target.index()].changes += 1;
+            let (from, to) = (held.from, TargetState::Down);
+            effects.push(Effect::Changed { generation, target, from, to, note: held.note });
+        }
+        self.known.guarding.observe(&self.state.snapshot.guard, now);
+        if before != self.known.guarding.guard {
+            self.tell_guard(effects);
+        }
+    }
+
+    /// An outcome came in.
     pub(super) fn heard(&mut self, target: TargetId, outcome: Outcome, effects: &mut Vec<Effect>) {
         let (generation, now) = (self.generation(), self.known.now);
         let told = self.known.staleness.heard(target, outcome, &self.state.snapshot, now);
@@ -295,7 +342,8 @@ impl Serving {
     /// When time alone changes something.
     pub(super) fn next(&self) -> Option<Millis> {
         let guard = self.known.guarding.guard.next();
-        let known = [self.known.next(), self.known.measured.next(), self.known.staleness.next()];
+        let waits = self.known.guarding.waits_until();
+        let known = [self.known.next(), self.known.measured.next(), self.known.staleness.next(), waits];
         known.into_iter().chain([self.relieving.next(), guard]).flatten().min()
     }
 
@@ -313,7 +361,7 @@ impl Serving {
             return;
         }
         for (index, tracker) in self.known.trackers.iter().enumerate() {
-            if !tracker.probed() {
+            if !tracker.probed() || self.known.guarding.is_undecided(TargetId::new(index)) {
                 for pool in self.dependents.pools(TargetId::new(index)) {
                     mark(&mut self.dirty, &mut self.is_dirty, pool);
                 }
@@ -357,12 +405,12 @@ fn guard(
     if !down {
         known.guarding.held.remove(&target);
     }
-    // For now it counts as held: the guard asks how many fail that are not down yet.
-    let asked = down && state == TargetState::Up && outcome == Outcome::Fail;
+    // For now it counts as held: the guard asks how many fail that are not down yet. No canary vouches for another.
+    let is_asked_for = state == TargetState::Up || state == TargetState::Unknown && !known.guarding.is_canary(target);
+    let asked = down && is_asked_for && outcome == Outcome::Fail;
     if asked {
-        let since = known.guarding.held.get(&target).map_or(now, |held| held.since);
         let began = now.saturating_sub(timeout_ms.into());
-        known.guarding.held.insert(target, Held { since, began, in_doubt: false, note: note.into() });
+        known.guarding.suspect(target, state, (now, began), note);
     }
     let weighs = known.weighs(target);
     known.guarding.recount(dependents.pools(target), weighed, weighs);

@@ -1,11 +1,12 @@
 //! A configuration that waits for the first outcomes of what is new in it.
 
-use super::Change;
+use super::guarding::Guarding;
 use super::known::Known;
 use super::measured::Measured;
 use super::operators::Seen;
 use super::serving::Serving;
-use crate::health::{CheckKind, Flap, Millis, Outcome, Sample, TargetAddress, Timing, Tracker};
+use super::{Change, Effect};
+use crate::health::{CheckKind, Flap, Millis, Outcome, Sample, TargetAddress, TargetState, Timing, Tracker};
 use crate::id::TargetId;
 use crate::overrides::Overrides;
 use crate::snapshot::Snapshot;
@@ -99,7 +100,8 @@ impl Staged {
         self.links.get(target.index()).copied().flatten()
     }
 
-    /// Takes an outcome of a target that only this configuration has; `None` if there is no such target.
+    /// Takes an outcome of a target that only this configuration has; `None` if there is no such target. That it is down
+    /// is told when this configuration serves: the guard has its say then.
     pub(super) fn observe(&mut self, target: TargetId, outcome: Outcome) -> Option<Change> {
         let tracker = self.trackers.get_mut(target.index())?;
         let check = self.snapshot.targets[target.index()].check;
@@ -107,7 +109,9 @@ impl Staged {
         tracker.observe(outcome, &self.snapshot.checks[check.index()].timing);
         let first = !before.probed();
         self.waiting -= usize::from(first);
-        Some(Change { from: before.state(), to: tracker.state(), first, flapping: None, guard: false })
+        let to = tracker.state();
+        let from = if to == TargetState::Up && before.state() != to { TargetState::Unknown } else { to };
+        Some(Change { from, to, first, flapping: None, guard: false })
     }
 
     /// Takes what a probe of a target measured that only this configuration has.
@@ -133,8 +137,45 @@ impl Staged {
         self.waiting == 0
     }
 
+    /// What a probe of a target that only this configuration has said, and when: the canaries' votes, and the targets
+    /// that are down.
+    fn own_verdicts(&self) -> impl Iterator<Item = (TargetId, TargetState, &Seen)> {
+        let own = self.links.iter().zip(&self.trackers).zip(&self.seen).enumerate();
+        let own = own.filter(|(_, ((link, tracker), _))| link.is_none() && tracker.state() != TargetState::Unknown);
+        own.map(|(index, ((_, tracker), seen))| (TargetId::new(index), tracker.state(), seen))
+    }
+
+    /// Gives the guard what is known of new targets. Gives those that the guard is to be asked about, and those that
+    /// are down without a question.
+    fn brief(&self, guarding: &mut Guarding, now: Millis) -> (Vec<TargetId>, Vec<TargetId>) {
+        let (mut suspects, mut down) = (Vec::new(), Vec::new());
+        let doubts = guarding.doubts(&self.snapshot);
+        for (target, state, seen) in self.own_verdicts() {
+            let at = seen.at.unwrap_or(now);
+            let is_canary = self.snapshot.canaries.contains(&target);
+            if is_canary {
+                guarding.has_voted(target, state == TargetState::Up, at);
+            }
+            if state == TargetState::Down && (is_canary || !doubts) {
+                down.push(target);
+            } else if state == TargetState::Down {
+                let timeout =
+                    self.snapshot.checks[self.snapshot.targets[target.index()].check.index()].timing.timeout_ms;
+                guarding.suspect(target, TargetState::Unknown, (now, at.saturating_sub(timeout.into())), &seen.note);
+                suspects.push(target);
+            }
+        }
+        (suspects, down)
+    }
+
     /// Makes it the one that serves, with what the one before knows by now; overrides hold as of `now_s`.
-    pub(super) fn adopt(self, before: &Serving, overrides: &Overrides, now_s: u64) -> Serving {
+    pub(super) fn adopt(
+        self,
+        before: &Serving,
+        overrides: &Overrides,
+        now_s: u64,
+        effects: &mut Vec<Effect>,
+    ) -> Serving {
         let known = |link: Option<TargetId>| link.and_then(|link| before.tracker(link)).copied();
         let trackers = self.links.iter().zip(&self.trackers).map(|(&link, &own)| known(link).unwrap_or(own)).collect();
         let mut known = Known::new(trackers, true);
@@ -154,12 +195,21 @@ impl Staged {
         let links: Vec<_> = links.collect();
         known.guarding.inherit(&before.known().guarding, links.iter().copied());
         known.staleness.inherit(&before.known().staleness, links.into_iter());
+        let (suspects, down) = self.brief(&mut known.guarding, before.known().now);
         known.inherit(&self.snapshot, before.known(), before.snapshot());
         let gates = Arc::new(overrides.gates(&self.snapshot, now_s));
         let mut serving = Serving::new(self.snapshot, self.identity, self.generation, known, gates);
         serving.inherit_shares(before);
         for ((seen, link), own) in serving.seen_mut().iter_mut().zip(&self.links).zip(self.seen) {
             *seen = link.and_then(|link| before.seen().get(link.index())).cloned().unwrap_or(own);
+        }
+        serving.decide(&suspects, effects);
+        for target in down {
+            let seen = &mut serving.seen_mut()[target.index()];
+            seen.changes += 1;
+            let (generation, note) = (self.generation, seen.note.clone());
+            let (from, to) = (TargetState::Unknown, TargetState::Down);
+            effects.push(Effect::Changed { generation, target, from, to, note });
         }
         serving
     }

@@ -1,5 +1,5 @@
-//! Which targets have had no outcome for so long that what is known of them is old. A prober that stands still is told
-//! of once, not ten thousand times.
+//! Which targets have had no outcome for so long that what is known of them is old: nobody probes them, or their probes
+//! cannot be judged. A prober that stands still is told of once, not ten thousand times.
 
 use super::{Effect, Stale};
 use crate::health::{Millis, Outcome, is_stale, slowdown};
@@ -56,7 +56,13 @@ impl Staleness {
         self.due.peek().map(|&Reverse((at, _))| at)
     }
 
-    /// An outcome of any kind came in; gives what is to be told.
+    /// By target: failures in a row in this run.
+    pub(super) fn failures(&self) -> Vec<u32> {
+        self.last.iter().map(|last| last.map_or(0, |last| last.failures)).collect()
+    }
+
+    /// An outcome came in; gives what is to be told. One that could not be judged says nothing of the target, and what
+    /// is known of it gets older.
     pub(super) fn heard(
         &mut self,
         target: TargetId,
@@ -65,11 +71,10 @@ impl Staleness {
         now: Millis,
     ) -> Option<Stale> {
         let last = self.last.get_mut(target.index())?;
-        let failures = last.map_or(0, |last| last.failures);
         let failures = match outcome {
             Outcome::Pass => 0,
-            Outcome::Fail => failures.saturating_add(1),
-            Outcome::Inconclusive => failures,
+            Outcome::Fail => last.map_or(0, |last| last.failures).saturating_add(1),
+            Outcome::Inconclusive => return None,
         };
         *last = Some(Last { at: now, failures });
         if !self.stale.remove(&target) {

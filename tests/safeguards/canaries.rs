@@ -4,7 +4,7 @@ use super::Scene;
 use super::guard::{ALL, round, told, up, zone};
 use geosteer::health::{Guard, Millis, Outcome, TargetAddress, TargetState};
 use geosteer::id::TargetId;
-use geosteer::writer::{Event, HeldBy};
+use geosteer::writer::{Effect, Event, HeldBy};
 use std::net::IpAddr;
 
 const CANARIES: &str =
@@ -124,13 +124,15 @@ fn canaries_alone_take_nothing_down_and_hold_a_failure_only_until_every_site_was
     assert_eq!(scene.writer.guard().0, Guard::Quiet);
 }
 
+/// Two sites of one endpoint each.
+const TWO: &str = "[checks]\nc = { type = \"tcp\", port = 80 }\n[pools]\n\
+                   p1 = { check = \"c\", endpoints = [\"192.0.2.1\"] }\np2 = { check = \"c\", endpoints = [\"192.0.2.2\"] }\n\
+                   [names]\nwww = { policy = { default = [\"p1\", \"p2\"] } }\n";
+
 #[test]
 fn two_sites_have_a_guard_with_canaries() {
-    let two = "[checks]\nc = { type = \"tcp\", port = 80 }\n[pools]\n\
-               p1 = { check = \"c\", endpoints = [\"192.0.2.1\"] }\np2 = { check = \"c\", endpoints = [\"192.0.2.2\"] }\n\
-               [names]\nwww = { policy = { default = [\"p1\", \"p2\"] } }\n";
     for (server, expected) in [(CANARIES, TargetState::Up), ("", TargetState::Down)] {
-        let mut scene = Scene::with_server(two, server);
+        let mut scene = Scene::with_server(TWO, server);
         for _ in 0..3 {
             if !server.is_empty() {
                 canaries(&mut scene, &[1, 2, 3], Outcome::Fail);
@@ -178,4 +180,164 @@ fn what_failed_last_in_a_cut_is_not_believed_with_those_that_fail_behind_it() {
     assert!(up(&scene, 1), "its last failure began within the cut");
     scene.probe(1, Outcome::Fail);
     assert!(!up(&scene, 1), "it has failed once more");
+}
+
+/// The zone with another timeout of its check: its targets are new ones.
+fn renewed_zone() -> String {
+    zone().replace("port = 80", "port = 80, timeout = \"2500ms\"")
+}
+
+fn states(scene: &Scene) -> Vec<TargetState> {
+    ALL.iter().map(|&octet| scene.state_of(octet)).collect()
+}
+
+fn changes(scene: &mut Scene) -> Vec<(TargetState, TargetState)> {
+    let effects = scene.effects.drain(..);
+    effects
+        .filter_map(|effect| if let Effect::Changed { from, to, .. } = effect { Some((from, to)) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_check_that_a_reload_changes_during_a_cut_takes_nothing_down_until_the_canaries_answer() {
+    let mut scene = scene();
+    fail(&mut scene, 10, Outcome::Fail);
+    scene.effects.clear();
+    scene.reload(&renewed_zone());
+    for _ in 0..20 {
+        round(&mut scene, &ALL, Outcome::Fail);
+        canaries(&mut scene, &[1, 2, 3], Outcome::Fail);
+        assert_eq!((scene.state.generation, scene.named()), (2, ALL.to_vec()));
+    }
+    assert_eq!(states(&scene), [TargetState::Unknown; 5], "they have no history");
+    assert!(matches!(scene.writer.guard().0, Guard::Up { until: None, .. }), "the guard still sees the cut");
+    assert_eq!((held_by(&scene), changes(&mut scene)), (vec![HeldBy::Canaries; 5], Vec::new()));
+    canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+    scene.wait(3_000);
+    for octet in [1, 2, 3, 4] {
+        scene.probe(octet, Outcome::Pass);
+        assert_eq!(scene.named(), ALL);
+    }
+    scene.probe(5, Outcome::Fail);
+    assert_eq!(scene.named(), [1, 2, 3, 4], "what is really dead is down when it fails once more");
+    assert_eq!(changes(&mut scene).last(), Some(&(TargetState::Unknown, TargetState::Down)));
+}
+
+#[test]
+fn a_start_without_a_history_in_a_cut_takes_nothing_down() {
+    let mut scene = scene();
+    fail(&mut scene, 10, Outcome::Fail);
+    scene.restart_cold();
+    scene.first_round_over();
+    ALL.into_iter().for_each(|octet| scene.probe(octet, Outcome::Fail));
+    assert_eq!(scene.named(), ALL, "the canaries have not spoken yet");
+    scene.wait(1_000);
+    canaries(&mut scene, &[1, 2, 3], Outcome::Fail);
+    assert!(matches!(scene.writer.guard().0, Guard::Up { until: None, .. }), "{:?}", scene.writer.guard());
+    fail(&mut scene, 100, Outcome::Fail);
+    assert_eq!((scene.named(), states(&scene)), (ALL.to_vec(), vec![TargetState::Unknown; 5]));
+    canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+    scene.wait(2_000);
+    (1..=3).for_each(|octet| scene.probe(octet, Outcome::Pass));
+    (4..=5).for_each(|octet| scene.probe(octet, Outcome::Fail));
+    assert_eq!(scene.named(), [1, 2, 3]);
+}
+
+#[test]
+fn what_a_restart_in_a_cut_knows_of_the_last_run_stays_up_until_every_canary_has_voted() {
+    let mut scene = Scene::with_server(TWO, CANARIES);
+    let fail = |scene: &mut Scene, rounds: usize| {
+        for _ in 0..rounds {
+            canaries(scene, &[1, 2, 3], Outcome::Fail);
+            round(scene, &[1, 2], Outcome::Fail);
+        }
+    };
+    let both_up = |scene: &Scene| [1, 2].into_iter().all(|octet| up(scene, octet));
+    fail(&mut scene, 10);
+    scene.restart();
+    scene.first_round_over();
+    [1, 2].into_iter().for_each(|octet| scene.probe(octet, Outcome::Fail));
+    assert!(both_up(&scene));
+    canaries(&mut scene, &[1], Outcome::Fail);
+    assert!(both_up(&scene), "one of three");
+    scene.wait(1_000);
+    fail(&mut scene, 100);
+    assert!(both_up(&scene));
+}
+
+#[test]
+fn at_a_start_what_is_dead_is_down_once_the_canaries_answer_and_is_not_handed_out_before() {
+    for is_cold in [true, false] {
+        let mut scene = scene();
+        (0..2).for_each(|_| scene.probe(1, Outcome::Fail));
+        if is_cold {
+            scene.restart_cold();
+        } else {
+            scene.restart();
+        }
+        (2..=5).for_each(|octet| scene.probe(octet, Outcome::Pass));
+        scene.probe(1, Outcome::Fail);
+        let before = if is_cold { vec![] } else { ALL.to_vec() };
+        assert_eq!(scene.named(), before, "a name waits for its own first outcomes");
+        canaries(&mut scene, &[1], Outcome::Pass);
+        assert_eq!(scene.named(), before);
+        canaries(&mut scene, &[2], Outcome::Pass);
+        assert_eq!(scene.named(), [2, 3, 4, 5]);
+        let from = if is_cold { TargetState::Unknown } else { TargetState::Up };
+        assert_eq!(changes(&mut scene).last(), Some(&(from, TargetState::Down)));
+    }
+}
+
+#[test]
+fn canaries_that_cannot_vote_hold_nothing_at_a_start_for_longer_than_a_round_of_theirs() {
+    for is_cold in [true, false] {
+        let mut scene = scene();
+        (0..2).for_each(|_| scene.probe(1, Outcome::Fail));
+        if is_cold {
+            scene.restart_cold();
+        } else {
+            scene.restart();
+        }
+        scene.first_round_over();
+        canaries(&mut scene, &[1, 2, 3], Outcome::Inconclusive);
+        scene.probe(1, Outcome::Fail);
+        assert_eq!(scene.named(), ALL);
+        // An interval and a timeout of a second each, and a quarter of one to be on the safe side.
+        scene.wait(2_249);
+        assert_eq!(scene.named(), ALL);
+        scene.wait(1);
+        assert_eq!(scene.named(), [2, 3, 4, 5]);
+    }
+}
+
+#[test]
+fn without_canaries_and_with_a_quiet_guard_a_first_failure_is_believed_at_once() {
+    let mut scene = Scene::with_server(&zone(), "");
+    scene.restart_cold();
+    for octet in ALL {
+        scene.probe(octet, Outcome::Fail);
+        assert_eq!(scene.state_of(octet), TargetState::Down);
+    }
+    assert_eq!(scene.writer.guard().0, Guard::Quiet);
+    // The same of a check that a reload changes.
+    let mut scene = Scene::with_server(&zone(), "");
+    scene.reload(&renewed_zone());
+    ALL.into_iter().for_each(|octet| scene.probe(octet, Outcome::Fail));
+    assert_eq!((scene.state.generation, states(&scene)), (2, vec![TargetState::Down; 5]));
+    assert_eq!(changes(&mut scene)[5..], [(TargetState::Unknown, TargetState::Down); 5]);
+}
+
+#[test]
+fn a_check_that_a_reload_changes_while_the_guard_holds_is_held_with_the_others_and_no_longer() {
+    let mut scene = Scene::with_server(&zone(), "");
+    for _ in 0..3 {
+        round(&mut scene, &ALL, Outcome::Fail);
+    }
+    assert!(matches!(scene.writer.guard().0, Guard::Up { until: Some(_), .. }));
+    let until = end(&scene).unwrap();
+    scene.reload(&renewed_zone());
+    ALL.into_iter().for_each(|octet| scene.probe(octet, Outcome::Fail));
+    assert_eq!((scene.state.generation, states(&scene), end(&scene)), (2, vec![TargetState::Unknown; 5], Some(until)));
+    scene.wait(until - scene.now);
+    assert_eq!(states(&scene), [TargetState::Down; 5]);
 }

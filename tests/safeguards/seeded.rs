@@ -1,5 +1,6 @@
-//! The safeguards under chance: seeds × hours of virtual time with dead, slow, flapping and half-dead endpoints, reloads,
-//! overrides and a cut network; every other seed with canaries. `GEOSTEER_FULL=1` runs 1,000 seeds; a failure prints its
+//! The safeguards under chance: seeds × hours of virtual time with dead, slow, flapping and half-dead endpoints, reloads
+//! that keep the check or change it, restarts with and without what was saved, overrides and a cut network; every other
+//! seed with canaries. `GEOSTEER_FULL=1` runs 1,000 seeds; a failure prints its
 //! seed, and `GEOSTEER_SEED=n` replays it.
 //!
 //! What must hold at every moment:
@@ -37,8 +38,8 @@ const STEPS: u64 = 10;
 const CANARIES: &str =
     "[guard]\ncanaries = [\"tcp://198.51.100.1:443\", \"tcp://198.51.100.2:53\", \"tcp://198.51.100.3:80\"]\n";
 
-/// Six sites of two endpoints, and a name for each.
-fn zone(slow_start: u32) -> String {
+/// Six sites of two endpoints, and a name for each. Another timeout makes other targets of them.
+fn zone(slow_start: u32, timeout: Millis) -> String {
     let pool = |n: u8| {
         let (one, two) = (2 * n + 1, 2 * n + 2);
         format!(
@@ -48,7 +49,9 @@ fn zone(slow_start: u32) -> String {
     };
     let pools: String = (0..SITES).map(pool).collect();
     let names: String = (0..SITES).map(|n| format!("n{n} = {{ policy = {{ default = [\"p{n}\"] }} }}\n")).collect();
-    format!("[checks]\nc = {{ type = \"tcp\", port = 80, flap_limit = 6 }}\n[pools]\n{pools}[names]\n{names}")
+    format!(
+        "[checks]\nc = {{ type = \"tcp\", port = 80, timeout = \"{timeout}ms\", flap_limit = 6 }}\n[pools]\n{pools}[names]\n{names}"
+    )
 }
 
 /// How an endpoint is.
@@ -105,6 +108,10 @@ struct Counts {
     spared: usize,
     /// Answers that had one endpoint to choose from, since nobody lived.
     last_resorts: usize,
+    /// Reloads that changed the check, and restarts.
+    renewals: usize,
+    /// Those within a cut.
+    renewals_in_cuts: usize,
 }
 
 struct Run {
@@ -122,6 +129,11 @@ struct Run {
     up_since: Option<Millis>,
     names: Names,
     slow_start: Millis,
+    /// That of a configuration that waits for its first outcomes.
+    staged_slow_start: Option<Millis>,
+    timeout: Millis,
+    /// When targets lost their history last.
+    renewed: Millis,
     /// Where the clients of each pool are, and why.
     placed: Vec<(Placed, Site)>,
     counts: Counts,
@@ -133,7 +145,7 @@ const OUTCOMES: [Outcome; 3] = [Outcome::Pass, Outcome::Fail, Outcome::Inconclus
 impl Run {
     fn new(seed: u64) -> Self {
         let canaries = seed % 2 == 1;
-        let scene = Scene::with_server(&zone(30), if canaries { CANARIES } else { "" });
+        let scene = Scene::with_server(&zone(30, TIMEOUT), if canaries { CANARIES } else { "" });
         let well = Seen { health: Health::Well, since: scene.now, passes: 10, back: None, away: false, clean: false };
         let names = Names::new(&scene.snapshot);
         let mut run = Self {
@@ -149,6 +161,9 @@ impl Run {
             cut: (0, 0),
             up_since: None,
             slow_start: 30_000,
+            staged_slow_start: None,
+            timeout: TIMEOUT,
+            renewed: 0,
             placed: Vec::new(),
             counts: Counts::default(),
             trace: seed,
@@ -249,23 +264,77 @@ impl Run {
             }
             8 if now >= self.cut.1 => {
                 self.cut = (now, now + 5_000 + Millis::from(self.random.below(90_000)));
+                // What waits for its first outcome has no state yet.
+                let is_known = self.scene.state.generation == self.scene.generation;
                 let states: Vec<_> = ENDPOINTS.map(|octet| self.scene.state_of(octet)).collect();
                 for (seen, state) in self.seen.values_mut().zip(states) {
-                    seen.clean = seen.health == Health::Well && seen.passes >= 10 && state == TargetState::Up;
+                    seen.clean =
+                        seen.health == Health::Well && seen.passes >= 10 && state == TargetState::Up && is_known;
                 }
                 self.counts.cuts += 1;
             }
             9 => {
                 let slow_start = 1 + self.random.below(60);
-                self.scene.reload(&zone(slow_start));
-                self.slow_start = Millis::from(slow_start) * 1_000;
+                self.staged_slow_start = Some(Millis::from(slow_start) * 1_000);
+                // A cut that the canaries had no time to see is one that nobody can see.
+                let changes_check = now >= self.cut.0 + 3_000 && self.random.below(3) == 0;
+                if changes_check {
+                    self.timeout = if self.timeout == TIMEOUT { TIMEOUT - 1 } else { TIMEOUT };
+                }
+                self.scene.reload(&zone(slow_start, self.timeout));
                 self.counts.reloads += 1;
-                self.placed = (0..SITES).map(|site| self.place(site)).collect();
+                if changes_check {
+                    self.probe_anew();
+                }
+                self.adopt();
             }
             10 => self.dead_canary = self.random.below(8) as u8,
             11..=13 => self.override_something(),
+            14 if self.scene.state.generation == self.scene.generation => self.restart(),
             _ => {}
         }
+    }
+
+    /// If the last configuration serves by now, its slow start counts from here on.
+    fn adopt(&mut self) {
+        if self.scene.state.generation != self.scene.generation {
+            return;
+        }
+        if let Some(slow_start) = self.staged_slow_start.take() {
+            self.slow_start = slow_start;
+            self.placed = (0..SITES).map(|site| self.place(site)).collect();
+        }
+    }
+
+    /// The endpoints' targets are new ones: each is probed soon, and what was under way is not heard of any more.
+    fn probe_anew(&mut self) {
+        (self.renewed, self.counts.renewals) = (self.scene.now, self.counts.renewals + 1);
+        self.counts.renewals_in_cuts += usize::from(self.is_cut());
+        let targets = &self.scene.snapshot.targets;
+        let is_endpoint = |target: TargetId| match targets[target.index()].address {
+            TargetAddress::Ip(IpAddr::V4(address)) => address.octets()[0] == 192,
+            _ => false,
+        };
+        self.under_way.retain(|Reverse((_, target, _))| !is_endpoint(*target));
+        for target in (0..targets.len()).map(TargetId::new).filter(|&target| is_endpoint(target)) {
+            let timing = &self.scene.snapshot.checks[targets[target.index()].check.index()].timing;
+            self.schedule.add(target, timing, self.scene.now + Millis::from(self.random.below(500)));
+        }
+    }
+
+    /// Another process goes on, with what was saved or with nothing.
+    fn restart(&mut self) {
+        if self.random.below(2) == 0 {
+            self.scene.restart_at(self.scene.now);
+        } else {
+            self.scene.restart_cold();
+            for seen in self.seen.values_mut() {
+                (seen.back, seen.away) = (None, false);
+            }
+        }
+        self.probe_anew();
+        self.scene.first_round_over();
+        self.tell_overrides();
     }
 
     fn override_something(&mut self) {
@@ -289,8 +358,12 @@ impl Run {
                 Override { target, said, owner: "ann".into(), reason: "".into(), since: 0, until: None, ramp: None };
             self.overrides.set(one).expect("there is room");
         }
-        self.scene.apply(Event::Override { number: 1, overrides: Arc::new(self.overrides.clone()), epoch_ms: 0 });
         self.counts.overrides += 1;
+        self.tell_overrides();
+    }
+
+    fn tell_overrides(&mut self) {
+        self.scene.apply(Event::Override { number: 1, overrides: Arc::new(self.overrides.clone()), epoch_ms: 0 });
         self.placed = (0..SITES).map(|site| self.place(site)).collect();
     }
 
@@ -354,6 +427,7 @@ impl Run {
     fn check(&mut self, published: bool) {
         let now = self.scene.now;
         self.look();
+        self.adopt();
         match self.scene.writer.guard().0 {
             Guard::Up { since, until } => {
                 self.counts.guards += usize::from(self.up_since != Some(since));
@@ -371,7 +445,7 @@ impl Run {
                 self.cut
             );
             // Dead, and no cut for long: then it must have been seen.
-            let from = seen.since.max(self.cut.1.min(now));
+            let from = seen.since.max(self.cut.1.min(now)).max(self.renewed);
             let must_be_down = seen.health == Health::Dead && !self.is_cut() && now > from + SEEN_AFTER;
             assert!(!must_be_down || state == TargetState::Down, "{now} ms: {octet} is dead since {}", seen.since);
         }
@@ -468,6 +542,8 @@ impl Counts {
         self.moves += other.moves;
         self.spared += other.spared;
         self.last_resorts += other.last_resorts;
+        self.renewals += other.renewals;
+        self.renewals_in_cuts += other.renewals_in_cuts;
     }
 }
 
@@ -480,6 +556,7 @@ fn safeguards_keep_their_promises_whatever_happens_and_a_seed_replays_exactly() 
     println!("{} seeds of 3 hours: {total:?}", seeds.end - seeds.start);
     let enough = total.guards > 5 && total.cuts > 20 && total.spared > 100 && total.reloads > 20 && total.moves > 1_000;
     let enough = enough && total.last_resorts > 10;
+    let enough = enough && total.renewals > 50 && total.renewals_in_cuts > 5;
     assert!(one.is_some() || enough, "the simulation hardly simulates: {total:?}");
     assert_eq!(simulate(seeds.start), simulate(seeds.start));
 }
