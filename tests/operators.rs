@@ -205,6 +205,10 @@ fn the_last_live_pool_of_a_row_is_not_drained_without_force_and_a_dry_run_change
 fn overrides_have_an_order_an_end_and_a_weight_and_orphans_are_shown() {
     let folder = folder(ZONE);
     let mut server = Process::start(folder.path());
+    assert_eq!(server.verb(&["up", "pool/one"]).0, 0);
+    let said = server.json(&["pools"])["pools"].as_array().unwrap()[0]["state"].clone();
+    assert_eq!(said, "up", "what changes no answer is shown too");
+    assert_eq!(server.verb(&["undrain", "pool/one"]).0, 0);
     assert_eq!(server.verb(&["down", "tag/site:a", "--force"]).0, 0);
     assert_eq!(server.ask("www"), 2);
     assert_eq!(server.verb(&["up", "pool/one"]).0, 0, "the exact target beats the tag");

@@ -112,8 +112,8 @@ struct Group {
     leader: Child,
     /// The number of the program and of its group; none once all of it was ended.
     id: Option<Pid>,
-    /// Readable when the program has ended; none where the kernel does not tell that way. No pipe in truth, and never read
-    /// from.
+    /// A pidfd, readable when the program has ended; none where the kernel has none. No pipe in truth, and never read from:
+    /// what waits for any descriptor (`AsyncFd`) takes unsafe code.
     end: Option<pipe::Receiver>,
 }
 

@@ -106,9 +106,12 @@ impl Serving {
         &mut self.seen
     }
 
-    /// Takes other gates: the pools concerned are worked out again at the next [`Serving::publish`].
+    /// Takes other gates: the pools concerned are worked out again at the next [`Serving::publish`]. Gates are published
+    /// even if all is answered as before: what operators are shown is read from there.
     pub(super) fn set_gates(&mut self, gates: Arc<Gates>) {
-        for pool in self.state.live.set_gates(&self.state.snapshot, gates) {
+        let pools = self.state.live.set_gates(&self.state.snapshot, gates);
+        self.unpublished |= !pools.is_empty();
+        for pool in pools {
             mark(&mut self.dirty, &mut self.is_dirty, pool);
         }
     }
