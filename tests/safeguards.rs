@@ -221,6 +221,15 @@ impl Scene {
         self.start(Left { now: self.now, ..Left::nothing(self.snapshot.targets.len()) });
     }
 
+    /// One of the two.
+    fn restart_knowing(&mut self, what_was_saved: bool) {
+        if what_was_saved {
+            self.restart();
+        } else {
+            self.restart_cold();
+        }
+    }
+
     /// The bound on first outcomes has passed.
     fn first_round_over(&mut self) {
         self.apply(Event::FirstRoundOver { generation: self.generation });

@@ -2,6 +2,9 @@
 //!
 //! A target without a history (the server or its check is new) has no `fall` failures that would give the guard time:
 //! its first failure waits for the canaries' word. So does what an earlier run left, until every canary has voted once.
+//!
+//! A canary's answer vouches for what begins after it. A probe that began while the canaries failed, or before they had
+//! said a word, and ended after that, says nothing of a target that was up: it is down if it fails once more.
 
 use super::known::Known;
 use crate::health::{Canaries, Guard, GuardRules, Millis, Outcome, Sites, TargetState};
@@ -22,8 +25,12 @@ pub(super) struct Guarding {
     canaries: Box<[TargetId]>,
     /// The last vote of each canary, and when it came in.
     votes: HashMap<TargetId, (bool, Millis)>,
-    /// When we were cut off no longer.
+    /// When we were cut off no longer, or the canaries failed no longer.
     back: Option<Millis>,
+    /// The canaries failed when they were asked last.
+    failed: bool,
+    /// When the canaries first said whether we are cut off.
+    first_word: Option<Millis>,
     /// Time in which every site is probed once, milliseconds.
     round_ms: Millis,
     /// Time in which every canary that can vote has done so, milliseconds.
@@ -51,6 +58,15 @@ pub(super) struct Held {
     pub(super) in_doubt: bool,
     /// The last probe's reason.
     pub(super) note: Box<str>,
+}
+
+impl Held {
+    /// True if it began while we may have been cut off. What has no history does not wait for a second failure after the
+    /// first word of a start: everything dead would be named for so long.
+    fn may_be_old(&self, back: Option<Millis>, first_word: Option<Millis>) -> bool {
+        let since = if self.from == TargetState::Up { back.max(first_word) } else { back };
+        since.is_some_and(|since| self.began < since)
+    }
 }
 
 /// What a target counts for in each of its pools.
@@ -83,8 +99,8 @@ impl Guarding {
 
     /// Takes over from a configuration before; `links` gives each of its targets that is still there.
     pub(super) fn inherit(&mut self, before: &Self, links: impl Iterator<Item = (TargetId, TargetId)>) {
-        (self.guard, self.exceeded, self.back) = (before.guard, before.exceeded, before.back);
-        self.waits_until = before.waits_until;
+        (self.guard, self.exceeded, self.waits_until) = (before.guard, before.exceeded, before.waits_until);
+        (self.back, self.failed, self.first_word) = (before.back, before.failed, before.first_word);
         for (old, new) in links {
             self.held.extend(before.held.get(&old).map(|held| (new, held.clone())));
             self.votes.extend(before.votes.get(&old).map(|&vote| (new, vote)));
@@ -94,6 +110,7 @@ impl Guarding {
     /// Takes over what the canaries have said.
     pub(super) fn inherit_votes(&mut self, before: &Self) {
         self.votes.clone_from(&before.votes);
+        (self.back, self.failed, self.first_word) = (before.back, before.failed, before.first_word);
     }
 
     /// A target that votes for these pools counts for something else.
@@ -167,10 +184,15 @@ impl Guarding {
     pub(super) fn observe(&mut self, rules: &GuardRules, now: Millis) {
         let exceeded = rules.exceeded(self.sites);
         self.exceeded = exceeded.then(|| self.exceeded.unwrap_or(now));
-        let was_cut_off = self.is_cut_off();
-        self.guard.observe(rules, self.sites, self.canaries(), now);
-        if was_cut_off && !self.is_cut_off() {
+        let (canaries, was_cut_off) = (self.canaries(), self.is_cut_off());
+        self.guard.observe(rules, self.sites, canaries, now);
+        let is_said = rules.share < 100 && canaries != Canaries::Silent;
+        let failed = std::mem::replace(&mut self.failed, is_said && canaries == Canaries::Fail);
+        if was_cut_off && !self.is_cut_off() || failed && !self.failed {
             self.back = Some(now);
+        }
+        if is_said {
+            self.first_word.get_or_insert(now);
         }
     }
 
@@ -181,7 +203,7 @@ impl Guarding {
         held.in_doubt = canaries == Canaries::Fail;
         // The sites that are probed at longer intervals must have their say before one failure is believed.
         let waits = held.in_doubt && rules.share < 100 && now < held.since + self.round_ms;
-        let may_be_old = self.back.is_some_and(|back| held.began < back);
+        let may_be_old = held.may_be_old(self.back, self.first_word);
         let (is_first, is_silent) = (held.from == TargetState::Unknown, canaries == Canaries::Silent);
         // A canary that cannot vote holds nothing for ever.
         let until = match is_first {
@@ -222,7 +244,8 @@ impl Guarding {
     /// An operator believes the failures.
     pub(super) fn release(&mut self) {
         self.guard.release();
-        (self.back, self.waits_until) = (None, None);
+        // Whatever the canaries say from now on, a probe that is under way counts.
+        (self.back, self.first_word, self.waits_until) = (None, Some(0), None);
         self.held.values_mut().for_each(|held| (held.in_doubt, held.waits) = (false, false));
     }
 
@@ -244,10 +267,10 @@ impl Known {
     /// held until it fails once more.
     pub(super) fn take_held(&mut self) -> Vec<(TargetId, Held)> {
         let Self { guarding, trackers, .. } = self;
-        let back = guarding.back;
+        let (back, first_word) = (guarding.back, guarding.first_word);
         let taken = guarding.held.extract_if(.., |target, held| {
-            let may_be_old = held.in_doubt || held.waits || back.is_some_and(|back| held.began < back);
-            trackers[target.index()].failing() && !may_be_old
+            let is_doubted = held.in_doubt || held.waits || held.may_be_old(back, first_word);
+            trackers[target.index()].failing() && !is_doubted
         });
         taken.collect()
     }

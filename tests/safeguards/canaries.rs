@@ -266,15 +266,45 @@ fn what_a_restart_in_a_cut_knows_of_the_last_run_stays_up_until_every_canary_has
 }
 
 #[test]
+fn a_restart_at_the_end_of_a_cut_does_not_believe_a_probe_that_began_within_it() {
+    let mut scene = scene();
+    fail(&mut scene, 10, Outcome::Fail);
+    scene.restart();
+    scene.first_round_over();
+    // The first probes of two began in the cut, all others behind it: these pass, those time out.
+    scene.wait(1_999);
+    canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+    (3..=5).for_each(|octet| scene.probe(octet, Outcome::Pass));
+    (1..=2).for_each(|octet| scene.probe(octet, Outcome::Fail));
+    assert!(all_up(&scene));
+    assert_eq!(held_by(&scene), [HeldBy::NextProbe; 2]);
+    scene.wait(2_000);
+    scene.probe(1, Outcome::Pass);
+    scene.probe(2, Outcome::Fail);
+    assert_eq!(scene.named(), [1, 3, 4, 5], "this one began behind it");
+}
+
+#[test]
+fn a_cut_too_short_for_a_guard_takes_nothing_down_behind_its_end() {
+    for (waits, expected) in [(1_999, TargetState::Up), (2_000, TargetState::Down)] {
+        let mut scene = scene();
+        // Only this site is probed so often that it is about to go down.
+        canaries(&mut scene, &[1, 2, 3], Outcome::Fail);
+        (0..2).for_each(|_| scene.probe(1, Outcome::Fail));
+        assert_eq!(scene.writer.guard().0, Guard::Quiet);
+        canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+        scene.wait(waits);
+        scene.probe(1, Outcome::Fail);
+        assert_eq!(scene.state_of(1), expected);
+    }
+}
+
+#[test]
 fn at_a_start_what_is_dead_is_down_once_the_canaries_answer_and_is_not_handed_out_before() {
     for is_cold in [true, false] {
         let mut scene = scene();
         (0..2).for_each(|_| scene.probe(1, Outcome::Fail));
-        if is_cold {
-            scene.restart_cold();
-        } else {
-            scene.restart();
-        }
+        scene.restart_knowing(!is_cold);
         (2..=5).for_each(|octet| scene.probe(octet, Outcome::Pass));
         scene.probe(1, Outcome::Fail);
         let before = if is_cold { vec![] } else { ALL.to_vec() };
@@ -282,6 +312,11 @@ fn at_a_start_what_is_dead_is_down_once_the_canaries_answer_and_is_not_handed_ou
         canaries(&mut scene, &[1], Outcome::Pass);
         assert_eq!(scene.named(), before);
         canaries(&mut scene, &[2], Outcome::Pass);
+        if !is_cold {
+            assert_eq!(scene.named(), ALL, "the probe may have begun in a cut");
+            scene.wait(2_000);
+            scene.probe(1, Outcome::Fail);
+        }
         assert_eq!(scene.named(), [2, 3, 4, 5]);
         let from = if is_cold { TargetState::Unknown } else { TargetState::Up };
         assert_eq!(changes(&mut scene).last(), Some(&(from, TargetState::Down)));
@@ -293,11 +328,7 @@ fn canaries_that_cannot_vote_hold_nothing_at_a_start_for_longer_than_a_round_of_
     for is_cold in [true, false] {
         let mut scene = scene();
         (0..2).for_each(|_| scene.probe(1, Outcome::Fail));
-        if is_cold {
-            scene.restart_cold();
-        } else {
-            scene.restart();
-        }
+        scene.restart_knowing(!is_cold);
         scene.first_round_over();
         canaries(&mut scene, &[1, 2, 3], Outcome::Inconclusive);
         scene.probe(1, Outcome::Fail);

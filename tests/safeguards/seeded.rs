@@ -30,6 +30,8 @@ const HOLD: Millis = 60_000;
 /// and the guard's bound.
 const SEEN_AFTER: Millis = 170_000;
 const TIMEOUT: Millis = 2_000;
+/// So long after a start every canary has voted.
+const CANARY_ROUND: Millis = 2_250;
 const SITES: u8 = 6;
 const ENDPOINTS: std::ops::RangeInclusive<u8> = 1..=2 * SITES;
 /// The steps of a slow start.
@@ -331,6 +333,11 @@ impl Run {
             for seen in self.seen.values_mut() {
                 (seen.back, seen.away) = (None, false);
             }
+        }
+        // Of what nothing is known, a failure that began in the cut is believed if the canaries answer behind it.
+        let cut_ends = self.is_cut() && self.scene.now + CANARY_ROUND >= self.cut.1;
+        for octet in ENDPOINTS.filter(|&octet| cut_ends && self.scene.state_of(octet) == TargetState::Unknown) {
+            self.seen.get_mut(&octet).expect("it is known").clean = false;
         }
         self.probe_anew();
         self.scene.first_round_over();
