@@ -7,7 +7,7 @@ use geosteer::config::{Options, load_text};
 use geosteer::dnssec::{Algorithm, Key, Role, Signer};
 use geosteer::geo::Databases;
 use geosteer::id::{EndpointId, ZoneId};
-use geosteer::pool::Gates;
+use geosteer::pool::{Gate, Gates};
 use geosteer::report::{Question, Report};
 use geosteer::snapshot::{Signing, Snapshot, Spec};
 use geosteer::state::State;
@@ -168,14 +168,30 @@ fn srv_records_have_the_weight_that_an_endpoint_has_grown_to_and_each_step_is_si
             }
         }
         assert_eq!(seen.len(), if signed { 10 } else { 0 });
-        // One that is out grows nowhere: the other has its own number.
-        let down = |id: EndpointId| match id.index() == s2 {
-            true => Observed { share: [1; 2], ..Observed::DOWN },
+        // One that is out grows nowhere: the other has its own number, and is not in tenths.
+        let snapshot = &server.state.snapshot;
+        let down = |id: EndpointId| match &*snapshot.endpoints[id.index()].name {
+            "s2" | "two" => Observed { share: [1; 2], ..Observed::DOWN },
+            _ => Observed::UP,
+        };
+        server.state.live = Live::new(snapshot, down);
+        assert_eq!(data(&ask_signed(&mut server, "slow.example.com", "SRV")), ["0 100 1 s1.example.net."]);
+        assert_eq!(data(&ask_signed(&mut server, "twin.example.com", "SRV")), ["0 5 1 t.example.net."]);
+        // One that an operator has counted as up has all of its weight.
+        let mut gates = Gates::default();
+        gates.set_endpoint(EndpointId::new(s2), Gate::Up);
+        let grows = |id: EndpointId| match id.index() == s2 {
+            true => Observed { share: [3; 2], ..Observed::UP },
             false => Observed::UP,
         };
-        server.state.live = Live::new(&server.state.snapshot, down);
-        assert_eq!(data(&ask_signed(&mut server, "slow.example.com", "SRV")), ["0 100 1 s1.example.net."]);
+        server.state.live = Live::with_gates(&server.state.snapshot, Arc::new(gates), grows);
+        let mut data = data(&ask_signed(&mut server, "slow.example.com", "SRV"));
+        data.sort();
+        assert_eq!(data, ["0 100 1 s1.example.net.", "0 100 1 s2.example.net."]);
     }
+    // Each step has room among the signatures that are kept.
+    let room = |zone: &str| load_text("test.toml", zone, &Options::default()).unwrap().spec.sets_of(ZoneId::new(0));
+    assert_eq!(room(ZONE), room(&ZONE.replace("slow_start = \"90s\"\n", "")) + 9);
 }
 
 #[test]

@@ -117,7 +117,10 @@ mod tests {
              interval = \"{interval}\"\ntimeout = \"500ms\"\n[pools]\np = {{ check = \"c\", endpoints = [\"192.0.2.1\"] }}\n\
              [names.www.policy]\ndefault = [\"p\"]\n"
         );
-        let options = crate::config::Options::default();
+        // Canaries are probed each second, and nothing is saved for them.
+        let server = "[guard]\ncanaries = [\"tcp://198.51.100.1:443\"]\n";
+        let canaries = crate::config::load_server_text("geosteer.toml", server).unwrap().0.canaries;
+        let options = crate::config::Options { canaries, ..crate::config::Options::default() };
         let loaded = crate::config::load_text("test.toml", &text, &options).unwrap();
         Snapshot::build(loaded.spec, crate::steer::fixture::databases()).unwrap()
     }
@@ -125,6 +128,8 @@ mod tests {
     /// The first second after a save in which health is saved again, if the save took so long.
     fn next(interval: &str, took_ms: u64, changed: bool) -> u64 {
         let mut pace = Pace::new(0);
+        // What changed before is saved with it.
+        pace.change();
         pace.begin(50_000);
         pace.end(&snapshot(interval), took_ms);
         if changed {

@@ -123,7 +123,7 @@ mod tests {
         assert!(in_16_bits(&[(1, full), (100, full)]).is_empty(), "nobody's grows");
         assert_eq!(*in_16_bits(&[(100, full), (100, [3, 10]), (0, [1, 1])]), [[100, 100], [30, 100], [0, 0]]);
         assert_eq!(*in_16_bits(&[(1, full), (1, [3, 10])]), [[10, 10], [3, 10]], "in tenths");
-        assert_eq!(*in_16_bits(&[(1, [1, 1]), (WEIGHT_MAX, full)]), [[1, 1], [u16::MAX; 2]], "at least 1");
+        assert_eq!(*in_16_bits(&[(1, [1, 3]), (WEIGHT_MAX, full)]), [[1, 1], [u16::MAX; 2]], "at least 1");
     }
 
     #[test]

@@ -396,7 +396,8 @@ mod tests {
         assert!(file.as_object_mut().unwrap().remove("failures").is_some());
         store.write(NAME, &serde_json::to_vec(&file).unwrap()).unwrap();
         let read = Remembered::load(&store).unwrap();
-        assert_eq!((at(&read, 32_000).len(), at(&read, 32_001)), (2, vec![None, None]));
+        assert_eq!(at(&read, 32_000), [Some((trackers[0], 32_000)), Some((trackers[1], 32_000))]);
+        assert_eq!(at(&read, 32_001), [None, None]);
     }
 
     #[test]

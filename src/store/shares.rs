@@ -170,6 +170,12 @@ mod tests {
         assert_eq!(kept.part, PART_AVERAGE / 10);
         for wrong in ["-1", "1e300", "2.5", "\"much\"", "null", "{}"] {
             assert_eq!(read_as(&snapshot, AT, |text| text.replace("2871", wrong)), [], "{wrong}");
+            // Another one beside it holds.
+            let beside = |text: &str| {
+                let row = text.split_once("\"shares\":[").unwrap().1.strip_suffix("]}").unwrap();
+                text.replace(row, &format!("{},{row}", row.replace("2871", wrong)))
+            };
+            assert_eq!(read_as(&snapshot, AT, beside), [(PoolId::new(0), KEPT)], "{wrong}");
         }
     }
 }

@@ -288,6 +288,8 @@ fn a_restart_at_the_end_of_a_cut_does_not_believe_a_probe_that_began_within_it()
 fn a_cut_too_short_for_a_guard_takes_nothing_down_behind_its_end() {
     for (waits, expected) in [(1_999, TargetState::Up), (2_000, TargetState::Down)] {
         let mut scene = scene();
+        // It is long since the canaries said their first word.
+        scene.wait(10_000);
         // Only this site is probed so often that it is about to go down.
         canaries(&mut scene, &[1, 2, 3], Outcome::Fail);
         (0..2).for_each(|_| scene.probe(1, Outcome::Fail));
@@ -339,6 +341,17 @@ fn canaries_that_cannot_vote_hold_nothing_at_a_start_for_longer_than_a_round_of_
         scene.wait(1);
         assert_eq!(scene.named(), [2, 3, 4, 5]);
     }
+}
+
+#[test]
+fn at_a_start_where_all_fail_and_the_canaries_cannot_vote_no_guess_holds_anything() {
+    let mut scene = scene();
+    scene.restart_cold();
+    canaries(&mut scene, &[1, 2, 3], Outcome::Inconclusive);
+    ALL.into_iter().for_each(|octet| scene.probe(octet, Outcome::Fail));
+    assert_eq!(states(&scene), [TargetState::Unknown; 5]);
+    scene.wait(2_250);
+    assert_eq!((states(&scene), scene.writer.guard().0), (vec![TargetState::Down; 5], Guard::Quiet));
 }
 
 #[test]
