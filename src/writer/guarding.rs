@@ -25,10 +25,12 @@ pub(super) struct Guarding {
     canaries: Box<[TargetId]>,
     /// The last vote of each canary, and when it came in.
     votes: HashMap<TargetId, (bool, Millis)>,
-    /// When we were cut off no longer, or the canaries failed no longer.
+    /// When we were cut off no longer.
     back: Option<Millis>,
     /// The canaries failed when they were asked last.
     failed: bool,
+    /// When they failed no longer.
+    answered: Option<Millis>,
     /// When the canaries first said whether we are cut off.
     first_word: Option<Millis>,
     /// Time in which every site is probed once, milliseconds.
@@ -54,7 +56,7 @@ pub(super) struct Held {
     pub(super) began: Millis,
     /// It waits for the canaries' word.
     pub(super) waits: bool,
-    /// It failed last while the canaries failed too.
+    /// Its last probe failed, or began, while the canaries failed too.
     pub(super) in_doubt: bool,
     /// The last probe's reason.
     pub(super) note: Box<str>,
@@ -100,7 +102,7 @@ impl Guarding {
     /// Takes over from a configuration before; `links` gives each of its targets that is still there.
     pub(super) fn inherit(&mut self, before: &Self, links: impl Iterator<Item = (TargetId, TargetId)>) {
         (self.guard, self.exceeded, self.waits_until) = (before.guard, before.exceeded, before.waits_until);
-        (self.back, self.failed, self.first_word) = (before.back, before.failed, before.first_word);
+        self.inherit_words(before);
         for (old, new) in links {
             self.held.extend(before.held.get(&old).map(|held| (new, held.clone())));
             self.votes.extend(before.votes.get(&old).map(|&vote| (new, vote)));
@@ -110,7 +112,12 @@ impl Guarding {
     /// Takes over what the canaries have said.
     pub(super) fn inherit_votes(&mut self, before: &Self) {
         self.votes.clone_from(&before.votes);
-        (self.back, self.failed, self.first_word) = (before.back, before.failed, before.first_word);
+        self.inherit_words(before);
+    }
+
+    const fn inherit_words(&mut self, before: &Self) {
+        (self.back, self.first_word) = (before.back, before.first_word);
+        (self.failed, self.answered) = (before.failed, before.answered);
     }
 
     /// A target that votes for these pools counts for something else.
@@ -188,8 +195,11 @@ impl Guarding {
         self.guard.observe(rules, self.sites, canaries, now);
         let is_said = rules.share < 100 && canaries != Canaries::Silent;
         let failed = std::mem::replace(&mut self.failed, is_said && canaries == Canaries::Fail);
-        if was_cut_off && !self.is_cut_off() || failed && !self.failed {
+        if was_cut_off && !self.is_cut_off() {
             self.back = Some(now);
+        }
+        if failed && !self.failed {
+            self.answered = Some(now);
         }
         if is_said {
             self.first_word.get_or_insert(now);
@@ -200,7 +210,7 @@ impl Guarding {
     pub(super) fn holds(&mut self, rules: &GuardRules, target: TargetId, now: Millis) -> bool {
         let (canaries, all_voted) = (self.canaries(), self.votes.len() >= self.canaries.len());
         let Some(held) = self.held.get_mut(&target) else { return false };
-        held.in_doubt = canaries == Canaries::Fail;
+        held.in_doubt = canaries == Canaries::Fail || self.answered.is_some_and(|answered| held.began < answered);
         // The sites that are probed at longer intervals must have their say before one failure is believed.
         let waits = held.in_doubt && rules.share < 100 && now < held.since + self.round_ms;
         let may_be_old = held.may_be_old(self.back, self.first_word);
@@ -245,7 +255,7 @@ impl Guarding {
     pub(super) fn release(&mut self) {
         self.guard.release();
         // Whatever the canaries say from now on, a probe that is under way counts.
-        (self.back, self.first_word, self.waits_until) = (None, Some(0), None);
+        (self.back, self.answered, self.first_word, self.waits_until) = (None, None, Some(0), None);
         self.held.values_mut().for_each(|held| (held.in_doubt, held.waits) = (false, false));
     }
 

@@ -302,6 +302,24 @@ fn a_cut_too_short_for_a_guard_takes_nothing_down_behind_its_end() {
 }
 
 #[test]
+fn canaries_that_come_and_go_hold_what_is_dead_only_until_every_site_was_probed() {
+    let mut scene = scene();
+    scene.wait(10_000);
+    let fail_once = |scene: &mut Scene| {
+        canaries(scene, &[1, 2, 3], Outcome::Fail);
+        canaries(scene, &[1, 2, 3], Outcome::Pass);
+        scene.probe(1, Outcome::Fail);
+    };
+    (0..3).for_each(|_| fail_once(&mut scene));
+    for second in 1..=12 {
+        assert!(up(&scene, 1), "{second}");
+        scene.wait(1_000);
+        fail_once(&mut scene);
+    }
+    assert_eq!(scene.named(), [2, 3, 4, 5]);
+}
+
+#[test]
 fn at_a_start_what_is_dead_is_down_once_the_canaries_answer_and_is_not_handed_out_before() {
     for is_cold in [true, false] {
         let mut scene = scene();
