@@ -302,6 +302,27 @@ fn a_cut_too_short_for_a_guard_takes_nothing_down_behind_its_end() {
 }
 
 #[test]
+fn a_reload_keeps_whether_the_canaries_failed_and_an_operator_ends_the_doubt() {
+    let (passed, failed) = (Outcome::Pass, Outcome::Fail);
+    let cases =
+        [(passed, false, TargetState::Down), (failed, false, TargetState::Up), (failed, true, TargetState::Down)];
+    for (said, is_released, expected) in cases {
+        let mut scene = scene();
+        canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+        scene.wait(10_000);
+        canaries(&mut scene, &[1, 2, 3], said);
+        (0..2).for_each(|_| scene.probe(1, Outcome::Fail));
+        canaries(&mut scene, &[1, 2, 3], Outcome::Pass);
+        scene.reload(&zone().replace("port = 80", "port = 80, monitoring_only = false"));
+        if is_released {
+            scene.apply(Event::Release);
+        }
+        scene.probe(1, Outcome::Fail);
+        assert_eq!((scene.state.generation, scene.state_of(1)), (2, expected));
+    }
+}
+
+#[test]
 fn canaries_that_come_and_go_hold_what_is_dead_only_until_every_site_was_probed() {
     let mut scene = scene();
     scene.wait(10_000);
